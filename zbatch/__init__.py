@@ -1,0 +1,3 @@
+"""zbatch: a declarative batch runner for image generation."""
+
+__version__ = "0.1.0"
