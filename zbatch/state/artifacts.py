@@ -1,0 +1,158 @@
+"""Artifacts: a picture's bytes become a whole, hashed, durable file with a thumbnail, or nothing at all."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from zbatch.errors import DiskError
+from zbatch.model import EXTENSIONS, MEDIA_TYPES, Artifact
+from zbatch.state.directory import RunDirectory, sync_directory
+
+THUMB_SIDE = 384
+"""Long side of a thumbnail, in pixels: crisp at twice the size a sheet usually shows."""
+
+MAX_PIXELS = 64_000_000
+"""More than this is a decompression bomb, not an answer: the largest picture asked for has 2.4 million."""
+
+
+class BadImageError(Exception):
+    """The bytes are not a whole picture of a kind we keep; the message says what they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a picture is held against: the job it is for, where it goes, and what was asked of it.
+
+    `file` is the planned path with the extension of `output_format`; sizes are in pixels.
+    """
+
+    key: str
+    file: str
+    output_format: str
+    width: int
+    height: int
+
+
+def save_artifact(directory: RunDirectory, asked: Asked, data: bytes) -> Artifact:
+    """Decode, hash, fsync and move a picture into place, and make its thumbnail from the same decode.
+
+    A whole picture whose size or format is not what was asked is kept and carries a warning. The thumbnail is
+    moved first: when the picture has its name, everything has.
+
+    Raises:
+        BadImageError: the bytes are no whole picture; nothing was kept.
+        DiskError: naming the file that could not be written; nothing has its final name.
+    """
+    image, image_format = _decode(data)
+    digest = hashlib.sha256(data).hexdigest()
+    thumb_width, thumb_height = thumb_size(image.width, image.height)
+    thumb = _thumbnail(image, (thumb_width, thumb_height))
+    file = asked.file.removesuffix(EXTENSIONS[asked.output_format]) + EXTENSIONS[image_format]
+    thumb_file = f"thumbs/{asked.key[:16]}.webp"
+    _place(directory, thumb_file, thumb)
+    _place(directory, file, data)
+    return Artifact(
+        file=file,
+        sha256=digest,
+        received_sha256=digest,
+        bytes=len(data),
+        width=image.width,
+        height=image.height,
+        media_type=MEDIA_TYPES[image_format],
+        thumb=thumb_file,
+        thumb_width=thumb_width,
+        thumb_height=thumb_height,
+        warnings=tuple(_differences(asked, image, image_format)),
+    )
+
+
+def _decode(data: bytes) -> tuple[Image.Image, str]:
+    if not data:
+        raise BadImageError("the picture is empty (0 bytes)")
+    try:
+        with warnings.catch_warnings():
+            # Pillow only warns about moderate bombs; our own bound below decides.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(data), formats=[name.upper() for name in EXTENSIONS])
+            if image.width * image.height > MAX_PIXELS:
+                raise BadImageError(
+                    f"the picture is {image.width}x{image.height} pixels, a decompression bomb"
+                )
+            image_format = str(image.format).lower()
+            image.load()
+    except BadImageError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise BadImageError("the picture is a decompression bomb") from error
+    except Exception as error:
+        start = data[:16].lstrip().lower()
+        kind = "an HTML page" if start.startswith((b"<!doctype", b"<html")) else "not a whole picture"
+        raise BadImageError(f"the answer is {kind} ({len(data)} bytes: {error})") from error
+    return image, image_format
+
+
+def thumb_size(width: int, height: int) -> tuple[int, int]:
+    """Size of a picture's thumbnail in pixels: the long side at most `THUMB_SIDE`, never enlarged."""
+    scale = min(1.0, THUMB_SIDE / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _thumbnail(image: Image.Image, size: tuple[int, int]) -> bytes:
+    small = image.convert("RGB")
+    if small.size != size:
+        small = small.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    buffer = io.BytesIO()
+    small.save(buffer, "WEBP", quality=82, method=2)
+    return buffer.getvalue()
+
+
+def _differences(asked: Asked, image: Image.Image, image_format: str) -> list[str]:
+    found = []
+    if (image.width, image.height) != (asked.width, asked.height):
+        found.append(f"size: asked for {asked.width}*{asked.height}, got {image.width}*{image.height}")
+    if image_format != asked.output_format:
+        found.append(f"output_format: asked for {asked.output_format}, got {image_format}")
+    return found
+
+
+def _place(directory: RunDirectory, file: str, data: bytes) -> None:
+    target = directory.path / file
+    part = directory.parts / f"{os.getpid()}-{target.name}.part"
+    try:
+        root = directory.path.resolve()
+        _make_parents(target.parent, directory.path)
+        if not target.parent.resolve().is_relative_to(root):
+            raise DiskError(
+                f"{target} leaves the run directory by a symbolic link; the picture was not written",
+                hint="remove the link and run again: the task is known and will be asked again",
+            )
+        with part.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(target)
+        sync_directory(target.parent)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise DiskError(
+            f"cannot write {target}: {error.strerror or error}",
+            hint="its task is recorded: make room or mend the permission, then run again",
+        ) from error
+
+
+def _make_parents(parent: Path, root: Path) -> None:
+    """Make missing directories down to `parent`, each name durable before the next."""
+    missing = []
+    while not parent.is_dir() and parent != root:
+        missing.append(parent)
+        parent = parent.parent
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        sync_directory(path.parent)

@@ -1,0 +1,90 @@
+"""The state file itself: opening it, what its `meta` table may hold, and SQLite's exceptions as ours."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+
+from zbatch.errors import DiskError, StateError
+from zbatch.state.migrations import migrate, pending_migrations
+
+
+class Meta(StrEnum):
+    """Names in the `meta` table."""
+
+    NAME = "name"  # of the manifest
+    DESCRIPTION = "description"
+    TITLE = "title"  # report.title
+    MODEL = "model"
+    ENDPOINT = "endpoint"  # base URL, or `preview`
+    ENDPOINT_KIND = "endpoint_kind"  # preview, local, hosted
+    ENDPOINT_TRUSTED = "endpoint_trusted"  # base URL that a flag or variable once gave: it may have the key
+    MANIFEST = "manifest"  # path of the manifest as it was given
+    MANIFEST_SHA256 = "manifest_sha256"
+    PRICE = "price"  # USD an image, text of a decimal, or null
+    VIEW = "view"  # {"x", "y", "group": [...]} of `report`
+    CREATED_AT = "created_at"
+    VERSION = "version"  # of zbatch, last writer
+    IDENTITY = "identity"  # random, for what a browser remembers about this run
+
+
+def open_connection(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """Open a state file, WAL and `synchronous=FULL`, transactions by hand.
+
+    Raises:
+        StateError: it is no state file, or a newer zbatch's.
+        DiskError: it cannot be opened.
+    """
+    uri = f"file:{path.as_posix().replace('%', '%25').replace('?', '%3f').replace('#', '%23')}"
+    if read_only:
+        uri += "?mode=ro"
+        if not _writable(path.parent) and not path.with_name(path.name + "-wal").exists():
+            uri += "&immutable=1"
+    with translated(path):
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
+        try:
+            _prepare(connection, path, read_only=read_only)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+    if not read_only:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        migrate(connection)
+    elif pending_migrations(connection):
+        raise StateError(f"the state {path} is from an older zbatch", hint="zbatch run brings it up to date")
+
+
+def _writable(path: Path) -> bool:
+    return os.access(path, os.W_OK)
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn SQLite's exceptions into ours, once, here."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        name = getattr(error, "sqlite_errorname", "") or ""
+        if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+            raise StateError(
+                f"{path} is damaged or no state file ({error})",
+                hint="keep the directory: the images in it are whole; restore the file from a backup",
+            ) from error
+        if name.startswith(
+            ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")
+        ):
+            raise DiskError(
+                f"cannot write the state {path} ({error})",
+                hint="everything committed before is safe; make room or mend the permission and run again",
+            ) from error
+        raise

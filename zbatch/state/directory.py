@@ -1,0 +1,183 @@
+"""The run directory: where its files lie, and the lock that lets one process own it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from zbatch.errors import DiskError, RunBusyError, UsageError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """The paths of one run. Making the record touches nothing on disk."""
+
+    path: Path
+
+    @property
+    def state(self) -> Path:
+        """The truth, in SQLite."""
+        return self.path / "state.sqlite3"
+
+    @property
+    def images(self) -> Path:
+        """Artifacts."""
+        return self.path / "images"
+
+    @property
+    def thumbs(self) -> Path:
+        """Thumbnails, made once, when the artifact is."""
+        return self.path / "thumbs"
+
+    @property
+    def parts(self) -> Path:
+        """Files being written; whatever a crash leaves here is worth nothing."""
+        return self.path / ".parts"
+
+    @property
+    def index(self) -> Path:
+        """The contact sheet."""
+        return self.path / "index.html"
+
+    @property
+    def data(self) -> Path:
+        """The contact sheet's data."""
+        return self.path / "data.js"
+
+    @property
+    def provenance(self) -> Path:
+        """One line for every job in the state."""
+        return self.path / "jobs.jsonl"
+
+    @property
+    def log(self) -> Path:
+        """Every event."""
+        return self.path / "run.log.jsonl"
+
+    @property
+    def manifest_lock(self) -> Path:
+        """The manifest resolved."""
+        return self.path / "manifest.lock.yaml"
+
+    @property
+    def manifest_sources(self) -> Path:
+        """The manifest's sources as they were."""
+        return self.path / "manifest.src"
+
+    def exists(self) -> bool:
+        """Tell whether there is a run here."""
+        return self.state.is_file()
+
+    def create(self) -> None:
+        """Make the directory and its rooms.
+
+        Raises:
+            DiskError: naming the path that could not be made.
+            UsageError: the path is a directory full of something else.
+        """
+        if self.path.is_dir() and not self.exists():
+            strange = sorted(entry.name for entry in self.path.iterdir() if entry.name not in _OURS)
+            if strange:
+                raise UsageError(
+                    f"{self.path} is not a run directory and is not empty (it holds {strange[0]})",
+                    hint="give another directory with -o/--run-dir or output.dir",
+                )
+        try:
+            for path in (self.path, self.images, self.thumbs, self.parts):
+                path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DiskError(
+                f"cannot make the run directory {self.path}: {error.strerror or error}",
+                hint="nothing was submitted; choose a writable place with -o/--run-dir",
+            ) from error
+
+    def clear_parts(self) -> None:
+        """Drop what a crash left half written. Only the owner of the lock may."""
+        shutil.rmtree(self.parts, ignore_errors=True)
+        self.parts.mkdir(exist_ok=True)
+
+
+_OURS = frozenset({".lock", ".parts", "images", "thumbs", "run.log.jsonl"})
+
+
+class RunLock:
+    """Holds a run directory for this process.
+
+    An advisory `flock` on `.lock`: it dies with the process, and the descriptor is not inheritable, so no
+    child keeps it alive.
+    """
+
+    def __init__(self, directory: RunDirectory) -> None:
+        self._path = directory.path / ".lock"
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> Self:
+        """Take the lock.
+
+        Raises:
+            RunBusyError: another process has it; its process id is named.
+            DiskError: the lock file cannot be written.
+        """
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise DiskError(f"cannot lock the run: {self._path}: {error.strerror or error}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            owner = os.read(descriptor, 32).decode("ascii", "replace").strip()
+            os.close(descriptor)
+            raise RunBusyError(
+                f"another process owns the run {self._path.parent}"
+                + (f" (process {owner})" if owner else ""),
+                hint="wait for it to end, or watch it: zbatch status " + str(self._path.parent),
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        self._descriptor = descriptor
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._descriptor is not None:
+            os.ftruncate(self._descriptor, 0)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def sync_directory(path: Path) -> None:
+    """Make names in a directory durable: a file that is fsynced but whose name is not can vanish."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_aside(path: Path, data: bytes) -> None:
+    """Replace a file whole: written aside, fsynced, then moved into place.
+
+    Raises:
+        DiskError: naming the file; the old one is untouched.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise DiskError(f"cannot write {path}: {error.strerror or error}") from error

@@ -1,0 +1,266 @@
+"""`Run`: a run directory as everyone reads it: sheet, exports, status, notebooks. It only reads."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import orjson
+
+from zbatch.errors import UsageError
+from zbatch.model import Artifact, Cell, Coordinates, JobState, Request
+from zbatch.state.database import Meta, open_connection, translated
+from zbatch.state.directory import RunDirectory
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RETRYABLE = (JobState.FAILED, JobState.REJECTED, JobState.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job as the state has it. `artifact` is there once it is done; times are ISO 8601 UTC.
+
+    `shown` says whether the manifest still shows it; `reason` and `message` say why it is where it is.
+    """
+
+    key: str
+    model: str
+    request: Request
+    file: str
+    state: JobState
+    shown: bool
+    attempts: int
+    task_ids: tuple[str, ...]
+    artifact: Artifact | None
+    nsfw: Any
+    reason: str | None
+    message: str | None
+    submitted_at: str | None
+    done_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Jobs that did not end well, by state and reason, with one of their messages and what redoes them."""
+
+    state: JobState
+    reason: str
+    count: int
+    example: str
+    retry: str
+
+
+class Run:
+    """A run directory, read while it runs or long after, without blocking whoever writes it.
+
+    Use it as a context manager, or let it go: it holds one read-only connection.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """Open a run directory.
+
+        Raises:
+            UsageError: there is no run there.
+            StateError: a newer zbatch wrote it, or it is damaged.
+        """
+        self.directory = RunDirectory(Path(path))
+        if not self.directory.exists():
+            raise UsageError(
+                f"{path} is not a run directory (it has no state.sqlite3)",
+                hint="give the directory that `zbatch run` named, or the manifest whose run it is",
+            )
+        self._db = open_connection(self.directory.state, read_only=True)
+        with translated(self.directory.state):
+            self._meta: dict[str, Any] = {
+                name: orjson.loads(value) for name, value in self._db.execute("SELECT name, value FROM meta")
+            }
+
+    def close(self) -> None:
+        """Let go of the state file."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Run {self.name!r} at {self.directory.path}>"
+
+    @property
+    def name(self) -> str:
+        """Name of the manifest."""
+        return str(self._meta.get(Meta.NAME, self.directory.path.name))
+
+    @property
+    def title(self) -> str:
+        """What to write over the sheet."""
+        return str(self._meta.get(Meta.TITLE) or self.name)
+
+    @property
+    def view(self) -> Mapping[str, Any]:
+        """How the manifest asks the sheet to be laid out: `x`, `y`, `group` (axis names), each optional."""
+        return dict(self._meta.get(Meta.VIEW) or {})
+
+    @property
+    def price(self) -> Decimal | None:
+        """USD an image, where the manifest says so."""
+        price = self._meta.get(Meta.PRICE)
+        return None if price is None else Decimal(price)
+
+    def about(self, name: Meta) -> Any:
+        """Give another fact about the run, or `None`."""
+        return self._meta.get(name)
+
+    def counts(self) -> dict[JobState, int]:
+        """Count the jobs the manifest shows, by state."""
+        counts = dict.fromkeys(JobState, 0)
+        counts.update(
+            {
+                JobState(state): number
+                for state, number in self._rows(
+                    "SELECT state, count(*) FROM jobs WHERE position IS NOT NULL GROUP BY state"
+                )
+            }
+        )
+        return counts
+
+    def attempts(self) -> int:
+        """Count every submit that was accepted or may have been."""
+        return int(next(self._rows("SELECT count(*) FROM attempts"))[0])
+
+    def cost(self) -> Decimal | None:
+        """USD for every attempt ever made or possibly made, where there is a price."""
+        return None if self.price is None else self.price * self.attempts()
+
+    def orphans(self) -> int:
+        """Count jobs that had an attempt and that the manifest no longer shows."""
+        return int(next(self._rows("SELECT count(*) FROM jobs WHERE position IS NULL AND attempts > 0"))[0])
+
+    def failures(self) -> list[Failure]:
+        """Group the jobs that did not end well, and those that wait with a reason, biggest group first."""
+        rows = self._rows(
+            """SELECT state, coalesce(reason, ''), count(*), max(coalesce(message, '')) FROM jobs
+               WHERE position IS NOT NULL AND (state IN ('failed', 'rejected', 'unknown')
+                   OR (state IN ('submitted', 'pending') AND reason IS NOT NULL))
+               GROUP BY state, reason ORDER BY count(*) DESC, state, reason"""
+        )
+        return [
+            Failure(
+                JobState(state),
+                reason,
+                count,
+                message,
+                f"--retry {state}" if JobState(state) in RETRYABLE else "run again",
+            )
+            for state, reason, count, message in rows
+        ]
+
+    def jobs(self, *, shown_only: bool = False) -> Iterator[JobRecord]:
+        """Every job in the state: those the manifest shows in grid order, then the others."""
+        where = "WHERE j.position IS NOT NULL" if shown_only else ""
+        rows = self._rows(
+            f"""SELECT j.*, (SELECT json_group_array(task_id) FROM
+                    (SELECT task_id FROM attempts WHERE job_id = j.id AND task_id IS NOT NULL
+                     ORDER BY number))
+                FROM jobs j {where} ORDER BY j.position IS NULL, j.position, j.id""",  # noqa: S608
+            named=True,
+        )
+        return map(_job_record, rows)
+
+    def cells(self) -> Iterator[Cell]:
+        """Every cell in grid order, those that an exclude rule took out among them."""
+        rows = self._rows(
+            """SELECT c.coordinates, j.key, c.excluded_by FROM cells c LEFT JOIN jobs j ON j.id = c.job_id
+               ORDER BY c.position"""
+        )
+        return (Cell(orjson.loads(coordinates), key, rule) for coordinates, key, rule in rows)
+
+    def coordinates(self) -> dict[str, list[Coordinates]]:
+        """By job key, the coordinates of every cell that shows it, in grid order."""
+        found: dict[str, list[Coordinates]] = {}
+        for cell in self.cells():
+            if cell.key is not None:
+                found.setdefault(cell.key, []).append(cell.coordinates)
+        return found
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Give one row a cell: coordinates, state, file and hashes. Needs pandas.
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        try:
+            import pandas as pd  # noqa: PLC0415 - optional
+        except ImportError as error:
+            raise UsageError("to_pandas() needs pandas", hint="pip install pandas") from error
+        jobs = {job.key: job for job in self.jobs(shown_only=True)}
+        return pd.DataFrame(
+            {
+                **cell.coordinates,
+                "key": cell.key,
+                "state": job.state.value,
+                "file": str(self.directory.path / job.file) if job.artifact else None,
+                "prompt": job.request.prompt,
+                "seed": job.request.seed,
+                "attempts": job.attempts,
+                "sha256": job.artifact.sha256 if job.artifact else None,
+            }
+            for cell in self.cells()
+            if cell.key is not None and (job := jobs[cell.key])
+        )
+
+    def _repr_html_(self) -> str:
+        """Show the run in a notebook: its counts and its first thumbnails, inline."""
+        from zbatch.state.notebook import run_html  # noqa: PLC0415 - only notebooks need it
+
+        return run_html(self)
+
+    def _rows(self, sql: str, *, named: bool = False) -> Iterator[Any]:
+        with translated(self.directory.state):
+            cursor = self._db.cursor()
+            cursor.row_factory = sqlite3.Row if named else None
+            yield from cursor.execute(sql)
+
+
+def _job_record(row: sqlite3.Row) -> JobRecord:
+    done = row["state"] == JobState.DONE
+    return JobRecord(
+        key=row["key"],
+        model=row["model"],
+        request=Request.from_body(orjson.loads(row["request"])),
+        file=row["file"],
+        state=JobState(row["state"]),
+        shown=row["position"] is not None,
+        attempts=row["attempts"],
+        task_ids=tuple(orjson.loads(row[-1])),
+        artifact=_artifact(row) if done else None,
+        nsfw=None if row["nsfw"] is None else orjson.loads(row["nsfw"]),
+        reason=row["reason"],
+        message=row["message"],
+        submitted_at=row["submitted_at"],
+        done_at=row["done_at"],
+    )
+
+
+def _artifact(row: sqlite3.Row) -> Artifact:
+    return Artifact(
+        file=row["file"],
+        sha256=row["sha256"],
+        received_sha256=row["received_sha256"],
+        bytes=row["bytes"],
+        width=row["width"],
+        height=row["height"],
+        media_type=row["media_type"],
+        thumb=row["thumb"],
+        thumb_width=row["thumb_width"],
+        thumb_height=row["thumb_height"],
+        warnings=tuple(orjson.loads(row["warnings"])) if row["warnings"] else (),
+    )

@@ -1,0 +1,374 @@
+"""The state of a run in SQLite: every move a job makes, checked against the state machine.
+
+`Store` is synchronous and belongs to one thread; each method is a step inside a transaction that the caller
+commits (`zbatch.state.writer` commits them in groups). Reading a run from elsewhere is `zbatch.state.run`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from zbatch.clock import now_iso
+from zbatch.model import EXTENSIONS, TRANSITIONS, Artifact, Cell, Job, JobState, Request
+from zbatch.state.database import Meta, open_connection, translated
+
+
+@dataclass(frozen=True, slots=True)
+class PendingJob:
+    """A job that may be submitted."""
+
+    id: int
+    key: str
+    model: str
+    request: Request
+    file: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTask:
+    """A task the server knows and we have not finished: it is asked again until it ends."""
+
+    id: int
+    key: str
+    task_id: str
+    request: Request
+    file: str
+    attempt: int
+    succeeded: bool
+
+
+def fold(file: str) -> str:
+    """Give the form of a file name that may stand only once in a run: no extension, NFC, case-folded."""
+    for extension in EXTENSIONS.values():
+        file = file.removesuffix(extension)
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", file).casefold())
+
+
+class Store:
+    """The writing side of a run's state. One process owns it (see `RunLock`)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._db = open_connection(path)
+        self._db.execute("CREATE TEMP TABLE selected (job_id INTEGER PRIMARY KEY)")
+
+    def close(self) -> None:
+        """Close the file; WAL is folded into it."""
+        self._db.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit what happens inside, or none of it.
+
+        Raises:
+            DiskError: the disk is full, read-only or failing; nothing of the transaction is kept.
+        """
+        with translated(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def step(self) -> Iterator[None]:
+        """Keep what happens inside, or none of it, within the transaction."""
+        self._db.execute("SAVEPOINT step")
+        try:
+            yield
+        except BaseException:
+            # After a disk error SQLite has rolled everything back itself.
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK TO step")
+                self._db.execute("RELEASE step")
+            raise
+        self._db.execute("RELEASE step")
+
+    # ── meta ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def meta(self, name: Meta) -> Any:
+        """Read one fact about the run, or `None`."""
+        row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return None if row is None else orjson.loads(row[0])
+
+    def set_meta(self, name: Meta, value: Any) -> None:
+        """Write one fact about the run."""
+        self._db.execute(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (name, orjson.dumps(value).decode()),
+        )
+
+    # ── the grid ────────────────────────────────────────────────────────────────────────────────────────
+
+    def replace_grid(self, expansion: Iterable[tuple[Cell, Job | None, bool]]) -> None:
+        """Take over what a manifest gives now: cells in grid order, each with its job where it is the first.
+
+        The third item says whether the cell is selected for new submits. Jobs that are known keep their
+        state, and done ones their path; jobs no cell shows any more keep everything but their position.
+        """
+        self._db.execute("UPDATE jobs SET position = NULL")
+        self._db.execute("DELETE FROM cells")
+        self._db.execute("DELETE FROM selected")
+        for position, (cell, job, selected) in enumerate(expansion):
+            job_id = None
+            if job is not None:
+                job_id = self._plan_job(job, position)
+            elif cell.key is not None:
+                (job_id,) = self._db.execute("SELECT id FROM jobs WHERE key = ?", (cell.key,)).fetchone()
+            self._db.execute(
+                "INSERT INTO cells VALUES (?, ?, ?, ?)",
+                (position, job_id, orjson.dumps(cell.coordinates).decode(), cell.excluded_by),
+            )
+            if selected and job_id is not None:
+                self._db.execute("INSERT OR IGNORE INTO selected VALUES (?)", (job_id,))
+
+    def _plan_job(self, job: Job, position: int) -> int:
+        known = self._db.execute("SELECT id, state, attempts FROM jobs WHERE key = ?", (job.key,)).fetchone()
+        request = orjson.dumps(job.request.body()).decode()
+        if known is not None and known[1] == JobState.DONE:
+            self._db.execute("UPDATE jobs SET position = ? WHERE id = ?", (position, known[0]))
+            return int(known[0])
+        file = self._free_file(job)
+        if known is not None:
+            self._db.execute(
+                "UPDATE jobs SET position = ?, request = ?, file = ?, fold = ? WHERE id = ?",
+                (position, request, file, fold(file), known[0]),
+            )
+            return int(known[0])
+        cursor = self._db.execute(
+            "INSERT INTO jobs (key, model, request, file, fold, position) VALUES (?, ?, ?, ?, ?, ?)",
+            (job.key, job.model, request, file, fold(file), position),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def _free_file(self, job: Job) -> str:
+        """Give the planned path, or one beside it where a job of an earlier manifest has or may get it."""
+        taken = self._db.execute(
+            "SELECT 1 FROM jobs WHERE fold = ? AND key <> ? AND (state = 'done' OR attempts > 0)",
+            (fold(job.file), job.key),
+        ).fetchone()
+        if taken is None:
+            return job.file
+        extension = EXTENSIONS[job.request.output_format]
+        return f"{job.file.removesuffix(extension)}-{job.key[:8]}{extension}"
+
+    # ── what a run begins with ──────────────────────────────────────────────────────────────────────────
+
+    def recover(self) -> int:
+        """Settle what a crash left: an intent without an answer is an unknown outcome. Gives their number."""
+        rows = self._db.execute("SELECT id FROM jobs WHERE state = 'submitting'").fetchall()
+        for (job_id,) in rows:
+            self.set_unknown(job_id, "interrupted", "the process ended before the answer to the submit came")
+        return len(rows)
+
+    def forget_tasks(self) -> int:
+        """Let go of every task in flight: for the built-in endpoint, whose tasks die with the process."""
+        rows = self._db.execute("SELECT id FROM jobs WHERE state = 'submitted'").fetchall()
+        for (job_id,) in rows:
+            self.set_unknown(job_id, "interrupted", "the built-in endpoint ended with its process")
+        return len(rows)
+
+    def retry_unknown(self, attempts: int | None) -> int:
+        """Put unknown outcomes back where the manifest says `on_unknown: resubmit`. Gives their number.
+
+        Never a task that is known to have succeeded. `attempts` bounds it (None: no bound).
+        """
+        cursor = self._db.execute(
+            """UPDATE jobs SET state = 'pending' WHERE state = 'unknown' AND position IS NOT NULL
+               AND (?1 IS NULL OR attempts - retried_at < ?1)
+               AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.job_id = jobs.id AND a.number = jobs.attempts
+                               AND a.succeeded_at IS NOT NULL)""",
+            (attempts,),
+        )
+        return cursor.rowcount
+
+    def retry_failed(self, attempts: int) -> int:
+        """Put failed jobs back that have attempts left. Gives their number."""
+        return self._db.execute(
+            """UPDATE jobs SET state = 'pending'
+               WHERE state = 'failed' AND position IS NOT NULL AND attempts - retried_at < ?""",
+            (attempts,),
+        ).rowcount
+
+    def retry(self, states: Iterable[JobState]) -> int:
+        """Put jobs back because a person said so (`--retry`), attempts counted afresh. Gives their number.
+
+        Only selected jobs that the manifest still shows.
+        """
+        count = 0
+        for state in states:
+            count += self._db.execute(
+                """UPDATE jobs SET state = 'pending', retried_at = attempts
+                   WHERE state = ? AND position IS NOT NULL AND id IN (SELECT job_id FROM selected)""",
+                (state,),
+            ).rowcount
+        return count
+
+    # ── what a run takes up ─────────────────────────────────────────────────────────────────────────────
+
+    def open_tasks(self) -> list[OpenTask]:
+        """Every task in flight, oldest first, whether the manifest still shows it or not."""
+        rows = self._db.execute(
+            """SELECT j.id, j.key, a.task_id, j.request, j.file, j.attempts, a.succeeded_at IS NOT NULL
+               FROM jobs j JOIN attempts a ON a.job_id = j.id AND a.number = j.attempts
+               WHERE j.state = 'submitted' ORDER BY a.accepted_at, j.id"""
+        )
+        return [
+            OpenTask(
+                id_, key, task_id, Request.from_body(orjson.loads(request)), file, attempt, bool(succeeded)
+            )
+            for id_, key, task_id, request, file, attempt, succeeded in rows
+        ]
+
+    def next_pending(self, after: int, limit: int) -> list[PendingJob]:
+        """Give selected pending jobs in grid order, after a position."""
+        rows = self._db.execute(
+            """SELECT id, key, model, request, file, position FROM jobs
+               WHERE state = 'pending' AND position > ? AND id IN (SELECT job_id FROM selected)
+               ORDER BY position LIMIT ?""",
+            (after, limit),
+        )
+        return [
+            PendingJob(id_, key, model, Request.from_body(orjson.loads(request)), file, position)
+            for id_, key, model, request, file, position in rows
+        ]
+
+    def count(self, *, selected: bool) -> dict[JobState, int]:
+        """Count the jobs the manifest shows, by state; the selected ones or all."""
+        rows = self._db.execute(
+            """SELECT state, count(*) FROM jobs WHERE position IS NOT NULL
+               AND (NOT ? OR id IN (SELECT job_id FROM selected)) GROUP BY state""",
+            (selected,),
+        )
+        counts = dict.fromkeys(JobState, 0)
+        counts.update({JobState(state): number for state, number in rows})
+        return counts
+
+    def attempts_made(self) -> int:
+        """Count every attempt this run directory ever made or may have made."""
+        return int(self._db.execute("SELECT count(*) FROM attempts").fetchone()[0])
+
+    # ── the moves ───────────────────────────────────────────────────────────────────────────────────────
+
+    def set_submitting(self, job_id: int) -> None:
+        """Write the intent down: from here on the submit may have been accepted."""
+        self._move(job_id, JobState.PENDING, JobState.SUBMITTING)
+        self._db.execute("UPDATE jobs SET attempts = attempts + 1 WHERE id = ?", (job_id,))
+        self._db.execute(
+            "INSERT INTO attempts (job_id, number, intent_at) SELECT id, attempts, ? FROM jobs WHERE id = ?",
+            (now_iso(), job_id),
+        )
+
+    def set_back(self, job_id: int, reason: str, message: str) -> None:
+        """Take the intent back: the submit cannot have been accepted, so there was no attempt."""
+        self._move(job_id, JobState.SUBMITTING, JobState.PENDING, reason, message)
+        self._drop_attempt(job_id)
+
+    def set_rejected(self, job_id: int, reason: str, message: str) -> None:
+        """Note that the server refused the request itself: no attempt either."""
+        self._move(job_id, JobState.SUBMITTING, JobState.REJECTED, reason, message)
+        self._drop_attempt(job_id)
+
+    def set_submitted(self, job_id: int, task_id: str) -> None:
+        """Keep the task id."""
+        self._move(job_id, JobState.SUBMITTING, JobState.SUBMITTED)
+        now = now_iso()
+        self._attempt(job_id, "task_id = ?, accepted_at = ?", task_id, now)
+        self._db.execute("UPDATE jobs SET submitted_at = ? WHERE id = ?", (now, job_id))
+
+    def note_succeeded(self, job_id: int) -> None:
+        """Note that the task succeeded: from here on it is never resubmitted by itself."""
+        self._attempt(job_id, "succeeded_at = coalesce(succeeded_at, ?)", now_iso())
+
+    def note(self, job_id: int, reason: str, message: str) -> None:
+        """Say why a job is still where it is."""
+        self._db.execute("UPDATE jobs SET reason = ?, message = ? WHERE id = ?", (reason, message, job_id))
+
+    def set_unknown(self, job_id: int, reason: str, message: str) -> None:
+        """Hold a job whose attempt may or may not have been billed."""
+        (state,) = self._db.execute("SELECT state FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        self._move(job_id, JobState(state), JobState.UNKNOWN, reason, message)
+        self._end_attempt(job_id, "unknown", reason)
+
+    def set_failed(self, job_id: int, reason: str, message: str) -> None:
+        """Note that the server says TASK_STATUS_FAILED."""
+        self._move(job_id, JobState.SUBMITTED, JobState.FAILED, reason, message)
+        self._end_attempt(job_id, "failed", reason)
+
+    def try_again(self, job_id: int, attempts: int | None, state: JobState) -> bool:
+        """Put one failed or unknown job back while it has attempts left; tell whether that was so."""
+        row = self._db.execute(
+            """SELECT 1 FROM jobs WHERE id = ?1 AND state = ?2 AND position IS NOT NULL
+               AND id IN (SELECT job_id FROM selected) AND (?3 IS NULL OR attempts - retried_at < ?3)""",
+            (job_id, state, attempts),
+        ).fetchone()
+        if row is not None:
+            self._db.execute("UPDATE jobs SET state = 'pending' WHERE id = ?", (job_id,))
+        return row is not None
+
+    def set_done(self, job_id: int, artifact: Artifact, nsfw: Any) -> None:
+        """Record a picture that is whole, durable and in place."""
+        self._move(job_id, JobState.SUBMITTED, JobState.DONE)
+        self._end_attempt(job_id, "done", None)
+        self._db.execute(
+            """UPDATE jobs SET file = ?, fold = ?, sha256 = ?, received_sha256 = ?, bytes = ?, width = ?,
+               height = ?, media_type = ?, thumb = ?, thumb_width = ?, thumb_height = ?, warnings = ?,
+               nsfw = ?, done_at = ? WHERE id = ?""",
+            (
+                artifact.file,
+                fold(artifact.file),
+                artifact.sha256,
+                artifact.received_sha256,
+                artifact.bytes,
+                artifact.width,
+                artifact.height,
+                artifact.media_type,
+                artifact.thumb,
+                artifact.thumb_width,
+                artifact.thumb_height,
+                orjson.dumps(artifact.warnings).decode() if artifact.warnings else None,
+                None if nsfw is None else orjson.dumps(nsfw).decode(),
+                now_iso(),
+                job_id,
+            ),
+        )
+
+    def _move(
+        self, job_id: int, old: JobState, new: JobState, reason: str | None = None, message: str | None = None
+    ) -> None:
+        if new not in TRANSITIONS[old]:
+            raise AssertionError(f"no job goes from {old} to {new}")
+        cursor = self._db.execute(
+            "UPDATE jobs SET state = ?, reason = ?, message = ? WHERE id = ? AND state = ?",
+            (new, reason, message, job_id, old),
+        )
+        if cursor.rowcount != 1:
+            raise AssertionError(f"job {job_id} is not {old}")
+
+    def _attempt(self, job_id: int, assignment: str, *values: Any) -> None:
+        self._db.execute(
+            f"UPDATE attempts SET {assignment} WHERE job_id = ? "  # noqa: S608 - constants of this module
+            "AND number = (SELECT attempts FROM jobs WHERE id = ?)",
+            (*values, job_id, job_id),
+        )
+
+    def _end_attempt(self, job_id: int, outcome: str, reason: str | None) -> None:
+        self._attempt(job_id, "ended_at = ?, outcome = ?, reason = ?", now_iso(), outcome, reason)
+
+    def _drop_attempt(self, job_id: int) -> None:
+        self._db.execute(
+            "DELETE FROM attempts WHERE job_id = ?1 AND number = (SELECT attempts FROM jobs WHERE id = ?1)",
+            (job_id,),
+        )
+        self._db.execute("UPDATE jobs SET attempts = attempts - 1 WHERE id = ?", (job_id,))
