@@ -1,0 +1,199 @@
+"""The Starlette app that answers the API, over HTTP or in process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+import zbatch
+from zbatch.api.contract import MODELS, RESULT_PATH, TaskStatus
+from zbatch.model import EXTENSIONS, MEDIA_TYPES
+from zbatch.server.answers import RefusedError, data_uri, json_answer, refusal, task_answer
+from zbatch.server.engines import Engine
+from zbatch.server.engines.preview import PreviewEngine
+from zbatch.server.fetch import Fetcher
+from zbatch.server.keys import KeyRing, presented_key
+from zbatch.server.openapi import openapi_document
+from zbatch.server.orders import read_order
+from zbatch.server.signing import Signer
+from zbatch.server.tasks import Limits, QueueFullError, Task, TaskQueue, TaskStore
+
+log = logging.getLogger(__name__)
+
+MAX_BODY: Final = 64 * 2**20
+"""Bytes of a request body: input images may come in it as `data:` URIs."""
+
+
+def create_app(
+    engine: Engine | None = None,
+    *,
+    workers: int | None = None,
+    keys: KeyRing | None = None,
+    signing_secret: bytes | None = None,
+    clock: Callable[[], float] = time.time,
+    limits: Limits | None = None,
+    fetcher: Fetcher | None = None,
+) -> Starlette:
+    """Build the server.
+
+    `engine` is the preview engine unless given; `workers` threads run it (as many as there are processors).
+    With `keys`, every call but `/healthz`, `/openapi.json` and signed image URLs needs one. `clock` is wall
+    time in seconds. The default `signing_secret` is made for this app and dies with it.
+    """
+    engine = engine or PreviewEngine()
+    limits = limits or Limits()
+    workers = workers or os.cpu_count() or 1
+    queue = TaskQueue(engine, TaskStore(limits, clock), fetcher or Fetcher(), limits, workers)
+    signer = Signer(signing_secret or secrets.token_bytes(32), clock)
+    service = _Service(engine, queue, signer, keys, limits.result_ttl)
+    app = Starlette(
+        routes=[
+            Route(RESULT_PATH, service.task_result, methods=["GET"]),
+            Route("/v3/async/{model}", service.submit, methods=["POST"]),
+            Route("/v3/files/{task_id}/{name}", service.download, methods=["GET"]),
+            Route("/healthz", service.healthz, methods=["GET"]),
+            Route("/openapi.json", service.openapi, methods=["GET"]),
+        ],
+        exception_handlers={
+            RefusedError: _answer_refusal,
+            HTTPException: _answer_http_exception,
+            Exception: _answer_bug,
+        },
+        lifespan=lambda _: service.lifespan(),
+    )
+    app.state.keys = keys
+    app.state.engine = engine.name
+    return app
+
+
+class _Service:
+    """The handlers, and what they share."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        queue: TaskQueue,
+        signer: Signer,
+        keys: KeyRing | None,
+        result_ttl: float,
+    ) -> None:
+        self._engine = engine
+        self._queue = queue
+        self._signer = signer
+        self._keys = keys
+        self._result_ttl = result_ttl
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        # The workers run in a task of their own, so that an error of the body is not wrapped in a group.
+        async with self._queue.fetcher:
+            work = asyncio.create_task(self._queue.run(), name="zbatch-server-queue")
+            try:
+                yield
+            finally:
+                work.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await work
+
+    async def submit(self, request: Request) -> Response:
+        owner = self._authorize(request)
+        model = request.path_params["model"]
+        if model not in MODELS:
+            known = ", ".join(MODELS)
+            raise RefusedError(404, "MODEL_NOT_FOUND", f"no model is called {model!r}; there are {known}")
+        order = await read_order(model, owner, await _read_body(request), self._queue.fetcher)
+        try:
+            task = self._queue.submit(order)
+        except QueueFullError as error:
+            retry = {"Retry-After": str(error.retry_after)}
+            raise RefusedError(429, "RATE_LIMIT_EXCEEDED", "the queue is full", headers=retry) from error
+        return json_answer({"task_id": task.task_id})
+
+    async def task_result(self, request: Request) -> Response:
+        owner = self._authorize(request)
+        task_id = request.query_params.get("task_id", "")
+        if not task_id:
+            raise RefusedError(400, "INVALID_REQUEST_BODY", "task_id is required")
+        task = self._queue.store.get(task_id)
+        if task is None or task.order.owner != owner:
+            raise RefusedError(404, "TASK_NOT_FOUND", f"there is no task {task_id[:80]!r}, or it is gone")
+        return json_answer(task_answer(task, *self._image_url(request, task)))
+
+    def _image_url(self, request: Request, task: Task) -> tuple[str | None, int]:
+        if task.status is not TaskStatus.SUCCEED or task.image is None or task.finished_at is None:
+            return None, 0
+        expires = int(task.finished_at + self._result_ttl) + 1
+        ttl = max(1, int(expires - self._queue.store.clock()))
+        if task.order.base64:
+            task.delivered = True
+            return data_uri(task.image, task.order.request.output_format), ttl
+        name = f"0{EXTENSIONS[task.order.request.output_format]}"
+        base = str(request.base_url).rstrip("/")
+        return base + self._signer.path(task.task_id, name, expires), ttl
+
+    async def download(self, request: Request) -> Response:
+        task_id, name = request.path_params["task_id"], request.path_params["name"]
+        if not self._signer.allows(task_id, name, request.query_params):
+            raise RefusedError(403, "ACCESS_DENY", "the signature of this URL is wrong or has expired")
+        task = self._queue.store.get(task_id)
+        if task is None or task.image is None:
+            raise RefusedError(404, "IMAGE_NOT_FOUND", "the image is gone")
+        task.delivered = True
+        headers = {"Cache-Control": "private, immutable", "X-Content-Type-Options": "nosniff"}
+        return Response(task.image, 200, headers, MEDIA_TYPES[task.order.request.output_format])
+
+    async def healthz(self, _: Request) -> Response:
+        tasks = dict(self._queue.store.counts())
+        return json_answer(
+            {"status": "ok", "engine": self._engine.name, "version": zbatch.__version__, "tasks": tasks}
+        )
+
+    async def openapi(self, request: Request) -> Response:
+        return json_answer(openapi_document(str(request.base_url).rstrip("/"), zbatch.__version__))
+
+    def _authorize(self, request: Request) -> str:
+        if self._keys is None:
+            return ""
+        owner = self._keys.owner(presented_key(request.headers.get("Authorization", "")))
+        if owner is None:
+            raise RefusedError(401, "FAILED_TO_AUTH", "the API key is missing or not accepted")
+        return owner
+
+
+async def _read_body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise RefusedError(413, "INVALID_REQUEST_BODY", f"the body is larger than {MAX_BODY} bytes")
+    return bytes(body)
+
+
+async def _answer_refusal(_: Request, error: Exception) -> Response:
+    if not isinstance(error, RefusedError):
+        raise error
+    return refusal(error)
+
+
+async def _answer_http_exception(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    reason = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}.get(error.status_code, "INVALID_REQUEST")
+    return refusal(RefusedError(error.status_code, reason, error.detail, headers=error.headers))
+
+
+async def _answer_bug(request: Request, error: Exception) -> Response:
+    log.error("bug in the server: %s %s", request.method, request.url.path, exc_info=error)
+    return refusal(RefusedError(500, "INTERNAL_ERROR", "the server made a mistake; its log says which"))
