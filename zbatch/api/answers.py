@@ -1,0 +1,185 @@
+"""One HTTP answer, read within bounds, and the server's own words in it, fit to be shown.
+
+A server says why in `{"code", "reason", "message"}`; a proxy in front of it in HTML, or not at all. Whatever
+it says is text from outside: a key that it echoes, the query of a (signed) URL, control characters and
+endless pages are taken out here, before a message is made of it.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+import httpx
+import orjson
+
+MAX_JSON: Final = 64 * 1024 * 1024
+"""Bytes of a JSON answer: a whole picture may stand in it as base64."""
+
+MAX_ERROR: Final = 64 * 1024
+"""Bytes read of an answer that is an error; the words stand at its beginning."""
+
+MAX_RETRY_AFTER: Final = 3600.0
+"""Seconds. A server that asks for a longer pause is heard, but not beyond this."""
+
+_MAX_WORDS: Final = 300
+
+
+class TooLargeError(Exception):
+    """The body is larger than its bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status, headers and body. `whole` is false where the body of an error was cut, by us or on the way."""
+
+    status: int
+    headers: httpx.Headers
+    content: bytes
+    whole: bool = True
+
+    def json(self) -> Any:
+        """Parse the body.
+
+        Raises:
+            ValueError: where it is not JSON.
+        """
+        return orjson.loads(self.content)
+
+    def error_body(self) -> Mapping[str, Any] | None:
+        """Give the JSON object that says what went wrong, or `None` where it is anything else."""
+        try:
+            body = orjson.loads(self.content)
+        except ValueError:
+            return None
+        return body if isinstance(body, Mapping) else None
+
+
+async def read_answer(response: httpx.Response, limit: int) -> Answer:
+    """Read a response to its end and close it, holding at most `limit` bytes of it in memory.
+
+    Raises:
+        TooLargeError: where a 2xx answer is larger than `limit`, as sent or unpacked.
+        httpx.TransportError: where a 2xx answer breaks off. Of an error the beginning is enough.
+    """
+    good = 200 <= response.status_code < 300
+    pieces: list[bytes] = []
+    size, whole = 0, True
+    try:
+        async for piece in response.stream:  # type: ignore[union-attr] # of an async transport
+            pieces.append(piece)
+            size += len(piece)
+            if size > (limit if good else MAX_ERROR):
+                whole = False
+                break
+    except httpx.TransportError:
+        if good:
+            raise
+        whole = False
+    finally:
+        await response.aclose()
+    if good and not whole:
+        raise TooLargeError
+    content = b"".join(pieces)
+    if good and _is_short(response.headers, len(content)):
+        raise httpx.RemoteProtocolError("the answer ended before it was whole")
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        content = _unpacked(content, limit if good else MAX_ERROR, strict=good)
+    return Answer(response.status_code, response.headers, content, whole)
+
+
+def _is_short(headers: httpx.Headers, size: int) -> bool:
+    """Hold a body against its Content-Length (which a transport in process does not do)."""
+    length = headers.get("content-length", "")
+    return length.isdecimal() and int(length) != size and "transfer-encoding" not in headers
+
+
+def _unpacked(content: bytes, limit: int, *, strict: bool) -> bytes:
+    """Unpack gzip or deflate, which was not asked for but may come, without growing past `limit`."""
+    unpacker = zlib.decompressobj(wbits=47)  # 32 + 15: gzip or zlib, as the header says
+    try:
+        unpacked = unpacker.decompress(content, limit)
+    except zlib.error:
+        if strict:
+            raise httpx.RemoteProtocolError("the answer is packed in a way that was not asked for") from None
+        return b""
+    if strict and unpacker.unconsumed_tail:
+        raise TooLargeError
+    if strict and not unpacker.eof:
+        raise httpx.RemoteProtocolError("the answer ended before it was whole")
+    return unpacked
+
+
+def retry_after(headers: httpx.Headers) -> float | None:
+    """Read `Retry-After` in seconds: a number or an HTTP date, at most `MAX_RETRY_AFTER`, nonsense ignored.
+
+    A date is held against the answer's own `Date` where there is one: the server's clock, not ours, wrote it.
+    """
+    value = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,20}(\.\d{1,20})?", value, re.ASCII):
+        return min(float(value), MAX_RETRY_AFTER)
+    until = _date(value)
+    if until is None:
+        return None
+    now = _date(headers.get("date", "")) or datetime.now(UTC)
+    return min(max((until - now).total_seconds(), 0.0), MAX_RETRY_AFTER)
+
+
+def _date(value: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the server said: its reason (`""` where it gave none) and a line for people, both clean."""
+
+    reason: str
+    message: str
+
+
+def words_of(answer: Answer, key: str | None) -> Words:
+    """Find the server's own words in an answer, without the key and without the queries of URLs."""
+    body = answer.error_body()
+    if body is None:
+        return Words("", shown(_text_of(answer), key))
+    inner = body.get("error")
+    nested = inner if isinstance(inner, Mapping) else {}
+    reason = _first_text(body.get("reason"), nested.get("reason"), nested.get("type"))
+    message = _first_text(
+        body.get("message"), nested.get("message"), inner, body.get("detail"), body.get("msg")
+    )
+    return Words(shown(reason, key)[:80], shown(message, key))
+
+
+def _first_text(*values: Any) -> str:
+    return next((value for value in values if isinstance(value, str) and value.strip()), "")
+
+
+def _text_of(answer: Answer) -> str:
+    text = answer.content[:MAX_ERROR].decode("utf-8", "replace")
+    if "\ufffd" in text[:200]:
+        return ""
+    text = re.sub(r"(?is)<(script|style|head)\b.*?</\1\s*>", " ", text)
+    return html.unescape(re.sub(r"<[^<>]*>", " ", text))
+
+
+def shown(text: str, key: str | None) -> str:
+    """Make text from outside fit for a message: one line, bounded, no key, no query or user of a URL."""
+    if key:
+        text = text.replace(key, "***")
+    text = re.sub(r"(?i)\bdata:[a-z0-9/+.-]*;base64,[a-z0-9+/=_-]*", "data:…", text)
+    text = re.sub(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/?#@\"'<>]*@", r"\1", text)
+    text = re.sub(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s?#\"'<>]*)[?#][^\s\"'<>]*", r"\1", text)
+    text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return text if len(text) <= _MAX_WORDS else text[: _MAX_WORDS - 1] + "…"

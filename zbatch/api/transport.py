@@ -1,0 +1,292 @@
+"""httpx's API over aiohttp's connections, and the one place that knows what was certainly never sent.
+
+httpx's own pool collapses with hundreds of requests in flight, aiohttp's does not. What comes out is httpx's:
+
+ConnectError, ConnectTimeout     no byte of the request left this machine: a submit may be repeated
+UnsupportedProtocol              the URL or the proxy cannot be used at all; nothing was sent either
+everything else                  it may have been sent, all of it: a submit must not be repeated
+├── ReadError                    the connection broke
+├── ReadTimeout, WriteTimeout    nothing came, or nothing was taken, in time; or the total time was up
+└── RemoteProtocolError          what came is not HTTP, or it ended early
+
+"Never sent" needs two witnesses: aiohttp says that no connection was made, and our own hook says that no
+request was ever handed to one. If either is missing, the outcome counts as unknown.
+
+Nothing raw comes out, also while a body is read, and no message holds a URL, a header or a body. aiohttp's
+own exceptions name the URL, so they are not kept as causes (a traceback would print a signed URL).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import select
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+import httpx
+import yarl
+
+from zbatch.api.proxies import EnvironmentProxies
+from zbatch.api.timeouts import Timeouts
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from aiohttp.connector import Connection
+
+MAX_CONNECTIONS: Final = 512
+"""Open connections at a time, to all hosts together; further requests wait (time-out `pool`)."""
+
+KEEPALIVE: Final = 4.0
+"""Seconds an idle connection is kept. Servers commonly close theirs after 5 (uvicorn, Node), and a submit
+that crosses such a close on the wire has an unknown outcome: better to hang up first."""
+
+PIECE: Final = 64 * 1024
+"""Bytes of a request body written at once: what asyncio buffers without waiting for the network."""
+
+_FRESH_TRIES: Final = 8
+_OWN_HEADERS: Final = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+
+
+class _HungUpError(aiohttp.ClientError):
+    """A kept-alive connection was already closed, or spoilt, when it was to be used; nothing was sent."""
+
+
+class _Sending:
+    """Whether a request was handed to a connection yet."""
+
+    __slots__ = ("started",)
+
+    def __init__(self) -> None:
+        self.started = False
+
+
+_sending: ContextVar[_Sending] = ContextVar("zbatch_sending")
+
+
+class _Request(aiohttp.ClientRequest):
+    """aiohttp's request, which notes when its first byte may leave, and refuses to leave twice."""
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        sending = _sending.get()
+        if sending.started and self.method not in ("GET", "HEAD"):
+            # aiohttp repeats only what is idempotent; this holds whatever a later version may do.
+            raise aiohttp.ClientConnectionError("a request that may have been sent is not sent again")
+        if conn.protocol is None or conn.protocol.should_close or _hung_up(conn):
+            raise _HungUpError
+        sending.started = True
+        return await super().send(conn)
+
+
+def _hung_up(conn: Connection) -> bool:
+    """Ask the kernel whether the other side has closed, which the event loop may not have noticed yet.
+
+    On systems without `POLLRDHUP` the answer is no: the request is sent, and its outcome is unknown.
+    """
+    if conn.transport is None or conn.transport.is_closing():
+        return True
+    socket = conn.transport.get_extra_info("socket")
+    flag = getattr(select, "POLLRDHUP", 0)
+    if socket is None or not flag:
+        return False
+    poll = select.poll()
+    poll.register(socket.fileno(), flag)
+    return bool(poll.poll(0))
+
+
+class _AnswerStream(httpx.AsyncByteStream):
+    """The body of an answer as it comes. Closing it before its end closes the connection."""
+
+    def __init__(self, answer: aiohttp.ClientResponse) -> None:
+        self._answer = answer
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for piece in self._answer.content.iter_any():
+                yield piece
+        except Exception as error:  # noqa: BLE001 nothing raw may come out
+            self._answer.close()
+            raise _translated(error, sent=True) from None
+
+    async def aclose(self) -> None:
+        self._answer.close()
+
+
+class AiohttpTransport(httpx.AsyncBaseTransport):
+    """An httpx transport over one aiohttp session of its own.
+
+    No cookies, no redirects, no decompression (ask for `Accept-Encoding: identity`), no `.netrc`, no retry of
+    anything that is not a GET; the URL is sent as it is given. Proxies of the environment (`HTTPS_PROXY`,
+    `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`; only http:// ones) are read once, here, never used for loopback.
+
+    Args:
+        timeouts: used where a request has no `extensions["timeout"]`, which may also hold `total`.
+        max_connections: open connections at a time.
+        keepalive: seconds an idle connection is kept for the next request.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeouts: Timeouts | None = None,
+        max_connections: int = MAX_CONNECTIONS,
+        keepalive: float = KEEPALIVE,
+    ) -> None:
+        self._timeouts = timeouts or Timeouts()
+        self._max_connections = max_connections
+        self._keepalive = keepalive
+        self._proxies = EnvironmentProxies()
+        self._session: aiohttp.ClientSession | None = None
+        self._closed = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request; the answer's body is still to be read, and to be closed.
+
+        Raises:
+            httpx.TransportError: as the table at the top of this module says.
+        """
+        if self._closed:
+            raise httpx.ConnectError("the transport is closed")
+        content = await request.aread()
+        for _ in range(_FRESH_TRIES):
+            sending = _Sending()
+            token = _sending.set(sending)
+            try:
+                answer = await self._send(request, content)
+            except _HungUpError:
+                continue  # nothing was sent, and that connection is gone: the next one may be alive
+            except httpx.TransportError:
+                raise
+            except Exception as error:  # noqa: BLE001 nothing raw may come out
+                raise _translated(error, sent=sending.started) from None
+            finally:
+                _sending.reset(token)
+            return httpx.Response(
+                answer.status,
+                headers=list(answer.raw_headers),
+                stream=_AnswerStream(answer),
+                extensions={"reason_phrase": (answer.reason or "").encode("ascii", "replace")},
+            )
+        raise httpx.ConnectError("every idle connection had been closed by the server")
+
+    async def aclose(self) -> None:
+        """Close every connection; what is under way breaks off."""
+        self._closed = True
+        if self._session is not None:
+            await self._session.close()
+            await asyncio.sleep(0)  # closed sockets are let go of in the loop's next round
+
+    async def _send(self, request: httpx.Request, content: bytes) -> aiohttp.ClientResponse:
+        url = str(request.url)
+        limits = self._limits(request)
+        common: dict[str, Any] = {
+            "headers": [
+                (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw
+            ],
+            "timeout": _client_timeout(**limits),
+            "allow_redirects": False,
+            "proxy": self._proxy(request),
+        }
+        session = self._open_session()
+        target = yarl.URL(url, encoded=True)
+        if len(content) <= PIECE:
+            return await session.request(request.method, target, data=content or None, **common)
+        scope = asyncio.timeout(None)
+        try:
+            async with scope:
+                body = _in_pieces(content, scope, limits["write"])
+                return await session.request(request.method, target, data=body, **common)
+        except TimeoutError:
+            if scope.expired():
+                raise httpx.WriteTimeout("the request was not taken in time") from None
+            raise
+
+    def _limits(self, request: httpx.Request) -> dict[str, float | None]:
+        default = self._timeouts.extension()
+        given = request.extensions.get("timeout")
+        if given is None:
+            return dict(default)
+        limits = {name: given.get(name) for name in default}
+        limits["total"] = limits["total"] or default["total"]
+        return limits
+
+    def _proxy(self, request: httpx.Request) -> str | None:
+        try:
+            return self._proxies.proxy_for(request.url)
+        except ValueError as error:
+            raise httpx.UnsupportedProtocol(str(error)) from None
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=self._max_connections, keepalive_timeout=self._keepalive, ttl_dns_cache=60
+                ),
+                request_class=_Request,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=_OWN_HEADERS,
+                auto_decompress=False,
+                trust_env=False,
+            )
+        return self._session
+
+
+@lru_cache(maxsize=64)
+def _client_timeout(
+    *, connect: float | None, read: float | None, write: float | None, pool: float | None, total: float | None
+) -> aiohttp.ClientTimeout:
+    """Say it in aiohttp's words, where `connect` includes the wait for a free connection."""
+    del write  # aiohttp has none: `_in_pieces` watches it
+    waiting = None if connect is None or pool is None else connect + pool
+    return aiohttp.ClientTimeout(total=total, connect=waiting, sock_connect=connect, sock_read=read)
+
+
+async def _in_pieces(content: bytes, scope: asyncio.Timeout, seconds: float | None) -> AsyncIterator[bytes]:
+    """Hand out a large body piece by piece, each with its own time-out."""
+    loop = asyncio.get_running_loop()
+    with contextlib.suppress(RuntimeError):  # the answer came before the whole body was taken
+        for start in range(0, len(content), PIECE):
+            scope.reschedule(None if seconds is None else loop.time() + seconds)
+            yield content[start : start + PIECE]
+        scope.reschedule(None)
+
+
+def _translated(error: Exception, *, sent: bool) -> httpx.TransportError:
+    """Give the httpx exception for whatever aiohttp, asyncio, ssl or the system raised."""
+    if not sent:
+        never_sent = _never_sent(error)
+        if never_sent is not None:
+            return never_sent
+    if isinstance(error, TimeoutError):
+        return httpx.ReadTimeout("no answer in time")
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return httpx.RemoteProtocolError("the answer ended before it was whole")
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return httpx.ReadError("the server closed the connection without an answer")
+    if isinstance(error, (aiohttp.ClientConnectionError, OSError)):
+        return httpx.ReadError(f"the connection broke ({_words(error)})")
+    return httpx.RemoteProtocolError(f"the answer is not HTTP ({type(error).__name__})")
+
+
+def _never_sent(error: Exception) -> httpx.TransportError | None:
+    """Give the exception for a request of which aiohttp, too, says that it never left; else `None`."""
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return httpx.ConnectTimeout("no connection in time")
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return httpx.ConnectError(f"the proxy refused with status {error.status}")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return httpx.ConnectError(f"cannot connect to {error.host}:{error.port}: {_words(error)}")
+    if isinstance(error, (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)):
+        return httpx.UnsupportedProtocol("not a URL that can be asked for")
+    return None
+
+
+def _words(error: Exception) -> str:
+    """Say what the system said, in its own words, without what aiohttp adds (the URL)."""
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    if isinstance(cause, OSError) and cause.strerror and "http" not in cause.strerror:
+        return cause.strerror
+    return type(cause).__name__
