@@ -20,8 +20,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import select
-from contextvars import ContextVar
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,12 +28,11 @@ import httpx
 import yarl
 
 from zbatch.api.proxies import EnvironmentProxies
+from zbatch.api.sending import HungUpError, Request, Sending, sending_now
 from zbatch.api.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from aiohttp.connector import Connection
 
 MAX_CONNECTIONS: Final = 512
 """Open connections at a time, to all hosts together; further requests wait (time-out `pool`)."""
@@ -51,68 +48,26 @@ _FRESH_TRIES: Final = 8
 _OWN_HEADERS: Final = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 
-class _HungUpError(aiohttp.ClientError):
-    """A kept-alive connection was already closed, or spoilt, when it was to be used; nothing was sent."""
-
-
-class _Sending:
-    """Whether a request was handed to a connection yet."""
-
-    __slots__ = ("started",)
-
-    def __init__(self) -> None:
-        self.started = False
-
-
-_sending: ContextVar[_Sending] = ContextVar("zbatch_sending")
-
-
-class _Request(aiohttp.ClientRequest):
-    """aiohttp's request, which notes when its first byte may leave, and refuses to leave twice."""
-
-    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        sending = _sending.get()
-        if sending.started and self.method not in ("GET", "HEAD"):
-            # aiohttp repeats only what is idempotent; this holds whatever a later version may do.
-            raise aiohttp.ClientConnectionError("a request that may have been sent is not sent again")
-        if conn.protocol is None or conn.protocol.should_close or _hung_up(conn):
-            raise _HungUpError
-        sending.started = True
-        return await super().send(conn)
-
-
-def _hung_up(conn: Connection) -> bool:
-    """Ask the kernel whether the other side has closed, which the event loop may not have noticed yet.
-
-    On systems without `POLLRDHUP` the answer is no: the request is sent, and its outcome is unknown.
-    """
-    if conn.transport is None or conn.transport.is_closing():
-        return True
-    socket = conn.transport.get_extra_info("socket")
-    flag = getattr(select, "POLLRDHUP", 0)
-    if socket is None or not flag:
-        return False
-    poll = select.poll()
-    poll.register(socket.fileno(), flag)
-    return bool(poll.poll(0))
-
-
 class _AnswerStream(httpx.AsyncByteStream):
     """The body of an answer as it comes. Closing it before its end closes the connection."""
 
-    def __init__(self, answer: aiohttp.ClientResponse) -> None:
+    def __init__(self, answer: aiohttp.ClientResponse, sending: Sending) -> None:
         self._answer = answer
+        self._sending = sending
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
             async for piece in self._answer.content.iter_any():
                 yield piece
         except Exception as error:  # noqa: BLE001 nothing raw may come out
-            self._answer.close()
+            await self.aclose()
             raise _translated(error, sent=True) from None
 
     async def aclose(self) -> None:
-        self._answer.close()
+        """Close the connection, unless the whole body has come."""
+        if not self._answer.closed:  # at its end it has given the connection back by itself
+            self._answer.close()
+            self._sending.abort()
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
@@ -152,22 +107,23 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             raise httpx.ConnectError("the transport is closed")
         content = await request.aread()
         for _ in range(_FRESH_TRIES):
-            sending = _Sending()
-            token = _sending.set(sending)
+            sending = Sending()
+            token = sending_now.set(sending)
             try:
                 answer = await self._send(request, content)
-            except _HungUpError:
+            except HungUpError:
                 continue  # nothing was sent, and that connection is gone: the next one may be alive
-            except httpx.TransportError:
-                raise
-            except Exception as error:  # noqa: BLE001 nothing raw may come out
+            except BaseException as error:
+                sending.abort()
+                if isinstance(error, httpx.TransportError) or not isinstance(error, Exception):
+                    raise
                 raise _translated(error, sent=sending.started) from None
             finally:
-                _sending.reset(token)
+                sending_now.reset(token)
             return httpx.Response(
                 answer.status,
                 headers=list(answer.raw_headers),
-                stream=_AnswerStream(answer),
+                stream=_AnswerStream(answer, sending),
                 extensions={"reason_phrase": (answer.reason or "").encode("ascii", "replace")},
             )
         raise httpx.ConnectError("every idle connection had been closed by the server")
@@ -225,7 +181,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 connector=aiohttp.TCPConnector(
                     limit=self._max_connections, keepalive_timeout=self._keepalive, ttl_dns_cache=60
                 ),
-                request_class=_Request,
+                request_class=Request,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=_OWN_HEADERS,
                 auto_decompress=False,
