@@ -1,0 +1,152 @@
+"""What the preview engine reads in a prompt: a motif, a place and a light."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+def _table(text: str) -> Mapping[str, str]:
+    return {
+        word: name
+        for line in text.strip().splitlines()
+        for name, _, words in [line.strip().partition(":")]
+        for word in (name, *words.split())
+    }
+
+
+_MOTIFS: Final = _table("""
+    fox: vixen
+    wolf: husky coyote jackal
+    dog: puppy hound corgi terrier
+    cat: kitten lynx panther
+    rabbit: hare bunny mouse kangaroo
+    bear: panda koala badger
+    deer: stag elk moose reindeer antelope goat
+    horse: pony donkey zebra unicorn cow
+    lion: lioness
+    tiger: leopard cheetah jaguar
+    raccoon: squirrel otter
+    owl: owls
+    bird: robin sparrow eagle hawk raven crow falcon parrot heron
+    penguin: puffin
+    duck: goose swan
+    whale: dolphin shark orca
+    fish: koi salmon carp trout
+    butterfly: moth dragonfly bee
+    tree: oak willow bonsai maple
+    pine: fir spruce cedar
+    house: cabin cottage hut barn home church
+    lighthouse: tower beacon windmill
+    castle: palace fortress temple cathedral
+    boat: ship sailboat sailing yacht vessel
+    flower: rose lotus sunflower tulip peony dahlia daisy
+    balloon: airship
+    figure: man woman person portrait girl boy child wizard knight samurai dancer traveller wanderer hand
+    robot: android machine astronaut
+    rocket: spaceship spacecraft
+    car: truck van taxi bus
+    cup: teapot mug tea coffee kettle bottle
+    crystal: gem diamond ice
+    planet: moon saturn
+    arch: door gate portal
+    totem: stones
+    sprig: plant leaf leaves fern
+""")
+_ABSTRACT: Final = ("crystal", "planet", "arch", "totem", "sprig", "flower", "balloon")
+
+_PLACES: Final = _table("""
+    hills: hill countryside valley vineyard
+    meadow: field grass grassland prairie garden park spring
+    mountains: mountain alps peak peaks cliff cliffs
+    sea: ocean beach coast harbour harbor lake river shore island water waves pond
+    forest: woods woodland jungle grove
+    city: street town skyline alley tokyo paris downtown village
+    tundra: snow snowy winter arctic glacier snowfield
+    desert: dunes dune sahara
+    canyon: mesa badlands mars
+    space: galaxy cosmos stars
+""")
+_PLACE_NAMES: Final = ("hills", "meadow", "mountains", "sea", "forest", "desert")
+
+_LIGHTS: Final = _table("""
+    dawn: morning sunrise
+    noon: day daylight midday sunny sunlight natural
+    dusk: sunset evening golden twilight
+    night: midnight moonlight moonlit dark starry
+    rain: rainy storm stormy thunderstorm monsoon
+    fog: foggy mist misty haze cloudy overcast
+""")
+_LIGHT_NAMES: Final = ("dawn", "noon", "dusk", "night")
+
+
+@dataclass(frozen=True, slots=True)
+class Idea:
+    """A prompt as the engine understands it.
+
+    `motif`, `place` and `light` decide the composition together with the seed; `nuance` is a hash of the
+    whole prompt that only shades it, so that a LoRA's trigger word does not throw the picture over.
+    """
+
+    motif: str
+    place: str
+    light: str
+    nuance: bytes
+    snow: bool
+    tint: str | None
+
+    @property
+    def palette(self) -> str:
+        """Name of the ramp: the light's, unless it is plain day or there is none; then the place's."""
+        if self.place == "space":
+            return "space"
+        return self.light if self.light in ("night", "dusk", "rain", "fog", "dawn") else self.place
+
+
+_TINTS: Final = _table("""
+    red: scarlet crimson vermilion
+    orange: amber copper
+    yellow: golden gold
+    green: emerald
+    blue: azure indigo
+    purple: violet
+    pink: magenta
+    white: pale silver
+    black: ebony
+    brown: chestnut
+    grey: gray
+""")
+
+
+def read_idea(prompt: str) -> Idea:
+    """Read a prompt. What it does not name is chosen by a hash of its words, the same one for ever."""
+    words = re.findall(r"[^\W_]+", prompt.lower())
+    digest = hashlib.sha256(" ".join(words).encode()).digest()
+    motif = next(_found(words, _MOTIFS), None)
+    place = next(_found(words, _PLACES), None)
+    light = next(_found(words, _LIGHTS), None)
+    if light is None and place == "space":
+        light = "night"
+    # Hashes of the recognised words only, where there are any: a new trigger word keeps place and light.
+    kept = "".join(name for name in (motif, place, light) if name) or " ".join(words)
+    choice = hashlib.sha256(kept.encode()).digest()
+    return Idea(
+        motif=motif or _ABSTRACT[digest[0] % len(_ABSTRACT)],
+        place=place or _PLACE_NAMES[choice[1] % len(_PLACE_NAMES)],
+        light=light or _LIGHT_NAMES[choice[2] % len(_LIGHT_NAMES)],
+        nuance=digest,
+        snow=any(
+            word in ("snow", "snowy", "snowing", "blizzard", "tundra", "winter", "arctic") for word in words
+        ),
+        tint=next(_found(words, _TINTS), None),
+    )
+
+
+def _found(words: list[str], table: Mapping[str, str]) -> Iterator[str]:
+    for word in words:
+        name = table.get(word) or (table.get(word[:-1]) if word.endswith("s") else None)
+        if name:
+            yield name
