@@ -111,7 +111,7 @@ def _coloured(tones: Tones, motifs: list[Motif], idea: Idea, look: Look, share: 
     land = ramp(RAMPS[idea.palette], turn)
     night = 0.38 if idea.light == "night" else 0.14
     fur = coat(idea.motif, idea.tint, turn)
-    fur += (land - fur) * np.float32(night)
+    fur = fur + (land - fur) * np.float32(night)
     picture = paint(tones, look.coloured(land))
     for motif in motifs:
         left, top, right, bottom = motif.box

@@ -15,11 +15,12 @@ DARK, DEEP, COAT, SOFT, PALE, WHITE = 20, 70, 120, 150, 205, 240
 class Sitter:
     """A four-legged animal that sits and looks at us."""
 
-    ears: Literal["pointed", "round", "long", "small", "leaf"] = "pointed"
-    face: Literal["pointed", "round", "long"] = "round"
+    ears: Literal["pointed", "round", "long", "small", "leaf", "floppy"] = "pointed"
+    face: Literal["pointed", "round", "long", "low"] = "round"
     tail: Literal["bushy", "thin", "none"] = "thin"
     antlers: bool = False
     mane: bool = False
+    forelock: bool = False
     stripes: bool = False
     mask: bool = False
 
@@ -27,12 +28,12 @@ class Sitter:
 SITTERS: Final = {
     "fox": Sitter("pointed", "pointed", "bushy"),
     "wolf": Sitter("pointed", "pointed", "bushy", mask=True),
-    "dog": Sitter("leaf", "long", "thin"),
+    "dog": Sitter("floppy", "round", "thin"),
     "cat": Sitter("pointed", "round", "thin"),
-    "rabbit": Sitter("long", "round", "none"),
+    "rabbit": Sitter("long", "low", "none"),
     "bear": Sitter("round", "round", "none"),
     "deer": Sitter("leaf", "long", "none", antlers=True),
-    "horse": Sitter("small", "long", "bushy", mane=True),
+    "horse": Sitter("small", "long", "bushy", forelock=True),
     "lion": Sitter("round", "round", "thin", mane=True),
     "tiger": Sitter("round", "round", "thin", stripes=True),
     "raccoon": Sitter("small", "pointed", "bushy", stripes=True, mask=True),
@@ -75,8 +76,15 @@ def _head(kind: Sitter) -> Iterator[Shape]:
         yield symmetric(
             [(0, -0.98), (-0.36, -0.9), (-0.64, -0.56), (-0.66, -0.16), (-0.4, 0.22), (0, 0.34)], DEEP
         )
-    yield from _ears(kind)
-    yield {"pointed": _POINTED_HEAD, "round": _ROUND_HEAD, "long": _LONG_HEAD}[kind.face]
+    if kind.ears != "floppy":
+        yield from _ears(kind)
+    yield {"pointed": _POINTED_HEAD, "round": _ROUND_HEAD, "long": _LONG_HEAD, "low": _LOW_HEAD}[kind.face]
+    if kind.ears == "floppy":
+        yield from _ears(kind)
+    if kind.forelock:
+        yield smooth(
+            [(-0.16, -0.7), (0.0, -0.82), (0.16, -0.7), (0.04, -0.5), (-0.02, -0.3), (-0.08, -0.5)], DEEP
+        )
     if kind.stripes:
         yield sharp([(-0.06, -0.72), (0.06, -0.72), (0.0, -0.5)], DEEP)
         yield from both(sharp([(0.52, -0.4), (0.34, -0.34), (0.53, -0.26)], DEEP))
@@ -88,6 +96,9 @@ _POINTED_HEAD = symmetric(
 )
 _ROUND_HEAD = symmetric(
     [(0, -0.72), (-0.3, -0.67), (-0.53, -0.42), (-0.54, -0.14), (-0.32, 0.1), (0, 0.17)], 128
+)
+_LOW_HEAD = symmetric(
+    [(0, -0.5), (-0.26, -0.47), (-0.45, -0.3), (-0.45, -0.06), (-0.28, 0.1), (0, 0.16)], 128
 )
 _LONG_HEAD = symmetric(
     [(0, -0.72), (-0.27, -0.66), (-0.4, -0.4), (-0.31, -0.1), (-0.21, 0.14), (0, 0.24)], 128
@@ -102,16 +113,19 @@ def _ears(kind: Sitter) -> Iterator[Shape]:
         yield from both(smooth([(-0.43, -0.5), (-0.46, -0.8), (-0.42, -0.86), (-0.24, -0.64)], 45))
     elif kind.ears == "long":
         yield from both(
-            smooth([(-0.36, -0.5), (-0.4, -0.84), (-0.26, -1.02), (-0.12, -0.84), (-0.1, -0.5)], 112)
+            smooth([(-0.42, -0.4), (-0.46, -0.8), (-0.34, -1.04), (-0.2, -0.8), (-0.1, -0.4)], 112)
         )
         yield from both(
-            smooth([(-0.28, -0.56), (-0.31, -0.8), (-0.25, -0.92), (-0.18, -0.78), (-0.18, -0.56)], 190)
+            smooth([(-0.34, -0.46), (-0.39, -0.8), (-0.33, -0.94), (-0.26, -0.76), (-0.2, -0.5)], 190)
         )
     elif kind.ears == "leaf":
         yield from both(
             smooth([(-0.22, -0.56), (-0.52, -0.74), (-0.76, -0.62), (-0.66, -0.42), (-0.34, -0.36)], 104)
         )
         yield from both(smooth([(-0.34, -0.52), (-0.54, -0.64), (-0.68, -0.58), (-0.58, -0.47)], 170))
+    elif kind.ears == "floppy":
+        ear = [(-0.3, -0.66), (-0.56, -0.62), (-0.7, -0.3), (-0.6, 0.08), (-0.44, -0.06), (-0.42, -0.36)]
+        yield from both(smooth(ear, 74))
     elif kind.ears == "round":
         yield from both(oval(-0.42, -0.64, 0.2, 0.2, 108))
         yield from both(oval(-0.41, -0.62, 0.11, 0.11, 60))
@@ -141,7 +155,7 @@ def _face(kind: Sitter) -> Iterator[Shape]:
         cheek = [(0.0, 0.17), (-0.13, 0.12), (-0.34, -0.04), (-0.59, -0.15), (-0.36, -0.25), (-0.13, -0.16)]
         yield from both(smooth([*cheek, (-0.02, -0.1)], WHITE))
         nose = 0.13
-    elif kind.face == "round":
+    elif kind.face in ("round", "low"):
         yield from both(oval(-0.1, -0.03, 0.16, 0.13, PALE))
         nose = -0.1
     else:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from zbatch.server.engines.preview_words import Idea
 
     Line = npt.NDArray[np.float32]
+    Tones = npt.NDArray[np.uint8]
 
 _DRAWN: Final[dict[str, Callable[[], Iterable[Shape]]]] = {
     **{name: functools.partial(animals.sitter, kind) for name, kind in animals.SITTERS.items()},
@@ -55,7 +56,7 @@ class Motif:
 
 
 def place_motif(scene: Scene, idea: Idea, layout: Layout, line: Line, ink: float) -> Motif:
-    """Paint a motif into the scene's tones, standing behind a line: what is below the line is covered by it."""
+    """Paint a motif into the scene's tones, standing behind a line that covers what is below it."""
     side = max(16, round(_SIZES.get(idea.motif, 0.54) * scene.unit))
     left = round(layout.motif_x * scene.width - side / 2)
     left = max(0, min(scene.width - side, left))
@@ -66,18 +67,32 @@ def place_motif(scene: Scene, idea: Idea, layout: Layout, line: Line, ink: float
     elif idea.motif == "boat" and idea.place == "sea":
         top = round((layout.horizon + 0.12) * scene.height) - side
     top = max(0, min(scene.height - side, top))
-    tones, cover = draw(_shapes(idea.motif), side, ink * side / 150, layout.flip)
-    shaded = _shaded(np.asarray(tones), lit_from_left=layout.sun_x < layout.motif_x)
+    shaded, cover = _rendered(
+        idea.motif,
+        side,
+        round(ink * side / 150, 1),
+        flip=layout.flip,
+        lit_from_left=layout.sun_x < layout.motif_x,
+    )
     rows = np.arange(top, top + side, dtype=np.float32)[:, None] + np.float32(0.5)
     above = np.clip(line[None, left : left + side] - rows + np.float32(0.5), 0, 1)
-    covered = np.rint(np.asarray(cover) * above).astype(np.uint8)
+    covered = np.rint(cover * above).astype(np.uint8)
     part = scene.tones[top : top + side, left : left + side]
     shown = Image.composite(Image.fromarray(shaded), Image.fromarray(part), Image.fromarray(covered))
     part[...] = np.asarray(shown)
     return Motif((left, top, left + side, top + side), Image.fromarray(covered))
 
 
-def _shaded(tones: npt.NDArray[np.uint8], *, lit_from_left: bool) -> npt.NDArray[np.uint8]:
+@functools.lru_cache(maxsize=32)
+def _rendered(
+    name: str, side: int, outline: float, *, flip: bool, lit_from_left: bool
+) -> tuple[Tones, Tones]:
+    """Draw a motif: its tones and its cover. A sweep asks for the same one again and again."""
+    tones, cover = draw(_shapes(name), side, outline, flip=flip)
+    return _shaded(np.asarray(tones), lit_from_left=lit_from_left), np.asarray(cover)
+
+
+def _shaded(tones: Tones, *, lit_from_left: bool) -> Tones:
     """Give flat shapes some body: lighter towards the light, darker towards the ground."""
     side = tones.shape[0]
     across = np.linspace(15, -15, side, dtype=np.float32)
@@ -86,4 +101,5 @@ def _shaded(tones: npt.NDArray[np.uint8], *, lit_from_left: bool) -> npt.NDArray
     down = -26 * np.linspace(0, 1, side, dtype=np.float32) ** 3
     light = np.rint(across[None, :] + down[:, None]).astype(np.int16)
     scaled = (tones.astype(np.int16) * np.int16((HIGH - LOW) // 5)) // np.int16(51) + np.int16(LOW)
-    return np.clip(scaled + light, LOW, HIGH).astype(np.uint8)
+    shaded: Tones = np.clip(scaled + light, LOW, HIGH).astype(np.uint8)
+    return shaded

@@ -1,8 +1,9 @@
-"""Colour of the preview engine: a picture is painted in tones, and a ramp of 256 colours turns them to RGB."""
+"""Colour of the preview engine: pictures are painted in tones, and a ramp of 256 colours makes them RGB."""
 
 from __future__ import annotations
 
 import colorsys
+import functools
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -87,15 +88,21 @@ _TINTS: Final = {
 }  # fmt: skip
 
 
+@functools.lru_cache(maxsize=256)
 def ramp(stops: str, turn: float = 0.0) -> Ramp:
-    """Make 256 colours of five hexadecimal ones, dark to light; `turn` shifts the hue (1 is a full circle)."""
+    """Make 256 colours of five hexadecimal ones, dark to light; `turn` shifts the hue (1 is a full circle).
+
+    The array is shared: it must not be written to.
+    """
     colours = np.array([_turned(stop, turn) for stop in stops.split()], dtype=np.float32)
     tones = np.arange(256, dtype=np.float32)
     table = np.stack([np.interp(tones, _STOPS, colours[:, channel]) for channel in range(3)], axis=1)
     # Beyond the painted tones the ramp goes on a little, so that texture shows in shadows and lights too.
     dark, light = np.clip(LOW - tones, 0, None) / LOW, np.clip(tones - HIGH, 0, None) / (255 - HIGH)
     table = table * (1 - 0.55 * dark[:, None]) + (255 - table) * (0.6 * light[:, None])
-    return table.astype(np.float32)
+    colours_of_tones = table.astype(np.float32)
+    colours_of_tones.setflags(write=False)
+    return colours_of_tones
 
 
 def coat(motif: str, tint: str | None, turn: float) -> Ramp:

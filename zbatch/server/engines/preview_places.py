@@ -42,18 +42,20 @@ def _mountains(u: Line, dice: random.Random, near: float) -> Line:
     return line
 
 
-def _desert(u: Line, dice: random.Random, near: float) -> Line:
+def _desert(u: Line, dice: random.Random, _: float) -> Line:
     phase, frequency = dice.random(), dice.uniform(0.55, 0.8)
     wave = (u * frequency + phase + 0.06 * _waves(u, dice, 0.5, 1)) % 1
     rise = np.where(wave < 0.68, wave / 0.68, (1 - wave) / 0.32)
-    return -0.15 * (rise**1.7) + 0.05 + 0.03 * _waves(u, dice, 0.6, 2)
+    line: Line = -0.15 * (rise**1.7) + 0.05 + 0.03 * _waves(u, dice, 0.6, 2)
+    return line
 
 
 def _canyon(u: Line, dice: random.Random, near: float) -> Line:
     if near > 0.65:
         return _hills(u, dice, near)
     mesa = np.clip(2.6 * _waves(u, dice, 0.7, 2), -1, 1)
-    return 0.12 * np.round(mesa * 1.5) / 1.5 + 0.03 * mesa + 0.008 * _waves(u, dice, 6, 2)
+    line: Line = 0.12 * np.round(mesa * 1.5) / 1.5 + 0.03 * mesa + 0.008 * _waves(u, dice, 6, 2)
+    return line
 
 
 def _forest(u: Line, dice: random.Random, near: float) -> Line:
@@ -68,7 +70,8 @@ def _forest(u: Line, dice: random.Random, near: float) -> Line:
     within = np.abs(at - cell - 0.5) * 2
     spikes = np.clip(1 - within, 0, 1)
     boughs = 0.1 * np.abs((spikes * 4.5) % 1 - 0.5)
-    return ground - (0.062 + 0.07 * near) * height * np.clip(spikes**0.9 - boughs, 0, 1)
+    line: Line = ground - (0.062 + 0.07 * near) * height * np.clip(spikes**0.9 - boughs, 0, 1)
+    return line
 
 
 def _city(u: Line, dice: random.Random, near: float) -> Line:
@@ -88,8 +91,9 @@ def _tundra(u: Line, dice: random.Random, near: float) -> Line:
     return 0.045 * _waves(u, dice, 0.4 + 0.2 * near, 2) if near > 0.3 else _mountains(u, dice, 0.3) * 0.6
 
 
-def _space(u: Line, dice: random.Random, near: float) -> Line:
-    return 0.05 * _waves(u, dice, 0.5, 2) + 0.25 * (u - u.mean()) ** 2
+def _space(u: Line, dice: random.Random, _: float) -> Line:
+    line: Line = 0.05 * _waves(u, dice, 0.5, 2) + 0.25 * (u - u.mean()) ** 2
+    return line
 
 
 def _sea(u: Line, dice: random.Random, near: float) -> Line:
@@ -105,9 +109,10 @@ _TONES: Final = {"night": (104, 50), "rain": (142, 54), "fog": (182, 74), "noon"
 
 
 def paint_place(scene: Scene, idea: Idea, layout: Layout, seed: int, stand: Callable[[Line], None]) -> None:
-    """Paint ridges from far to near; `stand` is called when the motif is to be painted, with the line it stands behind.
+    """Paint ridges from far to near.
 
-    A line is the height of a ridge, in pixels from the top, for every column.
+    `stand` is called when the motif is to be painted, with the line that it stands behind. A line is the
+    height of a ridge, in pixels from the top, for every column.
     """
     count = 2 if idea.place == "space" else layout.ridges
     far, near = _TONES.get(idea.light, (158, 52))

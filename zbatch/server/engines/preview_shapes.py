@@ -73,7 +73,9 @@ def symmetric(half: Sequence[Point], tone: int) -> Shape:
     return smooth([*half, *((-x, y) for x, y in reversed(half) if abs(x) > 1e-9)], tone)
 
 
-def draw(shapes: Iterable[Shape], side: int, outline: float, flip: bool) -> tuple[Image.Image, Image.Image]:
+def draw(
+    shapes: Iterable[Shape], side: int, outline: float, *, flip: bool
+) -> tuple[Image.Image, Image.Image]:
     """Draw shapes into a square of `side` pixels: their tones, and how much they cover (0 to 255).
 
     `outline` is the width of an ink line round each shape, in pixels; 0 for none. Drawn at twice the size

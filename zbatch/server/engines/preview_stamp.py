@@ -42,7 +42,7 @@ def _wordings(seed: int, loras: Sequence[Lora]) -> list[str]:
 
 
 def _short(path: str) -> str:
-    name = path.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
+    name = path.split("?", maxsplit=1)[0].rstrip("/").rsplit("/", 1)[-1]
     name = name.removesuffix(".safetensors").encode("latin-1", "replace").decode("latin-1")
     return name if len(name) <= 24 else name[:23] + "…"
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from zbatch.model import Lora
     from zbatch.server.engines.preview_palette import Ramp
 
-TILE: Final = 256
+TILE: Final = 512
 ROOM: Final = 38
 """How far texture may move a tone: less than the room the ramp leaves on either side."""
 
@@ -81,12 +81,7 @@ class Look:
         if not self.styles:
             return None
         width, height = size
-        cell = max(3.0, min(width, height) / 120)
-        total = sum(
-            _texture(style.texture, style.variant, round(cell, 1)) * np.float32(style.amplitude * weight)
-            for style, weight in self.styles
-        )
-        tile = np.rint(np.clip(total, -ROOM, ROOM)).astype(np.int8).view(np.uint8)
+        tile = _tile(self.styles, round(max(3.0, min(width, height) / 120), 1))
         return np.tile(tile, (-(-height // TILE), -(-width // TILE)))[:height, :width]
 
 
@@ -108,7 +103,7 @@ _WORDS: Final = {
 }  # fmt: skip
 _TEXTURES: Final = ("grain", "hatch", "halftone", "wash", "brush", "weave", "lines")
 _AMPLITUDES: Final = {
-    "grain": 34.0, "hatch": 36.0, "halftone": 44.0, "wash": 40.0, "brush": 38.0, "weave": 34.0, "lines": 40.0,
+    "grain": 21.0, "hatch": 26.0, "halftone": 36.0, "wash": 19.0, "brush": 22.0, "weave": 24.0, "lines": 30.0,
 }  # fmt: skip
 
 
@@ -140,6 +135,15 @@ def _stepped(colours: Ramp, levels: int) -> Ramp:
 
 
 @functools.lru_cache(maxsize=64)
+def _tile(styles: tuple[tuple[Style, float], ...], cell: float) -> npt.NDArray[np.uint8]:
+    total = np.zeros((TILE, TILE), np.float32)
+    for style, weight in styles:
+        total += _texture(style.texture, style.variant, cell) * np.float32(style.amplitude * weight)
+    tile: npt.NDArray[np.uint8] = np.rint(np.clip(total, -ROOM, ROOM)).astype(np.int8).view(np.uint8)
+    return tile
+
+
+@functools.lru_cache(maxsize=32)
 def _texture(kind: str, variant: int, cell: float) -> npt.NDArray[np.float32]:
     """Make a tile that repeats without a seam, -1 to 1."""
     if kind == "halftone":
@@ -157,12 +161,13 @@ def _texture(kind: str, variant: int, cell: float) -> npt.NDArray[np.float32]:
         tile = np.where(np.cos(a / 2) * np.cos(b / 2) > 0, np.cos(a), np.cos(b)) * 0.8
         tile = tile + 0.35 * _noise(variant, 2, 2)
     elif kind == "brush":
-        tile = 0.7 * _noise(variant, cell * 14, cell * 0.35) + 0.4 * _noise(variant + 9, cell * 6, cell)
+        tile = 0.6 * _noise(variant, cell * 9, cell * 0.5) + 0.5 * _noise(variant + 9, cell * 5, cell * 1.6)
     elif kind == "wash":
-        tile = 0.7 * _noise(variant, cell * 5, cell * 5) + 0.3 * _noise(variant + 9, 1.2, 1.2)
+        tile = 0.75 * _noise(variant, cell * 7, cell * 5) + 0.25 * _noise(variant + 9, 1.6, 1.6)
     else:
-        tile = 0.62 * _noise(variant, 0.7, 0.7) + 0.2 * _noise(variant + 9, 2.2, 2.2)
-    return np.clip(tile, -1.2, 1.2).astype(np.float32)
+        tile = 0.62 * _noise(variant, 1.1, 1.1) + 0.3 * _noise(variant + 9, 2.6, 2.6)
+    bounded: npt.NDArray[np.float32] = np.clip(tile, -1.2, 1.2).astype(np.float32)
+    return bounded
 
 
 def _wave(period: float, degrees: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -218,11 +218,24 @@ def planet() -> Iterator[Shape]:
 
 
 def arch() -> Iterator[Shape]:
-    """Draw a stone arch with a light in it."""
-    yield symmetric([(0, -0.92), (-0.48, -0.8), (-0.72, -0.3), (-0.76, 1.02), (0, 1.02)], 108)
-    yield smooth([(-0.02, -0.9), (-0.46, -0.78), (-0.7, -0.3), (-0.74, 1.0), (-0.58, 1.0), (-0.52, -0.3)], 76)
-    yield symmetric([(0, -0.5), (-0.3, -0.4), (-0.42, 0.0), (-0.44, 1.02), (0, 1.02)], 225)
-    yield symmetric([(0, -0.2), (-0.18, -0.1), (-0.24, 0.2), (-0.25, 1.02), (0, 1.02)], 245)
+    """Draw a stone gate with a light in it."""
+    yield box(-0.86, 0.9, 0.86, 1.02, 66)
+    yield symmetric([(0, -0.4), (-0.24, -0.34), (-0.42, 0.0), (-0.44, 0.92), (0, 0.92)], 240)
+    yield symmetric([(0, -0.02), (-0.14, 0.06), (-0.22, 0.3), (-0.24, 0.92), (0, 0.92)], 205)
+    for side in (-1, 1):
+        inner, outer = 0.42 * side, 0.74 * side
+        for row in range(4):
+            top = 0.0 + row * 0.23
+            yield sharp(
+                [(inner, top), (outer, top), (outer, top + 0.22), (inner, top + 0.22)], 96 + 14 * (row % 2)
+            )
+    stones = 7
+    for index in range(stones):
+        a, b = (math.pi * (1 + (index + step) / stones) for step in (0.02, 0.98))
+        arc = [
+            (math.cos(t) * r * 0.92, math.sin(t) * r) for t, r in ((a, 0.44), (a, 0.8), (b, 0.8), (b, 0.44))
+        ]
+        yield sharp(arc, 140 if index == stones // 2 else 92 + 16 * (index % 2))
 
 
 def totem() -> Iterator[Shape]:

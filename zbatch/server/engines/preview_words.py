@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 
@@ -39,7 +40,7 @@ _MOTIFS: Final = _table("""
     butterfly: moth dragonfly bee
     tree: oak willow bonsai maple
     pine: fir spruce cedar
-    house: cabin cottage hut barn home church
+    house: cabin cottage hut barn home church houses
     lighthouse: tower beacon windmill
     castle: palace fortress temple cathedral
     boat: ship sailboat sailing yacht vessel
@@ -56,6 +57,10 @@ _MOTIFS: Final = _table("""
     totem: stones
     sprig: plant leaf leaves fern
 """)
+_LIVING: Final = frozenset(
+    """fox wolf dog cat rabbit bear deer horse lion tiger raccoon owl bird penguin duck whale fish butterfly
+    figure""".split()
+)
 _ABSTRACT: Final = ("crystal", "planet", "arch", "totem", "sprig", "flower", "balloon")
 
 _PLACES: Final = _table("""
@@ -125,7 +130,8 @@ def read_idea(prompt: str) -> Idea:
     """Read a prompt. What it does not name is chosen by a hash of its words, the same one for ever."""
     words = re.findall(r"[^\W_]+", prompt.lower())
     digest = hashlib.sha256(" ".join(words).encode()).digest()
-    motif = next(_found(words, _MOTIFS), None)
+    # Living things first: a barn owl is an owl, and a fox by a cabin is about the fox.
+    motif = min(_found(words, _MOTIFS), key=lambda name: name not in _LIVING, default=None)
     place = next(_found(words, _PLACES), None)
     light = next(_found(words, _LIGHTS), None)
     if light is None and place == "space":
@@ -141,8 +147,17 @@ def read_idea(prompt: str) -> Idea:
         snow=any(
             word in ("snow", "snowy", "snowing", "blizzard", "tundra", "winter", "arctic") for word in words
         ),
-        tint=next(_found(words, _TINTS), None),
+        tint=_tint(words),
     )
+
+
+def _tint(words: list[str]) -> str | None:
+    """Find the colour a motif is said to have: the word just before it. A red fox is orange as it is."""
+    for colour, thing in pairwise(words):
+        motif, tint = next(_found([thing], _MOTIFS), None), _TINTS.get(colour)
+        if motif and tint and (motif, tint) != ("fox", "red"):
+            return tint
+    return None
 
 
 def _found(words: list[str], table: Mapping[str, str]) -> Iterator[str]:
