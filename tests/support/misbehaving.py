@@ -68,7 +68,7 @@ class MisbehavingServer:
         self.latency, self.concurrency, self.rate = latency, concurrency, rate
         self.say_retry_after, self.account_error_after, self.key = say_retry_after, account_error_after, key
         self.late = 2.0  # seconds the fault `late` waits
-        self.drip = 0.005  # seconds between two bytes of the fault `drip`
+        self.drip = 0.001  # seconds between two bytes of the fault `drip`
         self.huge = 2 * 1024**3  # bytes of the fault `huge`
         self.idle: float | None = None  # seconds after which an idle connection is closed
         self.ledger = Ledger()
@@ -267,7 +267,7 @@ class MisbehavingServer:
 
     @staticmethod
     def bomb() -> bytes:
-        """A PNG of 30,000 by 30,000 pixels in about a hundred kilobytes."""
+        """A small PNG of 400 megapixels."""
         return bomb()
 
 

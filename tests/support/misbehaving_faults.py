@@ -172,14 +172,16 @@ async def _cut(exchange: Exchange) -> None:
 
 @fault("any:drip")
 async def _drip(exchange: Exchange) -> None:
-    await exchange.wire.drip(await exchange.good_bytes(), exchange.server.drip)
+    whole = await exchange.good_bytes()
+    exchange.note_picture(whole)
+    await exchange.wire.drip(whole, exchange.server.drip)
 
 
 @fault("any:late")
 async def _late(exchange: Exchange) -> None:
     whole = await exchange.good_bytes()
     await asyncio.sleep(exchange.server.late)
-    await exchange.wire.send_raw(whole)
+    await exchange.send_good(whole)
 
 
 @fault("any:garbage")
@@ -206,7 +208,7 @@ async def _bad_chunks(exchange: Exchange) -> None:
 @fault("any:then-close")
 async def _then_close(exchange: Exchange) -> None:
     """Answer well, say nothing of closing, and close."""
-    await exchange.wire.send_raw(await exchange.good_bytes())
+    await exchange.good()
     exchange.wire.close()
 
 
@@ -322,7 +324,7 @@ async def _huge(exchange: Exchange) -> None:
 
 @fault("image:bomb")
 async def _bomb(exchange: Exchange) -> None:
-    """A small file that unpacks to 900 megapixels."""
+    """A small file that unpacks to 400 megapixels."""
     await exchange.wire.send(200, exchange.server.bomb(), media="image/png")
 
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -242,7 +243,9 @@ def _never_sent(error: Exception) -> httpx.TransportError | None:
 
 def _words(error: Exception) -> str:
     """Say what the system said, in its own words, without what aiohttp adds (the URL)."""
+    connecting = isinstance(error, aiohttp.ClientConnectorError)
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    if isinstance(cause, OSError) and cause.strerror and "http" not in cause.strerror:
-        return cause.strerror
-    return type(cause).__name__
+    said = str(cause) if connecting else ""
+    if isinstance(cause, OSError) and cause.errno and (not said or "Connect call failed" in said):
+        return os.strerror(cause.errno)
+    return said or type(cause).__name__
