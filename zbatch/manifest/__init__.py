@@ -1,1 +1,1 @@
-"""(written below)"""
+"""The manifest language: from YAML to a checked stream of jobs."""

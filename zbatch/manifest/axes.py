@@ -1,0 +1,142 @@
+"""Reading matrix, exclude and include into axes, rules and rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from zbatch.api.contract import FIELDS
+from zbatch.expressions import ExpressionError, Template, compile_expression
+from zbatch.manifest.findings import Findings, Place, nearest
+from zbatch.manifest.grid import Axis, ExcludeRule, IncludeRow, match_conditions
+from zbatch.manifest.requests import build_program
+from zbatch.manifest.templates import ValueTemplate
+from zbatch.manifest.values import AxisValue, NamedLora, axis_value, axis_values, lora_axis_value
+
+RESERVED = frozenset(
+    {"name", "request", "key", "vars", "replica", "include", "range", "loop", "self", "none", "true", "false"}
+)
+
+
+def parse_axes(
+    section: Mapping[str, Any], loras: Mapping[str, NamedLora], findings: Findings, place: Place = ("matrix",)
+) -> list[Axis]:
+    """Read a matrix; axes without values are left out after a finding."""
+    axes = []
+    for name, spec in section.items():
+        where = (*place, name)
+        if name in RESERVED:
+            findings.error(
+                where,
+                f"an axis cannot be called {name!r}",
+                hint="that name has a meaning of its own",
+                key=True,
+            )
+            continue
+        if name == "loras":
+            findings.error(
+                where, "the axis of LoRAs is called lora", hint="write lora: [film@0.8, none]", key=True
+            )
+            continue
+        values = axis_values(name, spec, where, loras, findings)
+        if len(values):
+            axes.append(Axis(name, values, where))
+    return axes
+
+
+def parse_excludes(
+    rows: Sequence[tuple[int, Mapping[str, Any]]], axes: Sequence[Axis], replicas: int, findings: Findings
+) -> tuple[ExcludeRule, ...]:
+    """Read the exclude rules: partial matches and `when`, both where both are given."""
+    rules = []
+    for number, row in rows:
+        place: Place = ("exclude", number)
+        wanted = {key: value for key, value in row.items() if key != "when"}
+        conditions = match_conditions(wanted, place, axes, replicas, findings)
+        when = _when(row["when"], (*place, "when"), axes, findings) if "when" in row else None
+        rules.append(ExcludeRule(_rule_text(row), place, conditions, when))
+    return tuple(rules)
+
+
+def _when(source: str, place: Place, axes: Sequence[Axis], findings: Findings) -> Template | None:
+    try:
+        expression = compile_expression(source)
+    except ExpressionError as error:
+        findings.error(place, f"the expression {error.message}", got=source, hint=error.hint)
+        return None
+    known = {axis.name for axis in axes} | {"replica"}
+    for name in sorted(expression.names - known):
+        findings.error(
+            place, f"the expression uses {name!r}, which is no axis", got=source, hint=nearest(name, known)
+        )
+    return expression
+
+
+def _rule_text(row: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{key}: {value if isinstance(value, str) else orjson.dumps(value).decode()}"
+        for key, value in row.items()
+    )
+
+
+def parse_includes(
+    rows: Sequence[tuple[int, Mapping[str, Any]]],
+    own_requests: Mapping[int, Mapping[str, ValueTemplate]],
+    axes: Sequence[Axis],
+    loras: Mapping[str, NamedLora],
+    request: Mapping[str, ValueTemplate],
+    variables: tuple[tuple[str, ValueTemplate], ...],
+    model: str,
+    findings: Findings,
+) -> tuple[IncludeRow, ...]:
+    """Read the rows of include, each with the program that makes its requests."""
+    by_name = {axis.name: axis for axis in axes}
+    mentioned = {
+        name for template in (*request.values(), *dict(variables).values()) for name in template.names
+    }
+    parsed = []
+    for number, row in rows:
+        place: Place = ("include", number)
+        own = own_requests[number]
+        own_axes = parse_axes(row.get("matrix", {}), loras, findings, (*place, "matrix"))
+        used = mentioned | {name for template in own.values() for name in template.names}
+        known = by_name.keys() | FIELDS.keys() | {"lora"} | used
+        values = []
+        for name, item in row.items():
+            if name in ("label", "request", "matrix"):
+                continue
+            where = (*place, name)
+            if name not in known or name == "loras":
+                offered = (by_name.keys() | FIELDS.keys() | {"lora", "label", "request", "matrix"}) - {
+                    "loras"
+                }
+                findings.error(
+                    where, f"{name!r} is no axis, and nothing uses it", hint=nearest(name, offered), key=True
+                )
+                continue
+            value = _row_value(name, item, where, by_name.get(name), loras, findings)
+            if value is not None:
+                values.append(value)
+        names = {name for name in row if name in known} | {axis.name for axis in own_axes}
+        program = build_program(model, request, own, names, variables)
+        parsed.append(IncludeRow(place, row.get("label"), tuple(values), tuple(own_axes), program))
+    return tuple(parsed)
+
+
+def _row_value(
+    name: str,
+    item: Any,
+    place: Place,
+    axis: Axis | None,
+    loras: Mapping[str, NamedLora],
+    findings: Findings,
+) -> AxisValue | None:
+    if name == "lora":
+        return lora_axis_value(item, place, loras, findings)
+    if axis is not None and not isinstance(item, Mapping | list):
+        for known in axis.values:
+            if known.label is not None and known.matches(item):
+                return known
+    return axis_value(name, item, place, findings)

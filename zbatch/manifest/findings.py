@@ -1,0 +1,138 @@
+"""Collecting what is wrong with a manifest: every problem, each once, each with its position."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import orjson
+
+from zbatch.errors import Finding, ManifestError, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from zbatch.manifest.source import Document
+
+Place = tuple[str | int, ...]
+"""Where something stands inside a document: `("matrix", "lora", "scale", 2)`."""
+
+MAX_FINDINGS: Final = 100
+"""More than this many nobody reads; the rest is counted."""
+
+
+class Mark(NamedTuple):
+    """A position in a file; lines and columns count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+
+class Missing:
+    """Stands for "there was nothing", where `None` is a value."""
+
+
+MISSING: Final = Missing()
+
+
+class Findings:
+    """The problems found so far; of several at one position only the first: the rest follow from it."""
+
+    def __init__(self) -> None:
+        self.document: Document | None = None
+        self._findings: list[Finding] = []
+        self._seen: set[tuple[str, int, int, Severity]] = set()
+        self.left_out = 0
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(sorted(self._findings, key=lambda finding: (finding.file, finding.line, finding.column)))
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether there is an error among them."""
+        return any(finding.severity == "error" for finding in self._findings)
+
+    @property
+    def full(self) -> bool:
+        """Tell whether there are so many that looking on is no use."""
+        return len(self._findings) >= MAX_FINDINGS
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """Those that stop nothing."""
+        return tuple(finding for finding in self if finding.severity == "warning")
+
+    def raise_errors(self) -> None:
+        """Raise what was found, if there is an error among it.
+
+        Raises:
+            ManifestError: holding every finding, warnings too.
+        """
+        if self.failed:
+            raise ManifestError(self)
+
+    def at(
+        self,
+        mark: Mark,
+        place: Place | str,
+        message: str,
+        *,
+        hint: str = "",
+        severity: Severity = "error",
+    ) -> None:
+        """Add a finding at a known position."""
+        where = (mark.file, mark.line, mark.column, severity)
+        if where in self._seen:
+            return
+        if self.full:
+            self.left_out += 1
+            return
+        self._seen.add(where)
+        path = place if isinstance(place, str) else dotted(place)
+        self._findings.append(Finding(mark.file, mark.line, mark.column, path, message, hint, severity))
+
+    def error(
+        self, place: Place, message: str, *, got: Any = MISSING, hint: str = "", key: bool = False
+    ) -> None:
+        """Add an error at a place of the document; at its key where the key is what is wrong."""
+        self._add(place, message, got, hint, "error", key=key)
+
+    def warning(
+        self, place: Place, message: str, *, got: Any = MISSING, hint: str = "", key: bool = False
+    ) -> None:
+        """Add a warning: said, and nothing stopped."""
+        self._add(place, message, got, hint, "warning", key=key)
+
+    def _add(self, place: Place, message: str, got: Any, hint: str, severity: Severity, *, key: bool) -> None:
+        mark = self.document.mark(place, key=key) if self.document else Mark("", 1, 1)
+        suffix = "" if got is MISSING else f" (got {shown(got)})"
+        self.at(mark, place, message + suffix, hint=hint, severity=severity)
+
+
+def dotted(place: Place) -> str:
+    """Write a place as people do: `matrix.lora.scale[2]`."""
+    text = ""
+    for part in place:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def shown(value: Any) -> str:
+    """Show a value as JSON, cut in the middle where it is long."""
+    try:
+        text = orjson.dumps(value, default=str).decode()
+    except (TypeError, ValueError):
+        text = repr(value)
+    return text if len(text) <= 80 else f"{text[:50]}...{text[-20:]}"
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """Offer the nearest spelling as a hint, or the few words there are, or nothing."""
+    known = sorted(set(words))
+    by_fold = {name.casefold(): name for name in known}
+    close = get_close_matches(word.casefold(), by_fold, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {by_fold[close[0]]}?"
+    return f"there are: {', '.join(known)}" if known and len(", ".join(known)) <= 160 else ""

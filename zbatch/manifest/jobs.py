@@ -1,0 +1,199 @@
+"""Expansion: the stream of cells and jobs that a manifest gives, every one checked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from zbatch.errors import Finding
+from zbatch.manifest.files import FileNameError, folded, image_file
+from zbatch.manifest.findings import MISSING, Findings, Place, shown
+from zbatch.manifest.grid import Point
+from zbatch.manifest.inputs import InputImageError, is_remote
+from zbatch.manifest.loader import Manifest
+from zbatch.manifest.requests import Rendered, judge, point_context, render_body, to_request
+from zbatch.manifest.templates import RenderError
+from zbatch.model import Cell, Coordinates, InputImage, Job, Request, job_key
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One cell of the stream; `job` is there where this cell is the first that shows it."""
+
+    cell: Cell
+    job: Job | None
+
+
+class Expansion:
+    """Expands a manifest, once, as a stream; what it counted is right when the stream has ended.
+
+    Iterating gives the jobs, in grid order of their first cells.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.manifest = manifest
+        self.cells = 0
+        self.jobs = 0
+        self.excluded = 0
+        self.seeds_chosen = 0
+        self._findings = Findings()
+        self._findings.document = manifest.document
+        self._keys: set[bytes] = set()
+        self._files: dict[bytes, str] = {}
+
+    @property
+    def shared(self) -> int:
+        """Cells that show the job of an earlier cell."""
+        return self.cells - self.jobs
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What is odd and stops nothing; complete when the stream has ended."""
+        return (*self.manifest.warnings, *self._findings.warnings)
+
+    def __iter__(self) -> Iterator[Job]:
+        return (step.job for step in self.steps() if step.job is not None)
+
+    def steps(self) -> Iterator[Step]:
+        """Stream every cell, excluded ones too.
+
+        Raises:
+            ManifestError: at the end, with everything that was wrong; cells that are wrong are not given.
+        """
+        for point in self.manifest.grid.points(self._findings):
+            if point.excluded_by is not None:
+                self.excluded += 1
+                yield Step(Cell(point.coordinates, None, point.excluded_by), None)
+                continue
+            self.cells += 1
+            step = self._step(point)
+            if step is not None:
+                yield step
+            elif self._findings.full:
+                break
+        if not self.cells and not self._findings.failed:
+            self._findings.error(("exclude",) if self.excluded else (), "no cell is left: the grid is empty")
+        self._findings.raise_errors()
+
+    def check(self) -> None:
+        """Run through the whole stream.
+
+        Raises:
+            ManifestError: with everything that was wrong.
+        """
+        for _ in self.steps():
+            pass
+
+    def _step(self, point: Point) -> Step | None:
+        manifest = self.manifest
+        program = point.row.program if point.row else manifest.program
+        try:
+            context = point_context(manifest.name, point.values, point.replica, program)
+            rendered = render_body(
+                program, context, point.values, point.coordinates, point.replica, manifest.loras
+            )
+        except RenderError as error:
+            self._render_error(error, point)
+            return None
+        request = self._request(rendered, point)
+        if request is None:
+            return None
+        self.seeds_chosen += isinstance(rendered, Rendered) and rendered.seed_chosen
+        key = job_key(manifest.model, request)
+        digest = bytes.fromhex(key)
+        cell = Cell(point.coordinates, key)
+        if digest in self._keys:
+            return Step(cell, None)
+        file = self._file(key, request, context, point)
+        if file is None:
+            return None
+        self._keys.add(digest)
+        self.jobs += 1
+        return Step(cell, Job(key, manifest.model, request, file, point.coordinates))
+
+    def _request(self, rendered: Rendered | list[Any], point: Point) -> Request | None:
+        problems = (
+            rendered
+            if isinstance(rendered, list)
+            else judge(rendered, self.manifest.model, self.manifest.limits.unchecked)
+        )
+        for problem in problems:
+            where = f" in the cell {describe(point.coordinates)}" if problem.rendered else ""
+            got = MISSING if problem.got is None else problem.got
+            suffix = "" if got is MISSING else f" (got {shown(got)})"
+            self._findings.error(problem.place, problem.message + suffix + where, hint=problem.hint)
+        if problems or isinstance(rendered, list):
+            return None
+        images: dict[str, str | InputImage] = {}
+        for field in ("image_url", "mask"):
+            text = rendered.body.get(field)
+            if text is not None:
+                image = self._image(text, rendered.sources[field], point)
+                if image is None:
+                    return None
+                images[field] = image
+        return to_request(rendered.body, images)
+
+    def _image(self, text: str, place: Place, point: Point) -> str | InputImage | None:
+        if is_remote(text):
+            return text
+        inputs = self.manifest.inputs
+        try:
+            return inputs.resolve(text, inputs.root)
+        except InputImageError as error:
+            message = f"{error.message} (got {shown(text)}) in the cell {describe(point.coordinates)}"
+            self._findings.error(place, message, hint=error.hint)
+            return None
+
+    def _file(self, key: str, request: Request, context: Mapping[str, Any], point: Point) -> str | None:
+        template = self.manifest.output_file
+        if template is None:
+            return image_file(key[:16], request.output_format)
+        try:
+            stem = template.render({**self._all_vars(context), "request": request.body(), "key": key})
+            if not isinstance(stem, str):
+                stem = str(stem)
+            file = image_file(stem, request.output_format)
+        except RenderError as error:
+            self._render_error(error, point)
+            return None
+        except FileNameError as error:
+            message = (
+                f"the file name {error.message} (got {shown(stem)}) in the cell {describe(point.coordinates)}"
+            )
+            self._findings.error(template.place, message, hint=error.hint)
+            return None
+        # Sixteen bytes of a hash stand for the name: a million names would take hundreds of megabytes.
+        mark = hashlib.blake2b(folded(file).encode(), digest_size=16).digest()
+        first = self._files.setdefault(mark, key)
+        if first != key:
+            self._findings.error(
+                template.place,
+                f"two jobs would write {file}, one of them that of the cell {describe(point.coordinates)}",
+                hint="put what tells them apart into output.file, such as {{ key[:12] }}",
+            )
+            return None
+        return file
+
+    def _all_vars(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        template = self.manifest.output_file
+        full = dict(context)
+        if template is not None:
+            for name, variable in self.manifest.variables:
+                if name not in full and name in self.manifest.file_names:
+                    full[name] = variable.render(full)
+        return full
+
+    def _render_error(self, error: RenderError, point: Point) -> None:
+        message = f"the template {error.message} in the cell {describe(point.coordinates)}"
+        if error.undefined is not None:
+            message = f"the template needs {error.undefined!r}, not in the cell {describe(point.coordinates)}"
+        self._findings.error(error.place, message, hint=error.hint)
+
+
+def describe(coordinates: Coordinates) -> str:
+    """Name a cell in a message: its coordinates, shortened."""
+    text = ", ".join(f"{name}={value}" for name, value in coordinates.items())
+    return (text if len(text) <= 160 else text[:120] + "..." + text[-36:]) or "(the only one)"

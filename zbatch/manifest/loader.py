@@ -1,0 +1,283 @@
+"""From a YAML file to a `Manifest`: parsed once, checked as far as it can be without expanding it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from zbatch.api.endpoint import PREVIEW, parse_endpoint
+from zbatch.errors import Finding, UsageError
+from zbatch.manifest.axes import parse_axes, parse_excludes, parse_includes
+from zbatch.manifest.findings import Findings, Place, nearest
+from zbatch.manifest.grid import Grid
+from zbatch.manifest.inputs import InputImages
+from zbatch.manifest.limits import Limits, parse_limits
+from zbatch.manifest.requests import RequestProgram, build_program
+from zbatch.manifest.schema import check_schema
+from zbatch.manifest.secrets import find_secrets
+from zbatch.manifest.source import Document, read_document
+from zbatch.manifest.statics import check_names, check_static_fields
+from zbatch.manifest.templates import ValueTemplate, compile_value, needed_names, order_vars
+from zbatch.manifest.values import NamedLora
+
+DEFAULT_DIR = "runs/{{ name }}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How the sheet is laid out at first: axis names."""
+
+    x: str | None = None
+    y: str | None = None
+    group: tuple[str, ...] = ()
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A manifest, parsed. Everything a template needs is compiled; nothing is expanded yet."""
+
+    path: Path
+    document: Document
+    name: str
+    description: str
+    endpoint: str
+    model: str
+    loras: Mapping[str, NamedLora]
+    variables: tuple[tuple[str, ValueTemplate], ...]
+    program: RequestProgram
+    grid: Grid
+    limits: Limits
+    price: Decimal | None
+    output_dir: str
+    output_file: ValueTemplate | None
+    report: Report
+    inputs: InputImages
+    warnings: tuple[Finding, ...]
+
+    @property
+    def file_names(self) -> frozenset[str]:
+        """Every name that `output.file` needs, directly or through vars."""
+        if self.output_file is None:
+            return frozenset()
+        return needed_names(self.output_file.names, dict(self.variables))
+
+    @property
+    def coordinate_names(self) -> tuple[str, ...]:
+        """Every coordinate its cells may have, in grid order."""
+        return coordinate_names(self.grid)
+
+
+def coordinate_names(grid: Grid) -> tuple[str, ...]:
+    """Give every coordinate the cells of a grid may have, in grid order."""
+    names = [name for axis in grid.axes for name in axis.coordinate_names]
+    for row in grid.rows:
+        names += [name for value in row.values for name, _ in value.coordinates]
+        names += [name for axis in row.axes for name in axis.coordinate_names]
+        names += ["include"] if row.label is not None else []
+    names += ["replica"] if grid.replicas > 1 else []
+    return tuple(dict.fromkeys(names))
+
+
+def load_manifest(path: str | Path, *, allow_outside: bool = False) -> Manifest:
+    """Read a manifest and check all that can be checked without expanding it.
+
+    `allow_outside` lets input images lie outside the manifest's directory.
+
+    Raises:
+        ManifestError: every problem found, each with its position.
+        DiskError: the file cannot be read.
+    """
+    path = Path(path)
+    findings = Findings()
+    document = read_document(path, findings)
+    if not isinstance(document.data, dict):
+        findings.error((), "a manifest is a map of keys to values", got=document.data)
+        findings.raise_errors()
+    find_secrets(document, findings)
+    broken = check_schema(document.data, findings)
+    manifest = _Sections(document, broken, findings, allow_outside=allow_outside).parse()
+    findings.raise_errors()
+    return manifest
+
+
+class _Sections:
+    """The sections of one document; what the schema refused is left out, so that it is told once."""
+
+    def __init__(
+        self, document: Document, broken: Collection[Place], findings: Findings, *, allow_outside: bool
+    ) -> None:
+        self.document = document
+        self.findings = findings
+        self.broken = broken
+        self.raw: dict[str, Any] = document.data
+        self.inputs = InputImages.under(document.path.parent, allow_outside=allow_outside)
+
+    def section(self, name: str) -> dict[str, Any]:
+        """Give a map section without its broken entries."""
+        value = self.raw.get(name)
+        if (name,) in self.broken or not isinstance(value, dict):
+            return {}
+        return {key: item for key, item in value.items() if (name, key) not in self.broken}
+
+    def rows(self, name: str) -> list[tuple[int, dict[str, Any]]]:
+        """Give a list section as numbered maps without its broken rows."""
+        value = self.raw.get(name)
+        if (name,) in self.broken or not isinstance(value, list):
+            return []
+        return [
+            (n, item)
+            for n, item in enumerate(value)
+            if (name, n) not in self.broken and isinstance(item, dict)
+        ]
+
+    def scalar(self, name: str, default: Any) -> Any:
+        """Give a scalar at the top, or its default."""
+        return default if (name,) in self.broken else self.raw.get(name, default)
+
+    def parse(self) -> Manifest:
+        """Parse every section; what cannot be parsed is a finding."""
+        findings = self.findings
+        model = self.scalar("model", "z-image-turbo-lora")
+        loras = _parse_loras(self.section("loras"))
+        variables = self._variables()
+        request = self._templates(self.section("request"), ("request",))
+        limits = self._limits()
+        axes = parse_axes(self.section("matrix"), loras, findings)
+        replicas = self.scalar("replicas", 1)
+        program = build_program(model, request, {}, [axis.name for axis in axes], variables)
+        include = self.rows("include")
+        own = {n: self._templates(row.get("request", {}), ("include", n, "request")) for n, row in include}
+        rows = parse_includes(include, own, axes, loras, request, variables, model, findings)
+        has_matrix = bool(self.raw.get("matrix")) or not self.raw.get("include")
+        grid = Grid(tuple(axes), replicas, (), rows, has_matrix)
+        self._count(grid, limits)
+        if not findings.failed or grid.count <= limits.max_jobs:
+            grid = Grid(
+                tuple(axes),
+                replicas,
+                parse_excludes(self.rows("exclude"), axes, replicas, findings),
+                rows,
+                has_matrix,
+            )
+        output = self.section("output")
+        file = compile_value(output["file"], ("output", "file"), findings) if "file" in output else None
+        directory = output.get("dir", DEFAULT_DIR)
+        report = self._report(grid)
+        declared = self._declared_axes()
+        check_names(program, file, dict(variables), request, declared, grid, findings)
+        check_static_fields(program, request, grid, loras, limits, self.inputs, findings)
+        return Manifest(
+            path=self.document.path,
+            document=self.document,
+            name=self.scalar("name", "manifest"),
+            description=self.scalar("description", ""),
+            endpoint=self._endpoint(),
+            model=model,
+            loras=loras,
+            variables=variables,
+            program=program,
+            grid=grid,
+            limits=limits,
+            price=self._price(limits),
+            output_dir=directory,
+            output_file=file,
+            report=report,
+            inputs=self.inputs,
+            warnings=findings.warnings,
+        )
+
+    def _declared_axes(self) -> frozenset[str]:
+        """Every axis name written down, broken ones too: their templates are not wrong."""
+        matrix = self.raw.get("matrix")
+        return frozenset(matrix) if isinstance(matrix, dict) else frozenset()
+
+    def _templates(self, section: Mapping[str, Any], place: Place) -> dict[str, ValueTemplate]:
+        compiled = {
+            name: compile_value(value, (*place, name), self.findings) for name, value in section.items()
+        }
+        return {name: template for name, template in compiled.items() if template is not None}
+
+    def _variables(self) -> tuple[tuple[str, ValueTemplate], ...]:
+        return order_vars(self._templates(self.section("vars"), ("vars",)), self.findings)
+
+    def _limits(self) -> Limits:
+        spec = self.section("limits")
+        for name in list(spec):
+            try:
+                parse_limits({name: spec[name]})
+            except UsageError as error:
+                self.findings.error(("limits", name), error.message, hint=error.hint)
+                del spec[name]
+        return parse_limits(spec)
+
+    def _price(self, limits: Limits) -> Decimal | None:
+        price = self.scalar("price", None)
+        if limits.max_cost is not None and price is None and ("price",) not in self.broken:
+            self.findings.error(
+                ("limits", "max_cost"),
+                "needs a price",
+                hint="add price: with the USD an image costs, such as 0.0085",
+            )
+        return None if price is None else Decimal(str(price))
+
+    def _endpoint(self) -> str:
+        endpoint = self.scalar("endpoint", PREVIEW)
+        try:
+            parse_endpoint(endpoint)
+        except UsageError as error:
+            self.findings.error(("endpoint",), error.message, hint=error.hint)
+        return str(endpoint)
+
+    def _count(self, grid: Grid, limits: Limits) -> None:
+        hint = "make the axes shorter, or raise limits.max_jobs"
+        where: Place = ("limits", "max_jobs") if "max_jobs" in self.section("limits") else ("matrix",)
+        if grid.count > limits.max_jobs:
+            axes = " x ".join(f"{axis.name} {len(axis.values):,}" for axis in grid.axes)
+            axes += f" x replicas {grid.replicas:,}" if grid.replicas > 1 else ""
+            self.findings.error(
+                where,
+                f"the grid has {grid.count:,} cells ({axes}), "
+                f"more than limits.max_jobs allows ({limits.max_jobs:,})",
+                hint=hint,
+            )
+        for row in grid.rows:
+            if row.count * grid.replicas > limits.max_jobs:
+                self.findings.error(
+                    (*row.place, "matrix"),
+                    f"this row has {row.count * grid.replicas:,} cells, more than limits.max_jobs allows "
+                    f"({limits.max_jobs:,})",
+                    hint=hint,
+                )
+
+    def _report(self, grid: Grid) -> Report:
+        spec = self.section("report")
+        group = spec.get("group", ())
+        named: list[tuple[Place, Any]] = [(("report", "x"), spec.get("x")), (("report", "y"), spec.get("y"))]
+        if isinstance(group, str):
+            named.append((("report", "group"), group))
+        else:
+            named += [(("report", "group", n), name) for n, name in enumerate(group)]
+        known = coordinate_names(grid)
+        declared = self._declared_axes()
+        for place, name in named:
+            if name is not None and name not in known and name.partition(".")[0] not in declared - set(known):
+                self.findings.error(place, f"{name!r} is no axis", hint=nearest(name, known))
+        return Report(
+            spec.get("x"),
+            spec.get("y"),
+            (group,) if isinstance(group, str) else tuple(group),
+            spec.get("title"),
+        )
+
+
+def _parse_loras(section: Mapping[str, Any]) -> dict[str, NamedLora]:
+    return {
+        name: NamedLora(name, spec)
+        if isinstance(spec, str)
+        else NamedLora(name, spec["path"], spec.get("trigger", ""))
+        for name, spec in section.items()
+    }

@@ -1,0 +1,160 @@
+"""The manifest's JSON Schema: where it lies, and its verdicts in words for people."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator
+
+from zbatch.api.contract import FIELDS
+from zbatch.manifest.findings import Findings, Place, nearest, shown
+
+_TYPES: Final = {
+    "object": "a map",
+    "array": "a list",
+    "string": "text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "null": "null",
+}
+_SECRET: Final = re.compile(
+    r"(?i)^(api[-_]?)?(key|token|secret|authori[sz]ation|bearer|password|credentials?)$|api[-_]?key"
+)
+
+
+def schema_text(name: str = "manifest-v1") -> str:
+    """Give a schema file as text: from the package, or from the checkout of an editable install."""
+    file = f"{name}.schema.json"
+    packaged = resources.files("zbatch").joinpath("schemas", file)
+    if packaged.is_file():
+        return packaged.read_text("utf-8")
+    return (Path(__file__).resolve().parents[2] / "schemas" / file).read_text("utf-8")
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    return Draft202012Validator(json.loads(schema_text()))
+
+
+def check_schema(data: Mapping[str, Any], findings: Findings) -> set[Place]:
+    """Hold a document against the schema; give the places (two levels deep at most) that are not as it says.
+
+    Whoever reads on leaves these out, so that one mistake is one finding.
+    """
+    broken: set[Place] = set()
+    for error in _validator().iter_errors(data):
+        for place, message, got, hint, key in _explain(error):
+            findings.error(place, message, hint=hint, key=key, **({} if got is _NOTHING else {"got": got}))
+            broken.add(place[:2])
+    return broken
+
+
+_NOTHING: Final = object()
+_Explanation = tuple[Place, str, Any, str, bool]
+
+
+def _explain(error: Any) -> Iterator[_Explanation]:
+    # Any: the published types of jsonschema call every attribute of an error perhaps unset.
+    place: Place = tuple(error.absolute_path)
+    schema: Mapping[str, Any] = error.schema if isinstance(error.schema, Mapping) else {}
+    kind = str(error.validator)
+    if kind == "additionalProperties":
+        yield from _unknown_keys(error, place, schema)
+    elif kind == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        for name in missing[:1]:
+            yield place, f"{name} is missing", _NOTHING, "", True
+    elif "propertyNames" in error.absolute_schema_path:
+        yield (*place, error.instance), str(schema.get("errorMessage", error.message)), _NOTHING, "", True
+    elif kind in ("anyOf", "oneOf"):
+        yield from _branches(error, place, schema)
+    elif "errorMessage" in schema and kind in (
+        "pattern",
+        "const",
+        "type",
+        "minItems",
+        "maxItems",
+        "minProperties",
+    ):
+        yield place, str(schema["errorMessage"]), error.instance, "", False
+    else:
+        yield place, _words(kind, error), error.instance, _hint(kind, error), False
+
+
+def _unknown_keys(error: Any, place: Place, schema: Mapping[str, Any]) -> Iterator[_Explanation]:
+    known = schema.get("properties", {})
+    for name in error.instance:
+        if name in known:
+            continue
+        hint = nearest(name, known)
+        if not place and get_close_matches(name, FIELDS, n=1, cutoff=0.6):
+            hint = f"did you mean request.{get_close_matches(name, FIELDS, n=1, cutoff=0.6)[0]}?"
+        if _SECRET.search(name):
+            hint = "a key does not belong in a manifest: put it into the variable ZBATCH_API_KEY"
+        yield (*place, name), f"unknown key {name!r}", _NOTHING, hint, True
+
+
+def _branches(error: Any, place: Place, schema: Mapping[str, Any]) -> Iterator[_Explanation]:
+    """Explain by the branch that was meant: the one whose type fits what is there."""
+    by_branch: dict[Any, list[Any]] = {}
+    for cause in error.context or ():
+        by_branch.setdefault(cause.relative_schema_path[0], []).append(cause)
+    meant = [
+        causes
+        for causes in by_branch.values()
+        if not any(cause.validator == "type" and not cause.relative_path for cause in causes)
+    ]
+    if len(meant) > 1 and isinstance(error.instance, Mapping):
+        # Several maps could be meant: the one whose required keys are there, else the fewest complaints.
+        meant = [min(meant, key=lambda causes: (any(c.validator == "required" for c in causes), len(causes)))]
+    if len(meant) == 1 and not all(cause.validator == "required" for cause in meant[0]):
+        for cause in meant[0]:
+            yield from _explain(cause)
+        return
+    message = schema.get("errorMessage") or _titles(error)
+    yield place, str(message), error.instance, "", False
+
+
+def _titles(error: Any) -> str:
+    titles = [branch.get("title") for branch in error.validator_value if isinstance(branch, Mapping)]
+    return "must be " + ", or ".join(title for title in titles if title)
+
+
+def _words(kind: str, error: Any) -> str:
+    value = error.validator_value
+    if kind == "type":
+        names = [value] if isinstance(value, str) else value
+        return "must be " + " or ".join(_TYPES[name] for name in names)
+    if kind == "enum":
+        return "must be " + " or ".join(str(choice) for choice in value)
+    words = {
+        "const": f"must be {shown(value)}",
+        "minimum": f"must be at least {value}",
+        "maximum": f"must be at most {value}",
+        "minItems": "must not be empty",
+        "minLength": "must not be empty",
+        "minProperties": "must not be empty",
+        "maxItems": f"must hold at most {value}",
+    }
+    return words.get(kind) or str(error.message)
+
+
+def _hint(kind: str, error: Any) -> str:
+    if kind == "enum" and isinstance(error.instance, str):
+        return nearest(error.instance, [str(choice) for choice in error.validator_value])
+    if (
+        kind == "type"
+        and isinstance(error.instance, int | float | bool)
+        and "string" in error.validator_value
+    ):
+        text = str(error.instance)
+        return f'quote it: "{text.lower() if isinstance(error.instance, bool) else text}"'
+    return ""

@@ -1,0 +1,44 @@
+"""Keys and tokens that ended up in a manifest: found before they end up in a repository, a log or a sheet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from zbatch.manifest.findings import Findings, Place
+from zbatch.manifest.source import Document
+
+_HINT: Final = "put the key into the variable ZBATCH_API_KEY, or a file named by --api-key-file"
+_PATTERNS: Final = (
+    (re.compile(r"\b(sk|rk|pk)[-_][A-Za-z0-9_-]{16,}"), "holds what looks like an API key"),
+    (re.compile(r"(?i)\bbearer\s+[A-Za-z0-9._~+/-]{12,}"), "holds what looks like a bearer token"),
+    (re.compile(r"\bhf_[A-Za-z0-9]{20,}"), "holds what looks like a Hugging Face token"),
+    (re.compile(r"(?i)^https?://[^/?#\s]*@"), "is a URL with a name or password in it"),
+    (
+        re.compile(
+            r"(?i)^https?://\S*[?&](token|access_token|api_?key|auth|x-amz-signature|signature|sig)=[^&\s]"
+        ),
+        "is a URL with a token or signature in it",
+    ),
+)
+
+
+def find_secrets(document: Document, findings: Findings) -> None:
+    """Look at every text of a document; what looks like a key is an error that does not repeat it."""
+    for place, text in _texts(document.data, ()):
+        for pattern, what in _PATTERNS:
+            if pattern.search(text):
+                findings.error(place, what, hint=_HINT)
+                break
+
+
+def _texts(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _texts(item, (*place, key))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _texts(item, (*place, number))

@@ -1,0 +1,307 @@
+"""YAML with positions: a manifest's text becomes plain data and a mark (file, line, column) for every place.
+
+Built on PyYAML's event stream, not its composer: events come one at a time, so depth, aliases and size are
+bounded before anything is built (libyaml's composer recurses and kills the process on deep nesting).
+Scalars are read by the core rules of YAML 1.2; what YAML 1.1 parsers read differently (`no`, `010`, `1e3`,
+dates) is an error that says to quote, never a guess.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from zbatch.errors import DiskError, ManifestError
+from zbatch.manifest.findings import Findings, Mark, Place
+
+MAX_BYTES: Final = 16_000_000
+MAX_DEPTH: Final = 64
+MAX_NODES: Final = 2_000_000
+"""Nodes after aliases are expanded: an alias bomb has more."""
+
+_Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
+_DECIMAL = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)")
+_NULL = frozenset({"", "~", "null", "Null", "NULL"})
+_TRUE = frozenset({"true", "True", "TRUE"})
+_FALSE = frozenset({"false", "False", "FALSE"})
+_AMBIGUOUS: Final = (
+    (re.compile(r"yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF"), "true or false to some YAML readers"),
+    (re.compile(r"[-+]?0[0-9_]+"), "octal to some YAML readers"),
+    (re.compile(r"[-+]?0[xob][0-9a-fA-F_]+"), "a number to some YAML readers and text to others"),
+    (
+        re.compile(r"[-+]?[0-9][0-9_]*_[0-9_]*(\.[0-9_]*)?"),
+        "a number to some YAML readers and text to others",
+    ),
+    (
+        re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+"),
+        "text to some YAML readers and a number to others",
+    ),
+    (re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"), "no finite number"),
+    (re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?"), "a date to some YAML readers"),
+    (re.compile(r"[-+]?[0-9]{19,}"), "a number too long to be one"),
+)
+
+
+@dataclass(slots=True)
+class Document:
+    """One parsed YAML file. `data` is plain; positions are looked up by place (`("matrix", "seed", 0)`)."""
+
+    path: Path
+    name: str
+    text: str
+    sha256: str
+    data: Any = None
+    marks: dict[Place, Mark] = field(default_factory=dict)
+    key_marks: dict[Place, Mark] = field(default_factory=dict)
+
+    def mark(self, place: Place, *, key: bool = False) -> Mark:
+        """Position of a value (or of its key); of the nearest thing round it where it has none of its own."""
+        if key and place in self.key_marks:
+            return self.key_marks[place]
+        while place not in self.marks:
+            if not place:
+                return Mark(self.name, 1, 1)
+            place = place[:-1]
+        return self.marks[place]
+
+
+def read_document(path: Path, findings: Findings) -> Document:
+    """Read and parse a YAML file; every problem that does not stop the parse is added to `findings`.
+
+    Raises:
+        DiskError: the file cannot be read.
+        ManifestError: it is not UTF-8, too large, empty, or no YAML.
+    """
+    name = str(path)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            size = path.stat().st_size / 1e6
+            findings.at(Mark(name, 1, 1), "", f"the file has {size:.0f} MB, more than {MAX_BYTES / 1e6:.0f}")
+            raise ManifestError(findings)
+        data = path.read_bytes()
+    except OSError as error:
+        raise DiskError(f"cannot read {path}: {error.strerror or error}") from error
+    document = Document(path, name, _decode(data, name, findings), hashlib.sha256(data).hexdigest())
+    if not document.text.strip():
+        findings.at(
+            Mark(name, 1, 1), "", "the file is empty", hint="zbatch init writes a manifest to start from"
+        )
+        raise ManifestError(findings)
+    findings.document = document
+    try:
+        _Builder(document, findings).build()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        message = " ".join(part for part in (error.context, error.problem) if part)
+        findings.at(
+            Mark(name, line, column), "", f"is no YAML: {message}", hint=_syntax_hint(document.text, line)
+        )
+        raise ManifestError(findings) from error
+    except yaml.YAMLError as error:
+        findings.at(
+            Mark(name, *_reader_position(document.text, error)), "", f"is no YAML: {_reader_words(error)}"
+        )
+        raise ManifestError(findings) from error
+    return document
+
+
+def _decode(data: bytes, name: str, findings: Findings) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        line = before.count(b"\n") + 1
+        column = error.start - (before.rfind(b"\n") + 1) + 1
+        findings.at(
+            Mark(name, line, column),
+            "",
+            f"is not UTF-8 (byte 0x{data[error.start]:02x})",
+            hint="save the file as UTF-8",
+        )
+        raise ManifestError(findings) from error
+
+
+def _reader_position(text: str, error: yaml.YAMLError) -> tuple[int, int]:
+    position = getattr(error, "position", None)
+    match = re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]", text)
+    if match:
+        position = match.start()
+    if not isinstance(position, int) or position > len(text):
+        return 1, 1
+    return text.count("\n", 0, position) + 1, position - (text.rfind("\n", 0, position) + 1) + 1
+
+
+def _reader_words(error: yaml.YAMLError) -> str:
+    character = getattr(error, "character", None)
+    reason = getattr(error, "reason", None) or str(error).splitlines()[0]
+    return f"{reason} (character #x{character:04x})" if isinstance(character, int) else reason
+
+
+def _syntax_hint(text: str, line: int) -> str:
+    lines = text.splitlines()
+    near = "\n".join(lines[max(0, line - 2) : line])
+    if "{{" in near:
+        return "a value with {{ }} in it must be quoted as a whole"
+    if "\t" in near:
+        return "indent with spaces: YAML takes no tabs"
+    return "look at the indentation, and quote text that holds `: ` or ` #`"
+
+
+class _Builder:
+    """Builds plain data from events, with a stack of its own."""
+
+    def __init__(self, document: Document, findings: Findings) -> None:
+        self._document = document
+        self._findings = findings
+        self._nodes = 0
+        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._open_anchors: set[str] = set()
+
+    def build(self) -> None:
+        events = yaml.parse(self._document.text, Loader=_Loader)
+        roots = 0
+        for event in events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                roots += 1
+                if roots > 1:
+                    self._stop(
+                        event, "a second document begins here", "a manifest is one document: remove `---`"
+                    )
+            elif isinstance(event, yaml.NodeEvent):
+                self._document.data = self._node(event, events, (), 0)
+
+    def _mark(self, event: Any) -> Mark:
+        return Mark(self._document.name, event.start_mark.line + 1, event.start_mark.column + 1)
+
+    def _stop(self, event: Any, message: str, hint: str = "") -> None:
+        self._findings.at(self._mark(event), "", message, hint=hint)
+        raise ManifestError(self._findings)
+
+    def _node(self, event: Any, events: Iterator[Any], place: Place, depth: int) -> Any:
+        # Recursion is bounded by MAX_DEPTH, which is checked before it goes deeper.
+        if depth > MAX_DEPTH:
+            self._stop(event, f"is nested more than {MAX_DEPTH} levels deep")
+        self._count(event, 1)
+        self._document.marks[place] = self._mark(event)
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event)
+        if event.tag is not None:
+            self._findings.at(
+                self._mark(event),
+                place,
+                f"tags are not taken (got {event.tag!r})",
+                hint="write the value itself",
+            )
+        before = self._nodes
+        if event.anchor:
+            self._open_anchors.add(event.anchor)
+        if isinstance(event, yaml.ScalarEvent):
+            value = self._scalar(event, place)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            value = self._sequence(events, place, depth)
+        else:
+            value = self._mapping(events, place, depth)
+        if event.anchor:
+            self._open_anchors.discard(event.anchor)
+            self._anchors[event.anchor] = (value, self._nodes - before + 1)
+        return value
+
+    def _count(self, event: Any, nodes: int) -> None:
+        self._nodes += nodes
+        if self._nodes > MAX_NODES:
+            self._stop(event, f"holds more than {MAX_NODES:,} values once its aliases are expanded")
+
+    def _alias(self, event: Any) -> Any:
+        if event.anchor in self._open_anchors:
+            self._stop(event, f"the alias *{event.anchor} contains itself")
+        if event.anchor not in self._anchors:
+            self._stop(event, f"no anchor &{event.anchor} stands before this alias")
+        value, size = self._anchors[event.anchor]
+        self._count(event, size)
+        return value
+
+    def _sequence(self, events: Iterator[Any], place: Place, depth: int) -> list[Any]:
+        items: list[Any] = []
+        for event in events:
+            if isinstance(event, yaml.SequenceEndEvent):
+                break
+            items.append(self._node(event, events, (*place, len(items)), depth + 1))
+        return items
+
+    def _mapping(self, events: Iterator[Any], place: Place, depth: int) -> dict[str, Any]:
+        items: dict[str, Any] = {}
+        for event in events:
+            if isinstance(event, yaml.MappingEndEvent):
+                break
+            if not isinstance(event, yaml.ScalarEvent):
+                unquoted = isinstance(event, yaml.MappingStartEvent) and event.flow_style
+                self._stop(
+                    event,
+                    "an unquoted {{ }} is a map to YAML" if unquoted else "a key must be plain text",
+                    'quote the whole value: "{{ name }} ..."' if unquoted else "",
+                )
+            key = event.value
+            here = (*place, key)
+            if key in items:
+                first = self._document.key_marks[here]
+                self._findings.at(
+                    self._mark(event), here, f"the key {key!r} is there twice (first in line {first.line})"
+                )
+            elif key == "<<" and not event.style:
+                self._findings.at(
+                    self._mark(event),
+                    here,
+                    "merge keys are not taken",
+                    hint="use vars, or an alias for a whole value",
+                )
+            self._document.key_marks.setdefault(here, self._mark(event))
+            value = self._node(next(events), events, here, depth + 1)
+            items.setdefault(key, value)
+        return items
+
+    def _scalar(self, event: Any, place: Place) -> Any:
+        text: str = event.value
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            self._findings.at(self._mark(event), place, "holds half a character (a lone surrogate)")
+            return text.encode("utf-8", "replace").decode()
+        if event.style or event.tag is not None:  # style is "" or None for plain scalars
+            return text
+        if text in _NULL:
+            return None
+        if text in _TRUE or text in _FALSE:
+            return text in _TRUE
+        if _INTEGER.fullmatch(text):
+            return int(text)
+        for pattern, why in _AMBIGUOUS:
+            if pattern.fullmatch(text):
+                self._findings.at(self._mark(event), place, f"is {why} (got {text})", hint=_plainer(text))
+                return text
+        if _DECIMAL.fullmatch(text):
+            number = float(text)
+            return int(number) if number.is_integer() else number
+        return text
+
+
+def _plainer(text: str) -> str:
+    quoted = f'quote it where text is meant: "{text}"'
+    if text.lower() in ("yes", "on", "no", "off"):
+        return f"{quoted}, or write {'true' if text.lower() in ('yes', 'on') else 'false'}"
+    try:
+        number = float(text.replace("_", ""))
+    except ValueError:
+        return quoted
+    if number != number or abs(number) > 1e15:  # noqa: PLR0124 - not a number
+        return quoted
+    plain = f"{number:.12f}".rstrip("0").rstrip(".")
+    return f"{quoted}, or write {plain}"

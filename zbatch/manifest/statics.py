@@ -1,0 +1,137 @@
+"""Checks that need no expansion: names that nothing defines, and fields that are wrong in every cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from zbatch.api.contract import FIELDS
+from zbatch.manifest.findings import Findings, Place, nearest
+from zbatch.manifest.grid import Axis, Grid
+from zbatch.manifest.inputs import InputImageError, InputImages, is_remote
+from zbatch.manifest.limits import Limits
+from zbatch.manifest.requests import RequestProgram, judge, render_body
+from zbatch.manifest.templates import ValueTemplate
+from zbatch.manifest.values import AxisValue, NamedLora
+
+_ALWAYS = frozenset({"name", "replica"})
+_IN_FILES = frozenset({"request", "key"})
+
+
+def check_names(
+    program: RequestProgram,
+    file: ValueTemplate | None,
+    variables: Mapping[str, ValueTemplate],
+    request: Mapping[str, ValueTemplate],
+    declared: frozenset[str],
+    grid: Grid,
+    findings: Findings,
+) -> None:
+    """Report every name in a template that no axis, var or row defines, once each, at its template.
+
+    `declared` are axes as written, broken ones too.
+    """
+    row_names = {name for row in grid.rows for name in _row_names(row.values, row.axes)}
+    axes = {axis.name for axis in grid.axes} | declared
+    known = axes | row_names | variables.keys() | _ALWAYS
+    # A template only the matrix uses may not lean on what only rows define.
+    matrix_known = known if not grid.has_matrix else (axes | variables.keys() | _ALWAYS)
+    for template in {**request, **program.fields}.values():
+        used_by_matrix = template in program.fields.values()
+        _report_names(template, matrix_known if used_by_matrix else known, findings)
+    for template in variables.values():
+        _report_names(template, known, findings)
+    for row in grid.rows:
+        here = {*_row_names(row.values, row.axes), *variables, *_ALWAYS}
+        for template in row.program.fields.values():
+            if template.place[: len(row.place)] == row.place:
+                _report_names(template, here, findings)
+    if file is not None:
+        _report_names(file, matrix_known | _IN_FILES, findings)
+
+
+def _row_names(values: Iterable[AxisValue], axes: Iterable[Axis]) -> set[str]:
+    names = {name.partition(".")[0] for value in values for name, _ in value.coordinates}
+    return names | {axis.name for axis in axes}
+
+
+def _report_names(template: ValueTemplate, known: Iterable[str], findings: Findings) -> None:
+    for name in sorted(template.names - set(known)):
+        hint = nearest(name, known)
+        if name == "lora":
+            hint = "there is no lora axis: add one to matrix, such as lora: [film@0.8, none]"
+        findings.error(template.place, f"the template uses {name!r}, which nothing defines", hint=hint)
+
+
+def check_static_fields(
+    program: RequestProgram,
+    request: Mapping[str, ValueTemplate],
+    grid: Grid,
+    loras: Mapping[str, NamedLora],
+    limits: Limits,
+    inputs: InputImages,
+    findings: Findings,
+) -> None:
+    """Hold constant fields, and axes that fill a field themselves, against the API's rules."""
+    for field in sorted(program.axes):
+        for axis in grid.axes:
+            if axis.name == field:
+                _check_axis(field, axis, limits, inputs, findings)
+    if grid.has_matrix:
+        _check_constants(program, loras, limits, findings)
+    for field, template in request.items():
+        if template.constant and field in program.axes and field != "loras":
+            for violation in FIELDS[field](template.render({})):
+                if violation.liftable not in limits.unchecked:
+                    findings.error(template.place, violation.message, got=violation.got, hint=violation.hint)
+    for row in grid.rows:
+        _check_constants(row.program, loras, limits, findings)
+        for axis in row.axes:
+            if axis.name in row.program.axes:
+                _check_axis(axis.name, axis, limits, inputs, findings)
+
+
+def _check_axis(field: str, axis: Axis, limits: Limits, inputs: InputImages, findings: Findings) -> None:
+    ends = axis.values if len(axis.values) <= 100_000 else (axis.values[0], axis.values[-1])
+    for value in ends:
+        content = value.value
+        if content is None:
+            continue
+        if field == "prompt" and isinstance(content, int | float) and not isinstance(content, bool):
+            continue
+        if field == "seed" and content == -1:
+            findings.error(
+                value.place,
+                "must not be -1: a random seed cannot be made again",
+                hint="leave seed out, or write {random: 4, seed: 1}",
+            )
+            continue
+        for violation in FIELDS[field](content):
+            if violation.liftable not in limits.unchecked:
+                findings.error(value.place, violation.message, got=content, hint=violation.hint)
+        if field in ("image_url", "mask") and isinstance(content, str) and not is_remote(content):
+            _check_input(content, value.place, inputs, findings)
+
+
+def _check_input(text: str, place: Place, inputs: InputImages, findings: Findings) -> None:
+    try:
+        inputs.resolve(text, inputs.root)
+    except InputImageError as error:
+        findings.error(place, error.message, got=text, hint=error.hint)
+
+
+def _check_constants(
+    program: RequestProgram, loras: Mapping[str, NamedLora], limits: Limits, findings: Findings
+) -> None:
+    """Judge a body of the constant fields; fields that are made per cell only count as given."""
+    constants = {name: template for name, template in program.fields.items() if template.constant}
+    alone = RequestProgram(program.model, constants, frozenset(), (), seed_sees_replica=False)
+    rendered = render_body(alone, {}, {}, {}, 1, loras)
+    if isinstance(rendered, list):
+        for problem in rendered:
+            findings.error(problem.place, problem.message, got=problem.got, hint=problem.hint)
+        return
+    made_later = program.axes | (program.fields.keys() - constants.keys())
+    for name in {"prompt", "image_url"} & made_later:
+        rendered.body[name] = "made for each cell"
+    for problem in judge(rendered, program.model, limits.unchecked):
+        findings.error(problem.place, problem.message, got=problem.got, hint=problem.hint)
