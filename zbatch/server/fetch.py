@@ -102,7 +102,9 @@ class Fetcher:
         except TimeoutError as error:
             raise InputError(field, f"took longer than {self._timeout:g} s to fetch") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise InputError(field, f"cannot be fetched: {error}") from error
+            # aiohttp wraps what our resolver says in an error of its own, with words about TLS.
+            cause = getattr(error, "os_error", error)
+            raise InputError(field, f"cannot be fetched: {cause}") from error
         await asyncio.to_thread(self._check_image, field, data)
         return data
 

@@ -80,6 +80,10 @@ class Serving:
         finally:
             self._socket.close()
 
+    def close(self) -> None:
+        """Give the socket back without serving."""
+        self._socket.close()
+
     def stop(self) -> None:
         """Stop serving, gracefully. May be called from any thread."""
         self._server.should_exit = True

@@ -39,7 +39,7 @@ DEFAULT_STRENGTH: Final = 0.6
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 """Formats an input image may have."""
 
-_SAVE: Final[Mapping[str, Mapping[str, int]]] = {
+SAVE_OPTIONS: Final[Mapping[str, Mapping[str, int]]] = {
     "jpeg": {"quality": 85},
     "png": {"compress_level": 1},
     "webp": {"method": 0},
@@ -58,7 +58,7 @@ class PreviewEngine:
         it. Where the mask is black, the input is kept to the pixel.
         """
         buffer = io.BytesIO()
-        _picture(request).save(buffer, request.output_format.upper(), **_SAVE[request.output_format])
+        _picture(request).save(buffer, request.output_format.upper(), **SAVE_OPTIONS[request.output_format])
         return buffer.getvalue()
 
 

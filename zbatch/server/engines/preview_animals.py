@@ -174,14 +174,13 @@ class Percher:
 
     tufts: bool = False
     discs: bool = False
-    bib: bool = True
 
 
 PERCHERS: Final = {
     "owl": Percher(tufts=True, discs=True),
     "bird": Percher(),
-    "penguin": Percher(bib=True),
-    "duck": Percher(bib=False),
+    "penguin": Percher(),
+    "duck": Percher(),
 }
 
 
@@ -195,8 +194,7 @@ def percher(kind: Percher) -> Iterator[Shape]:
     yield symmetric(
         [(0, -0.8), (-0.34, -0.76), (-0.55, -0.46), (-0.57, 0.1), (-0.5, 0.6), (-0.26, 0.9), (0, 0.95)], COAT
     )
-    if kind.bib:
-        yield symmetric([(0, -0.1), (-0.3, -0.02), (-0.36, 0.36), (-0.22, 0.76), (0, 0.86)], PALE)
+    yield symmetric([(0, -0.1), (-0.3, -0.02), (-0.36, 0.36), (-0.22, 0.76), (0, 0.86)], PALE)
     if kind.discs:
         for row, count in enumerate((3, 4, 3)):
             for column in range(count):

@@ -83,7 +83,7 @@ def place_motif(scene: Scene, idea: Idea, layout: Layout, line: Line, ink: float
     return Motif((left, top, left + side, top + side), Image.fromarray(covered))
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=16)
 def _rendered(
     name: str, side: int, outline: float, *, flip: bool, lit_from_left: bool
 ) -> tuple[Tones, Tones]:
