@@ -87,6 +87,21 @@ def test_what_may_go_wrong(fault, expected):
         assert server.ledger.leaks() == []
 
 
+def test_a_url_that_expired_is_replaced_by_asking_again():
+    async def act(client):
+        task_id = await client.submit(BODY)
+        old = (await client.result(task_id)).images[0].image_url
+        with pytest.raises(GoneError):
+            await client.download(old)
+        with pytest.raises(GoneError, match="SignatureDoesNotMatch"):
+            await client.download(old)
+        return await client.download((await client.result(task_id)).images[0].image_url)
+
+    with MisbehavingServer(faults={"image": ["403"]}, latency=0) as server:
+        server.renews_urls = True
+        assert call(server.url, act) == server.picture(BODY)
+
+
 @pytest.mark.parametrize("fault", ["half-said-whole", "wrong-format", "wrong-size", "noise", "bomb"])
 def test_what_only_decoding_finds_out_is_handed_over(fault):
     with MisbehavingServer(faults={"image": [fault]}, latency=0) as server:

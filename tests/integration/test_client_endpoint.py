@@ -120,8 +120,12 @@ def test_a_key_at_the_cut_of_a_long_message_is_not_cut_into_view():
         (b'{"message": {"not": "text"}}', "no reason given"),
         (b"\xff\xfe\x00\x01", "no reason given"),
         (b"", "no reason given"),
-        (b"[" * 10_000, "[["),
-        (b"<" * 60_000, "<<"),
+        (b"[" * 10_000, "…"),
+        (b"<" * 60_000, "…"),
+        (b"<head" * 12_000, "no reason given"),
+        (b"a://" * 15_000, "…"),
+        (b"a.b:" * 15_000, "…"),
+        (b"<h1>Too many words</h1>" + b" and more" * 7_000, "Too many words and more"),
     ],
 )
 def test_the_servers_own_words(content, expected):

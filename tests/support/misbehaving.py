@@ -70,6 +70,7 @@ class MisbehavingServer:
         self.late = 2.0  # seconds the fault `late` waits
         self.drip = 0.001  # seconds between two bytes of the fault `drip`
         self.huge = 2 * 1024**3  # bytes of the fault `huge`
+        self.renews_urls = False  # whether a task gives a fresh URL once its old one was refused as expired
         self.idle: float | None = None  # seconds after which an idle connection is closed
         self.ledger = Ledger()
         self.tasks: dict[str, Task] = {}

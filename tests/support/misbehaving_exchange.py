@@ -6,7 +6,7 @@ import json
 import struct
 import uuid
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,14 @@ class Task:
     done_at: float
     fate: str = ""
     delivery: str = "url"
-    signature: str = field(default_factory=lambda: uuid.uuid4().hex + "+/%3D")
+    signature: str = ""
+
+    def __post_init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Sign the picture's URL anew; the old one is void."""
+        self.signature = uuid.uuid4().hex + "+/%3D"
 
 
 class Exchange:

@@ -100,8 +100,18 @@ for _name, (_call, _status, _reason) in _ANSWERS.items():
 for _status in (500, 502, 504):
     _enter(f"submit:{_status}-accepted", _refuse, status=_status, accepted=True)
 _enter("submit:html-200-accepted", _refuse, status=200, accepted=True)
-for _status in (403, 404, 410, 500):
-    _enter(f"image:{_status}", _refuse, status=_status, reason="EXPIRED", message="the link has expired")
+_enter("image:500", _refuse, status=500, reason="INTERNAL")
+
+
+async def _expired(exchange: Exchange, status: int) -> None:
+    """Refuse the link; with `server.renews_urls` the task gives a fresh one from now on."""
+    if exchange.server.renews_urls:
+        exchange.task.renew()
+    await _refuse(exchange, status, "EXPIRED", "the link has expired")
+
+
+for _status in (403, 404, 410):
+    _enter(f"image:{_status}", _expired, status=_status)
 
 
 # ── bodies of the wrong shape ──────────────────────────────────────────────────────────────────────────────

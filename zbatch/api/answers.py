@@ -29,6 +29,7 @@ MAX_RETRY_AFTER: Final = 3600.0
 """Seconds. A server that asks for a longer pause is heard, but not beyond this."""
 
 _MAX_WORDS: Final = 300
+_MAX_SCRUBBED: Final = 4000
 
 
 class TooLargeError(Exception):
@@ -83,22 +84,30 @@ async def read_answer(response: httpx.Response, limit: int) -> Answer:
             raise
         whole = False
     finally:
-        await response.aclose()
+        await response.stream.aclose()  # type: ignore[union-attr]
     if good and not whole:
         raise TooLargeError
     content = b"".join(pieces)
-    if good and _is_short(response.headers, len(content)):
+    length, encoding = _framing(response.headers)
+    if good and length is not None and length != size:  # which a transport in process does not look at
         raise httpx.RemoteProtocolError("the answer ended before it was whole")
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("", "identity"):
+    if encoding:
         content = _unpacked(content, limit if good else MAX_ERROR, strict=good)
     return Answer(response.status_code, response.headers, content, whole)
 
 
-def _is_short(headers: httpx.Headers, size: int) -> bool:
-    """Hold a body against its Content-Length (which a transport in process does not do)."""
-    length = headers.get("content-length", "")
-    return length.isdecimal() and int(length) != size and "transfer-encoding" not in headers
+def _framing(headers: httpx.Headers) -> tuple[int | None, str]:
+    """Find the body's length, if it was said, and its encoding, if it has one: in one pass, for speed."""
+    length, encoding, chunked = None, "", False
+    for raw_name, value in headers.raw:
+        name = raw_name.lower()
+        if name == b"content-length" and value.strip().isdigit():
+            length = int(value)
+        elif name == b"content-encoding" and value.strip().lower() != b"identity":
+            encoding = value.decode("latin-1").strip()
+        elif name == b"transfer-encoding":
+            chunked = True
+    return None if chunked else length, encoding
 
 
 def _unpacked(content: bytes, limit: int, *, strict: bool) -> bytes:
@@ -167,19 +176,36 @@ def _first_text(*values: Any) -> str:
 
 
 def _text_of(answer: Answer) -> str:
+    """Give the text of a page that is no JSON, without its markup. Linear, whatever the page is."""
     text = answer.content[:MAX_ERROR].decode("utf-8", "replace")
     if "\ufffd" in text[:200]:
         return ""
-    text = re.sub(r"(?is)<(script|style|head)\b.*?</\1\s*>", " ", text)
+    for element in ("head", "style", "script"):
+        text = _without(text, element)
     return html.unescape(re.sub(r"<[^<>]*>", " ", text))
+
+
+def _without(text: str, element: str) -> str:
+    kept, at, lower = [], 0, text.lower()
+    while (start := lower.find(f"<{element}", at)) >= 0:
+        kept.append(text[at:start])
+        end = lower.find(f"</{element}", start)
+        at = end if end >= 0 else len(text)
+    return " ".join([*kept, text[at:]])
+
+
+_SCHEME: Final = r"\b([a-z][a-z0-9+.-]{0,20}://"
+_DATA: Final = re.compile(r"\bdata:[a-z0-9/+.-]*;base64,[a-z0-9+/=_-]*", re.IGNORECASE)
+_USER: Final = re.compile(_SCHEME + r""")[^\s/?#@"'<>]*@""", re.IGNORECASE)
+_QUERY: Final = re.compile(_SCHEME + r"""[^\s?#"'<>]*)[?#][^\s"'<>]*""", re.IGNORECASE)
 
 
 def shown(text: str, key: str | None) -> str:
     """Make text from outside fit for a message: one line, bounded, no key, no query or user of a URL."""
     if key:
         text = text.replace(key, "***")
-    text = re.sub(r"(?i)\bdata:[a-z0-9/+.-]*;base64,[a-z0-9+/=_-]*", "data:…", text)
-    text = re.sub(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/?#@\"'<>]*@", r"\1", text)
-    text = re.sub(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s?#\"'<>]*)[?#][^\s\"'<>]*", r"\1", text)
+    if len(text) > _MAX_SCRUBBED:  # the last word may be half of something that would have been taken out
+        text = text[:_MAX_SCRUBBED].rpartition(" ")[0] + "…"
+    text = _QUERY.sub(r"\1", _USER.sub(r"\1", _DATA.sub("data:…", text)))
     text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return text if len(text) <= _MAX_WORDS else text[: _MAX_WORDS - 1] + "…"

@@ -6,7 +6,6 @@ Nothing is decoded here: whether the bytes are a whole picture is found out by w
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
@@ -64,13 +63,13 @@ def inline_picture(text: str, limit: int) -> bytes:
 
 def _from_base64(text: str) -> bytes:
     packed = "".join(text.split())
-    if packed and not _BASE64.fullmatch(packed):
-        raise BadAnswerError("neither a URL nor base64 where an image should be", reason="BAD_IMAGE_URL")
     bare = packed.rstrip("=").replace("-", "+").replace("_", "/")
     try:
         return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
-    except binascii.Error:
-        raise BadAnswerError("the image's base64 is cut or damaged", reason="BAD_BASE64") from None
+    except ValueError:  # binascii.Error is one, text that is not ASCII gives another
+        if _BASE64.fullmatch(packed):
+            raise BadAnswerError("the image's base64 is cut or damaged", reason="BAD_BASE64") from None
+    raise BadAnswerError("neither a URL nor base64 where an image should be", reason="BAD_IMAGE_URL")
 
 
 def next_hop(url: httpx.URL, location: str) -> httpx.URL:

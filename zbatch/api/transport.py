@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import ssl
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -95,6 +96,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._max_connections = max_connections
         self._keepalive = keepalive
         self._proxies = EnvironmentProxies()
+        self._context: ssl.SSLContext | None = None
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
 
@@ -146,6 +148,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             "timeout": _client_timeout(**limits),
             "allow_redirects": False,
             "proxy": self._proxy(request),
+            "ssl": self._tls() if request.url.scheme == "https" else True,
         }
         session = self._open_session()
         target = yarl.URL(url, encoded=True)
@@ -160,6 +163,13 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             if scope.expired():
                 raise httpx.WriteTimeout("the request was not taken in time") from None
             raise
+
+    def _tls(self) -> ssl.SSLContext:
+        """Trust what httpx trusts (`SSL_CERT_FILE`, `SSL_CERT_DIR`, certifi) and what the system trusts."""
+        if self._context is None:
+            self._context = httpx.create_ssl_context()
+            self._context.load_default_certs()
+        return self._context
 
     def _limits(self, request: httpx.Request) -> dict[str, float | None]:
         default = self._timeouts.extension()
