@@ -191,7 +191,7 @@ def test_the_servers_limits_and_its_account():
 
 def test_two_hundred_submits_with_all_faults_mixed_balance_with_the_ledger():
     """Every submit is known, known to be refused, or unknown; and only refused ones were not accepted."""
-    from support.misbehaving_faults import mixed
+    from support.misbehaving_scripts import mixed
 
     with MisbehavingServer(mixed(seed=11, share=0.5, leave_out=["late"])) as server:
 

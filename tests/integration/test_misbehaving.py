@@ -6,8 +6,9 @@ import urllib.request
 
 import pytest
 from support.misbehaving import MisbehavingServer
-from support.misbehaving_faults import CALLS, FAULTS, listed, mixed
+from support.misbehaving_faults import CALLS, FAULTS
 from support.misbehaving_process import MisbehavingProcess
+from support.misbehaving_scripts import listed, mixed
 from support.misbehaving_wire import Incoming
 
 

@@ -36,6 +36,7 @@ import argparse
 import asyncio
 import base64
 import hashlib
+import heapq
 import threading
 import time
 import uuid
@@ -43,9 +44,10 @@ from collections import Counter, deque
 from contextlib import suppress
 from typing import Any, Self
 
-from support.misbehaving_exchange import MEDIA, Exchange, Task, bomb, call_of, solid_picture
-from support.misbehaving_faults import FAULTS, Script, check, listed, mixed
+from support.misbehaving_exchange import MEDIA, Exchange, Task, call_of, solid_picture
+from support.misbehaving_faults import FAULTS
 from support.misbehaving_ledger import Accepted, Fetched, Ledger, Seen, canonical
+from support.misbehaving_scripts import Script, check, listed, mixed
 from support.misbehaving_wire import HungUpError, Incoming, Wire, error
 
 
@@ -79,6 +81,7 @@ class MisbehavingServer:
         self._port = port
         self._numbers: Counter[str] = Counter()
         self._minute: deque[float] = deque()
+        self._running: list[float] = []
         self._stop: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = threading.Event()
@@ -189,7 +192,9 @@ class MisbehavingServer:
     def in_flight(self) -> int:
         """Tasks accepted and not done."""
         now = time.monotonic()
-        return sum(task.done_at > now for task in self.tasks.values())
+        while self._running and self._running[0] <= now:
+            heapq.heappop(self._running)
+        return len(self._running)
 
     def refusal(self) -> tuple[int, dict[str, Any], dict[str, str]] | None:
         """Say why a submit is refused now, by account or by limit; `None` where it is not."""
@@ -215,6 +220,7 @@ class MisbehavingServer:
         task = Task(task_id or str(uuid.uuid4()), body, time.monotonic() + self.latency)
         self.tasks[task.task_id] = task
         self._minute.append(time.monotonic())
+        heapq.heappush(self._running, task.done_at)
         self.ledger.accepted.append(Accepted(task.task_id, body, number))
         return task
 
@@ -266,11 +272,6 @@ class MisbehavingServer:
             str(body.get("size", "1024*1024")), str(body.get("output_format", "webp")), shade
         )
 
-    @staticmethod
-    def bomb() -> bytes:
-        """A small PNG of 400 megapixels."""
-        return bomb()
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(
@@ -292,16 +293,9 @@ def main() -> None:
     script = listed({call: names.split(",") for call, _, names in parts})
     if options.share:
         script = mixed(options.seed, options.share, options.leave_out.split(","))
-    server = MisbehavingServer(
-        script,
-        port=options.port,
-        latency=options.latency,
-        concurrency=options.concurrency,
-        rate=options.rate,
-        say_retry_after=options.say_retry_after,
-        account_error_after=options.account_error_after,
-        key=options.key,
-    )
+    server = MisbehavingServer(script, port=options.port)
+    for name in ("latency", "concurrency", "rate", "say_retry_after", "account_error_after", "key"):
+        setattr(server, name, getattr(options, name))
     with server:
         print(server.url, flush=True)
         with suppress(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""The faults a misbehaving server knows, by the call they spoil, and the scripts that choose among them.
+"""The faults a misbehaving server knows, by the call they spoil.
 
 A fault is a coroutine that gets the exchange and answers instead of the server. `exchange.accept()` enters
 the submit into the ledger: a fault that calls it is one the client must never take for "not accepted".
@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
-from support.misbehaving_wire import Incoming, answer_bytes, error
+from support.misbehaving_exchange import bomb
+from support.misbehaving_wire import answer_bytes, error
 
 if TYPE_CHECKING:
     from support.misbehaving_exchange import Exchange
 
 Fault = Callable[["Exchange"], Awaitable[None]]
-Script = Callable[[Incoming], str | None]
 
 CALLS = ("connection", "submit", "result", "image")
 FAULTS: dict[str, dict[str, Fault]] = {call: {} for call in CALLS}
@@ -335,67 +334,4 @@ async def _huge(exchange: Exchange) -> None:
 @fault("image:bomb")
 async def _bomb(exchange: Exchange) -> None:
     """A small file that unpacks to 400 megapixels."""
-    await exchange.wire.send(200, exchange.server.bomb(), media="image/png")
-
-
-# ── scripts ────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def listed(faults: Mapping[str, Sequence[str | None]]) -> Script:
-    """Take the faults of each call in order, one a request; afterwards all is well.
-
-    `None` and `"ok"` are requests that go well; a name with `*` behind it holds from there on for ever.
-    """
-    queues = {call: deque(check(call, name) for name in names) for call, names in faults.items()}
-
-    def script(incoming: Incoming) -> str | None:
-        queue = queues.get(incoming.call)
-        if not queue:
-            return None
-        name = queue[0] or ""
-        if not name.endswith("*"):
-            queue.popleft()
-        return name.rstrip("*") or None
-
-    return script
-
-
-def mixed(
-    seed: int,
-    share: float = 0.2,
-    leave_out: Sequence[str] = (),
-    only: Mapping[str, Sequence[str]] | None = None,
-) -> Script:
-    """Spoil that share of all requests, each with a fault drawn from the seed, its call and its number.
-
-    `leave_out` holds names (`huge`) or full names (`submit:401`). The faults that end a run or never end
-    (`ENDLESS`) are only drawn where `only` names them.
-    """
-    choices = {
-        call: [
-            name
-            for name in (only.get(call, ()) if only is not None else FAULTS[call])
-            if name not in leave_out and f"{call}:{name}" not in leave_out and (only or name not in ENDLESS)
-        ]
-        for call in CALLS
-    }
-
-    def script(incoming: Incoming) -> str | None:
-        draw = random.Random(f"{seed}:{incoming.call}:{incoming.number}")
-        names = choices.get(incoming.call)
-        return draw.choice(names) if names and draw.random() < share else None
-
-    return script
-
-
-ENDLESS = frozenset(
-    {"never", "huge", "401", "402", "403-key", "403-balance", "400-balance", "429-absurd", "404-html"}
-)
-
-
-def check(call: str, name: str | None) -> str | None:
-    """Refuse a fault that does not exist: a typo in a test must not mean that all is well."""
-    bare = (name or "").rstrip("*")
-    if call not in FAULTS or (bare not in ("", "ok") and bare not in FAULTS[call]):
-        raise ValueError(f"no fault {call}:{name}; there are {sorted(FAULTS.get(call, FAULTS))}")
-    return None if bare in ("", "ok") else name
+    await exchange.wire.send(200, bomb(), media="image/png")
