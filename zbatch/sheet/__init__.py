@@ -1,1 +1,117 @@
-"""(written below)"""
+"""The contact sheet: a run directory becomes a page one can look at, zip, mail or host anywhere."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from zbatch.errors import DiskError, UsageError
+from zbatch.sheet.data import SheetData
+from zbatch.sheet.page import render_data, render_page
+from zbatch.sheet.png import draw_pages
+from zbatch.state.directory import write_aside
+from zbatch.state.run import Run
+
+__all__ = ["SINGLE_FILE_LIMIT", "SheetData", "write_png", "write_sheet", "write_single_file"]
+
+SINGLE_FILE_LIMIT: Final = 64_000_000
+"""Bytes of a single-file sheet that still open well everywhere, and that a mail may carry."""
+
+
+def write_sheet(run: Run | str | Path) -> Path:
+    """Write the contact sheet of a run: `index.html` and `data.js` in its directory. Gives the page's path.
+
+    Raises:
+        UsageError: there is no run there.
+        StateError: its state is damaged or newer than this zbatch.
+        DiskError: a file could not be written; the old one is untouched.
+    """
+    with _opened(run) as opened:
+        data = SheetData.of(opened)
+        directory = opened.directory
+    # The data first: an old page reads new data, a new page might not read old data.
+    write_aside(directory.data, render_data(data))
+    write_aside(directory.index, render_page(data))
+    return directory.index
+
+
+def write_single_file(
+    run: Run | str | Path, path: str | Path, *, limit_bytes: int = SINGLE_FILE_LIMIT
+) -> Path:
+    """Write the sheet as one file with its thumbnails inside (the originals stay where they are).
+
+    Raises:
+        UsageError: the page would be larger than `limit_bytes`; nothing was written. Or there is no run.
+        StateError: the state is damaged or newer than this zbatch.
+        DiskError: the page could not be written, or a thumbnail not read.
+    """
+    with _opened(run) as opened:
+        data = SheetData.of(opened)
+        thumbnails = _thumbnails(opened, data, limit_bytes)
+    script = render_data(data, thumbnails)
+    page = render_page(data, inline=script)
+    if len(page) > limit_bytes:
+        raise _too_large(len(page), limit_bytes)
+    target = Path(path)
+    write_aside(target, page)
+    return target
+
+
+def write_png(run: Run | str | Path, path: str | Path) -> list[Path]:
+    """Draw the sheet as a labelled picture for a paper or a pull request. Gives the files written.
+
+    A large sheet becomes several pages, `name-1.png` and so on.
+
+    Raises:
+        UsageError: there is no run, or nothing in it to draw.
+        StateError: the state is damaged or newer than this zbatch.
+        DiskError: a page could not be written.
+    """
+    with _opened(run) as opened:
+        data = SheetData.of(opened)
+        root = opened.directory.path
+    if not data.cells.job:
+        raise UsageError("the run has no cells to draw", hint="run the manifest first: zbatch run MANIFEST")
+    return draw_pages(data, root, Path(path))
+
+
+@contextlib.contextmanager
+def _opened(run: Run | str | Path) -> Iterator[Run]:
+    if isinstance(run, Run):
+        yield run
+    else:
+        with Run(run) as opened:
+            yield opened
+
+
+def _thumbnails(run: Run, data: SheetData, limit: int) -> list[str]:
+    """Give a `data:` URI for each job, empty where there is no picture; stops as soon as it is too much."""
+    paths = [
+        run.directory.path / thumb if (thumb := data.thumbnail(number)) else None
+        for number in range(len(data.jobs.key))
+    ]
+    try:
+        size = sum(path.stat().st_size for path in paths if path is not None) * 4 // 3
+        if size > limit:
+            raise _too_large(size, limit)
+        return [
+            ""
+            if path is None
+            else "data:image/webp;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+            for path in paths
+        ]
+    except OSError as error:
+        raise DiskError(
+            f"cannot read the thumbnail {error.filename}: {error.strerror or error}",
+            hint="zbatch verify names every file that is missing",
+        ) from error
+
+
+def _too_large(size: int, limit: int) -> UsageError:
+    return UsageError(
+        f"the single-file sheet would be {size / 1e6:,.0f} MB; the limit is {limit / 1e6:,.0f} MB",
+        hint="zip the run directory instead: index.html opens from any folder, with nothing to install",
+    )

@@ -1,0 +1,61 @@
+// The side panel: every value of every axis as a chip with its count, to show and to hide.
+
+const CHIPS = 48; // more values than this wait behind a button
+
+class Chips {
+  constructor(root, data, view, change) {
+    Object.assign(this, { root, data, view, change });
+    this.whole = new Set();
+  }
+
+  draw(counts) {
+    const sections = this.data.varying.map((axis) => this.#section(axis, counts.get(axis)));
+    const clear = this.view.filtered
+      ? make("button", { type: "button", class: "link", text: "Clear all filters", onclick: () => this.change(() => this.view.clearFilters()) })
+      : null;
+    const top = this.root.scrollTop;
+    const focused = document.activeElement?.dataset?.chip;
+    this.root.replaceChildren(make("div", { class: "panelhead" }, make("h2", { text: "Values" }), clear), ...sections,
+      make("p", { class: "aside", text: "Click hides or shows a value. Shift-click shows it alone." }));
+    this.root.scrollTop = top;
+    if (focused) [...this.root.querySelectorAll("[data-chip]")].find((chip) => chip.dataset.chip === focused)?.focus();
+  }
+
+  #section(axis, counts) {
+    const hidden = this.view.hides(axis);
+    const values = axis.values.map((_, value) => value);
+    if (counts.has(ABSENT) || axis.column.includes(ABSENT)) values.push(ABSENT);
+    const all = this.whole.has(axis) || values.length <= CHIPS;
+    const words = Math.max(...axis.labels.map((label) => label.length)) > 22;
+    return make("section", { class: "axisvalues" },
+      make("h3", {}, make("span", { text: axis.name }), hidden.size
+        ? make("button", { type: "button", class: "link", text: "all", "aria-label": `Show all values of ${axis.name}`, onclick: () => this.change(() => hidden.clear()) })
+        : make("span", { class: "many", text: count(values.length) })),
+      make("div", { class: `chips${words ? " long" : ""}`, role: "group", "aria-label": axis.name },
+        ...(all ? values : values.slice(0, CHIPS)).map((value) => this.#chip(axis, value, hidden, counts.get(value) ?? 0)),
+        all ? null : make("button", { type: "button", class: "link", text: `${count(values.length - CHIPS)} more`, onclick: () => this.#unfold(axis) })));
+  }
+
+  #chip(axis, value, hidden, number) {
+    const label = axis.label(value);
+    return make("button", {
+      type: "button", class: "chip", "aria-pressed": String(!hidden.has(value)), "data-chip": `${axis.index} ${value}`,
+      title: hint(`${axis.name}: ${label}`), onclick: (event) => this.#clicked(axis, value, event.shiftKey || event.altKey),
+    }, make("span", { class: "what", dir: "auto", text: axis.brief(value, 44) }), make("span", { class: "many", text: count(number) }));
+  }
+
+  #clicked(axis, value, alone) {
+    const hidden = this.view.hides(axis);
+    this.change(() => {
+      if (alone) {
+        hidden.clear();
+        for (let other = ABSENT; other < axis.values.length; other += 1) if (other !== value) hidden.add(other);
+      } else if (!hidden.delete(value)) hidden.add(value);
+    });
+  }
+
+  #unfold(axis) {
+    this.whole.add(axis);
+    this.change(() => {});
+  }
+}

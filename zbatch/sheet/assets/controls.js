@@ -1,0 +1,82 @@
+// Everything above the grid: search, counts, which axis runs where, how large pictures are.
+
+class Controls {
+  constructor(data, view, { change, resize, panel, theme, help }) {
+    Object.assign(this, { data, view, change, resize });
+    this.facts = document.getElementById("facts");
+    this.axes = document.getElementById("axes");
+    this.search = make("input", {
+      type: "search", id: "search", placeholder: "Search: fox, seed:1000, scale>0.6, state:failed", "aria-label": "Search",
+      autocomplete: "off", spellcheck: "false", oninput: () => this.change(() => { view.query = this.search.value; }),
+    });
+    document.getElementById("tools").append(
+      make("label", { class: "searchbox" }, icon("search"), this.search, make("kbd", { text: "/" })),
+      button({ label: "Light or dark (T)", glyph: "theme", act: theme, kind: "square" }),
+      button({ label: "Keys and help (?)", glyph: "help", act: help, kind: "square" }),
+    );
+    this.panel = button({ label: "Show or hide values (F)", glyph: "filter", words: "Values", act: panel, kind: "filter" });
+    this.size = make("input", { type: "range", id: "size", max: SIZES.most, step: 4, "aria-label": "Size of the pictures", oninput: () => this.resize(Number(this.size.value)) });
+    this.where = make("div", { class: "where" });
+    this.groups = make("div", { class: "groups" });
+    this.axes.append(this.panel, this.where, this.groups, make("span", { class: "spring" }), make("label", { class: "sizing" }, icon("missing"), this.size));
+  }
+
+  draw(selection, { room, layout }, shown) {
+    if (this.search.value !== this.view.query) this.search.value = this.view.query;
+    this.panel.setAttribute("aria-pressed", String(shown));
+    this.size.min = Math.max(SIZES.least, leastSize(room));
+    this.size.value = layout.size;
+    this.#drawFacts(selection);
+    this.#drawAxes();
+  }
+
+  #drawFacts({ cells, states }) {
+    const { data, view } = this;
+    const order = Object.keys(STATE_WORDS).filter((state) => states.has(state) || view.state === state);
+    const pills = order.map((state) => make("button", {
+      type: "button", class: "pill", "data-state": state, "aria-pressed": String(view.state === state),
+      title: view.state === state ? "Show every state" : `Show only what is ${STATE_WORDS[state]}`,
+      onclick: () => this.change(() => { view.state = view.state === state ? null : state; }),
+    }, make("i", { class: "dot" }), make("b", { text: count(states.get(state) ?? 0) }), make("span", { text: STATE_WORDS[state] })));
+    const total = cells.length === data.size ? plural(data.size, "cell") : `${count(cells.length)} of ${plural(data.size, "cell")}`;
+    const jobs = data.jobs.key.length;
+    const spared = data.size - data.raw.cells.job.filter((job) => job === ABSENT).length - jobs;
+    const shared = spared > 0 ? `${plural(jobs, "job")} · ${count(spared)} shared` : null;
+    this.facts.replaceChildren(make("span", { class: "total", role: "status", text: [total, shared].filter(Boolean).join(" · ") }), ...pills);
+  }
+
+  #drawAxes() {
+    const { view } = this;
+    const focused = document.activeElement?.id;
+    this.where.replaceChildren(
+      this.#choice("x", "Columns"),
+      button({ label: "Swap columns and rows (S)", glyph: "swap", act: () => this.change(() => view.swap()), kind: "square swap", id: "swap" }),
+      this.#choice("y", "Rows"),
+    );
+    const free = this.data.varying.filter((axis) => !view.groups.includes(axis));
+    const more = free.length ? this.#select("group", [["", "add…"], ...free.map((axis) => [axis.name, axis.name])], "", (axis) => view.group(axis), "Add a group") : null;
+    this.groups.replaceChildren(
+      make("span", { class: "label", text: "Groups" }),
+      ...view.groups.map((axis) => make("button", {
+        type: "button", class: "tag", title: `Stop grouping by ${axis.name}`, "aria-label": `Stop grouping by ${axis.name}`,
+        onclick: () => this.change(() => view.ungroup(axis)),
+      }, make("span", { text: axis.name }), icon("close"))),
+      more ?? "",
+    );
+    if (focused && this.axes.querySelector(`#${CSS.escape(focused)}`)) document.getElementById(focused).focus();
+  }
+
+  #choice(where, words) {
+    const { view } = this;
+    const offered = [...new Set([...this.data.varying, ...(view[where] ? [view[where]] : [])])];
+    const options = [["", "none"], ...offered.map((axis) => [axis.name, axis.name])];
+    return make("label", { class: "choice" }, make("span", { class: "label", text: words }),
+      this.#select(where, options, view[where]?.name ?? "", (axis) => view.place(where, axis), words));
+  }
+
+  #select(id, options, value, act, label) {
+    const list = make("select", { id: `axis-${id}`, "aria-label": label, onchange: () => this.change(() => act(this.data.byName.get(list.value) ?? null)) },
+      ...options.map(([name, words]) => make("option", { value: name, text: words, selected: name === value })));
+    return list;
+  }
+}

@@ -1,0 +1,167 @@
+// The run: columns as `data.js` brings them, and what can be asked of them by the number of a cell.
+
+const ABSENT = -1;
+const REQUEST_ORDER = ["prompt", "size", "seed", "loras", "image_url", "strength", "mask", "output_format", "enable_base64_output"];
+const STATE_WORDS = {
+  done: "done", failed: "failed", rejected: "rejected", unknown: "unknown", pending: "pending",
+  submitting: "submitting", submitted: "in flight", excluded: "excluded",
+};
+
+class Axis {
+  constructor({ name, values, numeric }, index, column) {
+    Object.assign(this, { name, values, numeric, index, column });
+    this.short = name.split(".").findLast((part) => part !== "name") ?? name;
+    this.labels = values.map((value) => (typeof value === "boolean" ? (value ? "true" : "false") : String(value)));
+    this.shared = numeric ? 0 : sharedStart(this.labels);
+    this.varies = values.length > 1;
+  }
+
+  label(value) {
+    return value === ABSENT || value === undefined ? "—" : this.labels[value];
+  }
+
+  brief(value, limit) {
+    return value === ABSENT || value === undefined ? "—" : brief(this.labels[value], limit, this.shared);
+  }
+}
+
+class Dataset {
+  constructor(raw) {
+    this.raw = raw;
+    this.about = raw.about;
+    this.jobs = raw.jobs;
+    this.strings = raw.strings;
+    this.size = raw.cells.job.length;
+    this.axes = raw.axes.map((axis, index) => new Axis(axis, index, raw.cells.coordinates[index]));
+    this.varying = this.axes.filter((axis) => axis.varies || axis.column.includes(ABSENT));
+    this.byName = new Map(this.axes.map((axis) => [axis.name, axis]));
+    this.sharers = new Map();
+    for (let cell = 0; cell < this.size; cell += 1) {
+      const job = raw.cells.job[cell];
+      if (job === ABSENT) continue;
+      const known = this.sharers.get(job);
+      if (known) known.push(cell);
+      else this.sharers.set(job, [cell]);
+    }
+  }
+
+  job(cell) {
+    return this.raw.cells.job[cell];
+  }
+
+  text(number) {
+    return number === ABSENT ? "" : this.strings[number];
+  }
+
+  state(cell) {
+    const job = this.job(cell);
+    return job === ABSENT ? "excluded" : this.raw.states[this.jobs.state[job]];
+  }
+
+  rule(cell) {
+    return this.text(this.raw.cells.rule[cell]);
+  }
+
+  prompt(cell) {
+    const job = this.job(cell);
+    return job === ABSENT ? "" : this.strings[this.jobs.prompt[job]];
+  }
+
+  flagged(cell) {
+    const job = this.job(cell);
+    return job !== ABSENT && this.jobs.flagged[job] === 1;
+  }
+
+  warnings(cell) {
+    const job = this.job(cell);
+    return job === ABSENT ? [] : this.text(this.jobs.warnings[job]).split("\n").filter(Boolean);
+  }
+
+  /** Why a cell shows no picture, in the words of the rule, the server or the runner. */
+  reason(cell) {
+    const job = this.job(cell);
+    if (job === ABSENT) return this.rule(cell);
+    return [this.text(this.jobs.reason[job]), this.text(this.jobs.message[job])].filter(Boolean).join(": ");
+  }
+
+  /** Cells that show the same job as this one, itself among them. */
+  twins(cell) {
+    const job = this.job(cell);
+    return job === ABSENT ? [cell] : this.sharers.get(job);
+  }
+
+  thumb(cell) {
+    const job = this.job(cell);
+    if (this.raw.thumbnails) return this.raw.thumbnails[job];
+    const special = this.jobs.thumb[job];
+    return address(special === ABSENT ? `thumbs/${this.jobs.key[job].slice(0, 16)}.webp` : this.strings[special]);
+  }
+
+  /** The picture itself; a page that travels alone has only thumbnails. */
+  picture(cell) {
+    return this.raw.thumbnails ? this.thumb(cell) : address(this.jobs.file[this.job(cell)]);
+  }
+
+  pixels(cell) {
+    const job = this.job(cell);
+    return job === ABSENT ? null : this.raw.shapes[this.jobs.shape[job]];
+  }
+
+  /** Width over height; what was asked for where there is no picture yet. */
+  aspect(cell) {
+    const [width, height] = this.pixels(cell) ?? this.raw.shapes[0] ?? [1, 1];
+    return Math.min(4, Math.max(0.25, width / height));
+  }
+
+  request(cell) {
+    const job = this.job(cell);
+    const body = { prompt: this.prompt(cell), seed: this.jobs.seed[job], ...this.raw.rests[this.jobs.rest[job]] };
+    return Object.fromEntries(REQUEST_ORDER.filter((name) => name in body).map((name) => [name, body[name]]));
+  }
+
+  /** The coordinates of a cell, only those axes that it has. */
+  coordinates(cell) {
+    return this.axes.filter((axis) => axis.column[cell] !== ABSENT).map((axis) => [axis, axis.column[cell]]);
+  }
+
+  /** One line about a cell, for alternative texts and titles. */
+  describe(cell) {
+    const where = this.coordinates(cell).filter(([axis]) => axis.varies).map(([axis, value]) => `${axis.short} ${axis.brief(value, 60)}`);
+    const state = this.state(cell);
+    const reason = state === "done" ? "" : `: ${STATE_WORDS[state]}${this.reason(cell) ? `, ${this.reason(cell)}` : ""}`;
+    return hint((where.join(", ") || middle(this.prompt(cell), 80) || "image") + reason);
+  }
+
+  /** Cells that differ from this one along one axis only, in the order of its values. */
+  line(cell, axis) {
+    this.lines ??= new Map();
+    let index = this.lines.get(axis);
+    if (!index) this.lines.set(axis, (index = this.#indexWithout(axis)));
+    return [...index.get(this.#place(cell, axis))].sort((one, other) => axis.column[one] - axis.column[other] || one - other);
+  }
+
+  #place(cell, without) {
+    let place = "";
+    for (const axis of this.axes) if (axis !== without) place += `${axis.column[cell]},`;
+    return place;
+  }
+
+  #indexWithout(axis) {
+    const index = new Map();
+    for (let cell = 0; cell < this.size; cell += 1) {
+      const place = this.#place(cell, axis);
+      const known = index.get(place);
+      if (known) known.push(cell);
+      else index.set(place, [cell]);
+    }
+    return index;
+  }
+
+  /** What a person types to have this cell made again, or made at all. */
+  command(cell) {
+    const manifest = shellWord(this.about.manifest || `${this.about.name}.yaml`);
+    const state = this.state(cell);
+    if (["failed", "rejected", "unknown"].includes(state)) return `zbatch run ${manifest} --retry ${state}`;
+    return ["pending", "submitted", "submitting"].includes(state) ? `zbatch run ${manifest}` : "";
+  }
+}

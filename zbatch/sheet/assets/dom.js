@@ -1,0 +1,72 @@
+// Makes elements. Text only ever goes in as text: there is no way here to hand markup over.
+
+const SVG_SPACE = "http://www.w3.org/2000/svg";
+
+/** `on…` attributes must be functions; `text` becomes the text content; null, undefined and false are left out. */
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (typeof value === "function") element.addEventListener(name.slice(2), value);
+    else if (name === "text") element.textContent = value;
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/** Strokes on a 16 by 16 field. */
+const ICONS = {
+  left: "M10 3 5 8l5 5", right: "m6 3 5 5-5 5", up: "m3 10 5-5 5 5", down: "m3 6 5 5 5-5",
+  close: "m4 4 8 8M12 4l-8 8", swap: "M2 5.5h11M10 2.5l3 3-3 3M14 10.5H3M6 7.5l-3 3 3 3",
+  search: "M7 12A5 5 0 1 0 7 2a5 5 0 0 0 0 10Zm3.6-1.4L14 14", help: "M6 6a2 2 0 1 1 2.9 1.8c-.6.3-.9.8-.9 1.4v.3M8 12.3v.2",
+  theme: "M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2Zm0 0v12m0-9h3.8M8 8h5.8M8 11h3.8", filter: "M2 4h12M4.5 8h7M7 12h2",
+  copy: "M6 6h7v7H6zM10 6V3H3v7h3", open: "M9 3h4v4M13 3 7.5 8.5M11 9.5V13H3V5h3.5", info: "M8 7v4M8 4.8v.2M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12Z",
+  plus: "M8 3.5v9M3.5 8h9", done: "m3.5 8.5 3 3 6-7", failed: "m4 4 8 8M12 4l-8 8", rejected: "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12ZM4 4l8 8",
+  unknown: "M6 6a2 2 0 1 1 2.9 1.8c-.6.3-.9.8-.9 1.4v.3M8 12.3v.2", pending: "M8 4.5V8l2.3 1.5M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12Z",
+  submitting: "M8 12V4M5 7l3-3 3 3", submitted: "M8 12V4M5 7l3-3 3 3", excluded: "M4 8h8", missing: "M2.5 3.5h11v9h-11zM3 12l3.5-4 2.5 2.5L10.5 9l3 3",
+};
+
+function icon(name) {
+  const svg = document.createElementNS(SVG_SPACE, "svg");
+  const path = document.createElementNS(SVG_SPACE, "path");
+  for (const [key, value] of [["viewBox", "0 0 16 16"], ["class", "icon"], ["aria-hidden", "true"]]) svg.setAttribute(key, value);
+  path.setAttribute("d", ICONS[name] ?? ICONS.info);
+  svg.append(path);
+  return svg;
+}
+
+/** A button with an icon, words, or both. `label` is what a screen reader says and a pointer sees. */
+function button({ label, glyph, words, kind = "", act, ...rest }) {
+  const title = label && label !== words ? label : null;
+  return make("button", { type: "button", class: `button ${kind}`, title, "aria-label": title, onclick: act, ...rest },
+    glyph ? icon(glyph) : null, words ? make("span", { text: words }) : null);
+}
+
+/** A path inside the run directory as a relative address, whatever characters a file name holds. */
+function address(path) {
+  return "./" + path.split("/").map(encodeURIComponent).join("/");
+}
+
+async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const area = make("textarea", { class: "offscreen" });
+    area.value = text;
+    (document.querySelector("dialog[open]") ?? document.body).append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+  announce("Copied");
+}
+
+/** Says a short word on screen and to screen readers. */
+function announce(text) {
+  const place = document.querySelector("dialog[open] .toast") ?? document.getElementById("toast");
+  place.textContent = text;
+  place.classList.add("shown");
+  clearTimeout(announce.timer);
+  announce.timer = setTimeout(() => place.classList.remove("shown"), 1600);
+}

@@ -1,0 +1,252 @@
+// The grid: only what the window shows exists in the page, in both directions. Headers stick to two edges.
+
+class Grid {
+  constructor(root, data, { open }) {
+    Object.assign(this, { root, data, open });
+    this.collapsed = new Set();
+    this.turns = new Map(); // which cell of a stack lies on top, by its first cell
+    this.shown = new Map();
+    this.active = null;
+    const layer = (name) => make("div", { class: name });
+    this.layers = { corner: layer("corner"), columns: layer("columns"), rows: layer("rows"), cells: layer("cells"), sections: layer("sections") };
+    this.layers.cells.setAttribute("role", "group");
+    this.layers.cells.setAttribute("aria-label", "Images");
+    this.plane = make("div", { class: "plane" }, ...Object.values(this.layers));
+    this.nothing = make("div", { class: "nothing", hidden: true });
+    root.append(this.plane, this.nothing);
+    root.addEventListener("scroll", () => this.render(), { passive: true });
+    root.addEventListener("click", (event) => this.#clicked(event));
+    root.addEventListener("keydown", (event) => this.#pressed(event));
+    new ResizeObserver(() => this.#resized()).observe(root);
+  }
+
+  /** Lay out the cells that passed the filters; `keep` keeps the place that is looked at. */
+  show(view, cells, { keep = false } = {}) {
+    const share = keep && this.layout ? this.root.scrollTop / Math.max(1, this.layout.height) : 0;
+    this.view = view;
+    this.cells = cells;
+    this.#measure();
+    this.layout = new Layout(this.data, view, cells, this.room, this.collapsed);
+    this.#clear();
+    const { style } = this.plane;
+    style.setProperty("--rowhead", `${this.rowhead}px`);
+    style.setProperty("--colhead", `${this.colhead}px`);
+    style.setProperty("--view", `${this.root.clientWidth}px`);
+    style.width = `${this.rowhead + this.layout.width}px`;
+    style.height = `${this.colhead + this.layout.height}px`;
+    this.root.classList.toggle("wall", this.layout.wall);
+    this.#drawCorner();
+    this.root.scrollTop = share * this.layout.height;
+    if (!keep) this.root.scrollLeft = 0;
+    this.render();
+  }
+
+  #measure() {
+    const { x, y } = this.view;
+    const narrow = this.root.clientWidth < 640;
+    const longest = y ? Math.max(...y.labels.map((label) => label.length), y.short.length + 2) : 0;
+    const width = y ? Math.min(narrow ? 92 : 208, Math.max(narrow ? 60 : 76, Math.ceil(longest * 7.2) + 28)) : 0;
+    this.rowhead = y || x ? Math.max(width, y ? 0 : GAP) : GAP;
+    const words = x && !x.numeric && x.labels.some((label) => label.length * 7.2 > (this.view.size ?? SIZES.usual));
+    this.colhead = x ? (words ? 64 : 38) : 0;
+    this.room = { width: this.root.clientWidth - this.rowhead, height: this.root.clientHeight - this.colhead };
+  }
+
+  #resized() {
+    if (!this.layout) return;
+    const before = this.room;
+    this.#measure();
+    if (before.width !== this.room.width || before.height !== this.room.height) this.show(this.view, this.cells, { keep: true });
+  }
+
+  #clear() {
+    this.shown.clear();
+    for (const layer of Object.values(this.layers)) layer.replaceChildren();
+  }
+
+  #drawCorner() {
+    const { x, y } = this.view;
+    this.layers.corner.replaceChildren(
+      ...(x && y ? [make("span", { class: "along", text: `${x.short} →`, title: x.name }), make("span", { class: "along", text: `${y.short} ↓`, title: y.name })] : []),
+    );
+  }
+
+  // ── drawing what the window shows ────────────────────────────────────────────────────────────────────
+
+  render() {
+    const { layout, root } = this;
+    const margin = Math.round(layout.size * 0.5);
+    const top = root.scrollTop - margin;
+    const bottom = root.scrollTop + this.room.height + margin;
+    const left = root.scrollLeft - margin;
+    const right = root.scrollLeft + this.room.width + margin;
+    const wanted = new Map();
+    const [first, last] = layout.rowsBetween(top, bottom);
+    for (let index = first; index < last; index += 1) {
+      const row = layout.rows[index];
+      if (this.view.y) wanted.set(`row ${index}`, () => this.#rowHead(row));
+      const start = firstWhere(row.slots, (slot) => slot.left + slot.width > left);
+      for (let at = start; at < row.slots.length && row.slots[at].left < right; at += 1) {
+        wanted.set(`cell ${index} ${at}`, () => this.#cell(row, row.slots[at]));
+      }
+    }
+    if (this.view.x) {
+      const start = firstWhere(layout.columns, (column) => column.left + column.width > left);
+      for (let at = start; at < layout.columns.length && layout.columns[at].left < right; at += 1) {
+        wanted.set(`column ${at}`, () => this.#columnHead(layout.columns[at]));
+      }
+    }
+    const from = firstWhere(layout.sections, (section) => section.top + section.height > top);
+    for (let at = from; at < layout.sections.length && layout.sections[at].top < bottom; at += 1) {
+      if (layout.sections[at].titled) wanted.set(`section ${at}`, () => this.#section(layout.sections[at]));
+    }
+    this.#replace(wanted);
+  }
+
+  #replace(wanted) {
+    const focused = document.activeElement?.cell;
+    for (const [id, element] of this.shown) {
+      if (wanted.has(id)) continue;
+      // A focused cell that leaves the window hands the focus to the grid, so that arrow keys go on working.
+      if (element.contains(document.activeElement)) this.root.focus({ preventScroll: true });
+      element.remove();
+      this.shown.delete(id);
+    }
+    for (const [id, build] of wanted) if (!this.shown.has(id)) this.shown.set(id, build());
+    if (focused !== undefined && document.activeElement === this.root) this.element(focused)?.focus({ preventScroll: true });
+    this.#markActive();
+  }
+
+  #put(layer, element, left, top, width, height) {
+    element.style.transform = `translate(${left}px, ${top}px)`;
+    if (width !== undefined) element.style.width = `${width}px`;
+    if (height !== undefined) element.style.height = `${height}px`;
+    this.layers[layer].append(element);
+    return element;
+  }
+
+  #cell(row, slot) {
+    const turn = this.turns.get(slot.cells[0]) ?? 0;
+    const element = cellElement(this.data, slot, turn, this.layout);
+    const box = this.layout.box(element.cell);
+    const height = row.height - (this.layout.wall ? CAPTION : 0);
+    const left = slot.left + Math.round((slot.width - box.width) / 2);
+    const top = row.top + (this.layout.wall ? height - box.height : Math.round((height - box.height) / 2));
+    if (this.layout.wall) element.append(this.#caption(element.cell));
+    return this.#put("cells", element, left, top);
+  }
+
+  #caption(cell) {
+    const own = this.data.coordinates(cell).filter(([axis]) => axis.varies && !this.view.groups.includes(axis));
+    const text = own.map(([axis, value]) => (axis.numeric ? `${axis.short} ${axis.label(value)}` : axis.brief(value, 60))).join(" · ");
+    return make("span", { class: "caption", dir: "auto", text: text || middle(this.data.prompt(cell), 60) });
+  }
+
+  #rowHead(row) {
+    const { y } = this.view;
+    const element = make("div", { class: `rowhead${y.numeric ? " number" : ""}`, title: hint(y.label(row.value)) },
+      make("span", { dir: "auto", text: y.brief(row.value, Math.max(18, Math.floor((this.rowhead / 7) * Math.min(5, row.height / 18)))) }));
+    return this.#put("rows", element, 0, row.top, undefined, row.height);
+  }
+
+  #columnHead(column) {
+    const { x } = this.view;
+    const element = make("div", { class: `colhead${x.numeric ? " number" : ""}`, title: hint(`${x.name}: ${x.label(column.value)}`) },
+      make("span", { dir: "auto", text: x.brief(column.value, Math.max(8, Math.floor(column.width / 6.2) * (this.colhead > 40 ? 2 : 1))) }));
+    return this.#put("columns", element, column.left, 0, column.width);
+  }
+
+  #section(section) {
+    const parts = this.view.groups.map((axis, index) => make("span", { class: "pair" },
+      make("span", { class: "axis", text: axis.short }), make("span", { class: "value", dir: "auto", text: axis.brief(section.values[index], 90), title: hint(axis.label(section.values[index])) })));
+    const bar = make("button", {
+      type: "button", class: "sectionbar", "aria-expanded": String(!section.closed), onclick: () => this.#toggle(section),
+    }, icon("down"), ...parts, make("span", { class: "many", text: count(section.count) }));
+    const element = make("div", { class: "section" }, bar);
+    return this.#put("sections", element, 0, section.top, undefined, section.height);
+  }
+
+  #toggle(section) {
+    if (!this.collapsed.delete(section.id)) this.collapsed.add(section.id);
+    const { scrollTop } = this.root;
+    this.show(this.view, this.cells, { keep: true });
+    this.root.scrollTop = Math.min(scrollTop, Math.max(section.top, 0));
+    this.render();
+  }
+
+  // ── which cell is the active one ─────────────────────────────────────────────────────────────────────
+
+  element(cell) {
+    const at = this.layout.positions.get(cell);
+    return at ? this.shown.get(`cell ${at.row} ${at.slot}`) : undefined;
+  }
+
+  #markActive() {
+    const first = this.layers.cells.firstElementChild;
+    const active = (this.active !== null && this.element(this.active)) || first;
+    for (const element of this.layers.cells.children) element.tabIndex = element === active ? 0 : -1;
+  }
+
+  /** Bring a cell into the window and put the focus on it. */
+  focus(cell) {
+    const at = this.layout.positions.get(cell);
+    if (!at) return;
+    this.active = cell;
+    const row = this.layout.rows[at.row];
+    const slot = row.slots[at.slot];
+    const above = row.top - (this.view.groups.length ? BAR : GAP);
+    const { root } = this;
+    if (above < root.scrollTop) root.scrollTop = above;
+    else if (row.top + row.height + GAP > root.scrollTop + this.room.height) root.scrollTop = row.top + row.height + GAP - this.room.height;
+    if (slot.left < root.scrollLeft) root.scrollLeft = slot.left - GAP;
+    else if (slot.left + slot.width + GAP > root.scrollLeft + this.room.width) root.scrollLeft = slot.left + slot.width + GAP - this.room.width;
+    this.render();
+    this.element(cell)?.focus({ preventScroll: true });
+  }
+
+  #clicked(event) {
+    const element = event.target.closest(".cell");
+    if (!element) return;
+    this.active = element.cell;
+    this.open(element.cell);
+  }
+
+  #pressed(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest(".sectionbar")) return;
+    const cell = document.activeElement?.cell ?? this.active ?? this.layers.cells.firstElementChild?.cell;
+    if (cell === undefined || cell === null) return;
+    const page = Math.max(1, Math.floor(this.room.height / (this.layout.size + GAP)));
+    const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1], PageUp: [0, -page], PageDown: [0, page] };
+    if (event.key in steps) this.#walk(cell, ...steps[event.key]);
+    else if (event.key === "Home") this.focus(this.layout.rows[0].slots[0].cells[0]);
+    else if (event.key === "End") this.focus(this.layout.rows.at(-1).slots.at(-1).cells[0]);
+    else if (event.key === "Enter") this.open(cell);
+    else if (event.key === " ") this.#turn(cell);
+    else return;
+    event.preventDefault();
+  }
+
+  #walk(cell, dx, dy) {
+    let next = this.layout.step(cell, dx, dy);
+    if (next === null && Math.abs(dy) > 1) {
+      const edge = dy > 0 ? this.layout.rows.length - 1 : 0;
+      next = this.layout.step(cell, 0, edge - this.layout.positions.get(cell).row);
+    }
+    if (next !== null) this.focus(next);
+  }
+
+  /** Lay the next picture of a stack on top. */
+  #turn(cell) {
+    const stack = this.layout.stack(cell);
+    if (stack.length < 2) return;
+    const turn = ((this.turns.get(stack[0]) ?? 0) + 1) % stack.length;
+    this.turns.set(stack[0], turn);
+    const at = this.layout.positions.get(cell);
+    const id = `cell ${at.row} ${at.slot}`;
+    this.shown.get(id)?.remove();
+    this.shown.delete(id);
+    this.active = stack[turn];
+    this.render();
+    this.element(stack[turn])?.focus({ preventScroll: true });
+  }
+}

@@ -1,0 +1,20 @@
+// The help: every key, and what the search box understands.
+
+const KEYS = [
+  ["Grid", [["← → ↑ ↓", "move"], ["Enter", "open"], ["Space", "next image of a stack"], ["+ −", "size"], ["S", "swap columns and rows"], ["F", "values to show and hide"], ["/", "search"], ["T", "light or dark"]]],
+  ["Image", [["← →", "along the columns"], ["↑ ↓", "along the rows"], ["[ ]", "along the next axis, or through a stack"], ["I", "details"], ["Esc", "close"]]],
+  ["Search", [["red fox", "both words, anywhere"], ["\"red fox\"", "the phrase"], ["seed:1000", "a value of an axis"], ["scale>0.6", "a number; also >= < <="], ["state:failed", "a state"], ["nsfw:true", "flagged by the server"], ["-ink", "without"]]],
+];
+
+function fillHelp(root, about) {
+  const facts = [
+    ["endpoint", about.endpoint === "preview" ? "preview, the built-in one" : about.endpoint], ["model", about.model], ["manifest", about.manifest],
+    ["cost", about.cost === null ? null : `$${about.cost}`], ["page written", about.written_at.replace("T", " ").replace(/\.\d+Z/, " UTC")], ["zbatch", about.version],
+  ];
+  root.append(
+    make("div", { class: "helphead" }, make("h2", { text: "Keys and help" }), button({ label: "Close (Esc)", glyph: "close", act: () => root.close(), kind: "square quiet" })),
+    make("div", { class: "helpcolumns" }, ...KEYS.map(([title, keys]) => make("section", {}, make("h3", { text: title }),
+      make("dl", {}, ...keys.flatMap(([key, words]) => [make("dt", {}, make("kbd", { text: key })), make("dd", { text: words })]))))),
+    make("section", { class: "run" }, make("h3", { text: "This run" }), table(facts)));
+  root.addEventListener("click", (event) => { if (event.target === root) root.close(); });
+}

@@ -1,0 +1,220 @@
+// Where every cell stands: sections of rows of slots, in pixels. A slot holds one cell, or a stack of several.
+
+const GAP = 8;
+const BAR = 40; // height of a section's title
+const CAPTION = 40; // words under a picture of the wall
+
+/** Which cells pass the filters, and for each value of each axis how many would if that axis had no filter. */
+function select(data, view) {
+  const query = new Query(view.query, data);
+  const filters = data.varying.map((axis) => ({ axis, hidden: view.hides(axis), counts: new Map() }));
+  const states = new Map();
+  const cells = [];
+  for (let cell = 0; cell < data.size; cell += 1) {
+    if (!query.empty && !query.accepts(cell)) continue;
+    let against = 0;
+    let only = null;
+    for (const filter of filters) {
+      if (filter.hidden.size && filter.hidden.has(filter.axis.column[cell])) {
+        against += 1;
+        only = filter;
+      }
+    }
+    const state = data.state(cell);
+    if (against === 0) states.set(state, (states.get(state) ?? 0) + 1);
+    if (view.state !== null && view.state !== state) {
+      against += 1;
+      only = null;
+    }
+    if (against === 0) cells.push(cell);
+    for (const filter of against === 0 ? filters : against === 1 && only ? [only] : []) {
+      const value = filter.axis.column[cell];
+      filter.counts.set(value, (filter.counts.get(value) ?? 0) + 1);
+    }
+  }
+  return { cells, states, counts: new Map(filters.map(({ axis, counts }) => [axis, counts])) };
+}
+
+/** The order of values on the page; cells without the axis come last. */
+const rank = (value) => (value === ABSENT ? Infinity : value);
+const byRank = (one, other) => (rank(one) === rank(other) ? 0 : rank(one) - rank(other));
+
+class Layout {
+  constructor(data, view, cells, room, collapsed) {
+    Object.assign(this, { data, view, cells, collapsed });
+    this.wall = view.x === null && view.y === null;
+    this.columns = [];
+    this.sections = [];
+    this.rows = [];
+    this.size = Math.max(view.size ?? fittingSize(view, cells, room), leastSize(room));
+    const sections = this.#sections();
+    if (this.wall) this.#placeWall(sections, room);
+    else this.#placeTable(sections);
+    this.positions = new Map();
+    this.rows.forEach((row, rowIndex) => row.slots.forEach((slot, slotIndex) =>
+      slot.cells.forEach((cell) => this.positions.set(cell, { row: rowIndex, slot: slotIndex }))));
+  }
+
+  /** Width and height of one picture: equal areas, true proportions. */
+  box(cell) {
+    const root = Math.sqrt(this.data.aspect(cell));
+    return { width: Math.round(this.size * root), height: Math.round(this.size / root) };
+  }
+
+  #sections() {
+    const { groups } = this.view;
+    const found = new Map();
+    for (const cell of this.cells) {
+      const values = groups.map((axis) => axis.column[cell]);
+      const id = values.join(",");
+      const known = found.get(id);
+      if (known) known.cells.push(cell);
+      else found.set(id, { id, values, cells: [cell] });
+    }
+    return [...found.values()].sort((one, other) => {
+      for (let at = 0; at < one.values.length; at += 1) if (one.values[at] !== other.values[at]) return byRank(one.values[at], other.values[at]);
+      return 0;
+    });
+  }
+
+  #open(section, top) {
+    const titled = this.view.groups.length > 0;
+    const closed = this.collapsed.has(section.id);
+    this.sections.push({ ...section, top, titled, closed, count: section.cells.length });
+    return { top: top + (titled ? BAR : GAP), closed };
+  }
+
+  #close(top) {
+    const section = this.sections.at(-1);
+    section.height = top - section.top;
+    return top;
+  }
+
+  #placeTable(sections) {
+    const { x, y } = this.view;
+    const widths = new Map();
+    const sizes = new Map();
+    for (const cell of this.cells) {
+      const value = x ? x.column[cell] : ABSENT;
+      const shape = this.data.job(cell) === ABSENT ? ABSENT : this.data.jobs.shape[this.data.job(cell)];
+      let size = sizes.get(shape);
+      if (!size) sizes.set(shape, (size = this.box(cell)));
+      if ((widths.get(value) ?? 0) < size.width) widths.set(value, size.width);
+    }
+    let left = 0;
+    for (const value of [...widths.keys()].sort(byRank)) {
+      const width = Math.max(48, widths.get(value));
+      this.columns.push({ value, left, width, index: this.columns.length });
+      left += width + GAP;
+    }
+    this.width = left;
+    const columns = new Map(this.columns.map((column) => [column.value, column]));
+    let top = 0;
+    for (const section of sections) {
+      const opened = this.#open(section, top);
+      top = opened.closed ? opened.top : this.#tableRows(section, opened.top, columns, x, y) + (this.view.groups.length ? 12 : 0);
+      top = this.#close(top);
+    }
+    this.height = top + GAP;
+  }
+
+  #tableRows(section, start, columns, x, y) {
+    const rows = new Map();
+    for (const cell of section.cells) {
+      const value = y ? y.column[cell] : ABSENT;
+      let row = rows.get(value);
+      if (!row) rows.set(value, (row = new Map()));
+      const at = x ? x.column[cell] : ABSENT;
+      const known = row.get(at);
+      if (known) known.push(cell);
+      else row.set(at, [cell]);
+    }
+    let top = start;
+    for (const value of [...rows.keys()].sort(byRank)) {
+      const slots = [...rows.get(value)].sort(([one], [other]) => byRank(one, other)).map(([at, cells]) => ({
+        left: columns.get(at).left, width: columns.get(at).width, column: columns.get(at).index, cells: this.#stacked(cells),
+      }));
+      const height = Math.max(40, ...slots.map((slot) => Math.max(...slot.cells.map((cell) => this.box(cell).height))));
+      this.rows.push({ value, top, height, slots, section: this.sections.length - 1 });
+      top += height + GAP;
+    }
+    return top;
+  }
+
+  /** In a stack, pictures lie above what has none. */
+  #stacked(cells) {
+    return cells.length < 2 ? cells : [...cells.filter((cell) => this.data.state(cell) === "done"), ...cells.filter((cell) => this.data.state(cell) !== "done")];
+  }
+
+  #placeWall(sections, room) {
+    const width = Math.max(1, ...this.cells.map((cell) => this.box(cell).width));
+    const across = Math.max(1, Math.floor((room.width - GAP) / (width + GAP)));
+    const spread = Math.floor((room.width - GAP) / across);
+    let top = 0;
+    for (const section of sections) {
+      const opened = this.#open(section, top);
+      top = opened.top;
+      for (let start = 0; start < section.cells.length && !opened.closed; start += across) {
+        const cells = section.cells.slice(start, start + across);
+        const height = Math.max(...cells.map((cell) => this.box(cell).height));
+        const slots = cells.map((cell, index) => ({ left: GAP + index * spread, width: spread - GAP, column: index, cells: [cell] }));
+        this.rows.push({ value: ABSENT, top, height: height + CAPTION, slots, section: this.sections.length - 1 });
+        top += height + CAPTION + GAP;
+      }
+      top = this.#close(top);
+    }
+    this.width = room.width;
+    this.height = top + GAP;
+  }
+
+  /** Rows that touch a stretch of the page, as a half-open range. */
+  rowsBetween(top, bottom) {
+    return [firstWhere(this.rows, (row) => row.top + row.height > top), firstWhere(this.rows, (row) => row.top >= bottom)];
+  }
+
+  /** The cell `dx` slots and `dy` rows away, or null at the edge. */
+  step(cell, dx, dy) {
+    const at = this.positions.get(cell);
+    if (!at) return null;
+    const row = this.rows[at.row];
+    if (dx) {
+      const next = row.slots[at.slot + dx];
+      if (next) return next.cells[0];
+      const beyond = this.wall ? this.rows[at.row + Math.sign(dx)] : null;
+      return beyond ? beyond.slots.at(dx > 0 ? 0 : -1).cells[0] : null;
+    }
+    const next = this.rows[at.row + dy];
+    if (!next) return null;
+    const middle = row.slots[at.slot].left;
+    return next.slots.reduce((best, slot) => (Math.abs(slot.left - middle) < Math.abs(best.left - middle) ? slot : best)).cells[0];
+  }
+
+  stack(cell) {
+    const at = this.positions.get(cell);
+    return at ? this.rows[at.row].slots[at.slot].cells : [cell];
+  }
+}
+
+function firstWhere(list, good) {
+  let low = 0;
+  let high = list.length;
+  while (low < high) {
+    const half = (low + high) >> 1;
+    if (good(list[half])) high = half;
+    else low = half + 1;
+  }
+  return low;
+}
+
+/** The size at which all columns fit into the window, within reason. */
+function fittingSize(view, cells, room) {
+  if (!view.x) return SIZES.usual;
+  const columns = new Set(cells.map((cell) => view.x.column[cell])).size;
+  const [least, most] = SIZES.snug;
+  return Math.min(most, Math.max(least, Math.floor((room.width - GAP) / Math.max(1, columns)) - GAP));
+}
+
+/** Smaller than this and the window would hold more pictures than a page stays quick with. */
+function leastSize(room) {
+  return Math.ceil(Math.sqrt((room.width * room.height) / 100)) - GAP;
+}

@@ -1,0 +1,173 @@
+// Puts the page together and keeps it together: one view, one way to change it.
+
+const THEME = "zbatch.theme";
+
+class Page {
+  constructor(data) {
+    this.data = data;
+    this.view = new View(data);
+    const at = this.view.read(location.hash);
+    const change = (act) => this.change(act);
+    this.scroller = document.getElementById("scroller");
+    this.panel = document.getElementById("panel");
+    this.help = document.getElementById("help");
+    this.grid = new Grid(this.scroller, data, { open: (cell) => this.lightbox.open(cell, this.grid.layout) });
+    this.chips = new Chips(this.panel, data, this.view, change);
+    this.lightbox = new Lightbox(document.getElementById("lightbox"), data, { moved: (cell) => this.#remember(cell), closed: (cell) => this.#closed(cell) });
+    this.controls = new Controls(data, this.view, {
+      change, resize: (size) => this.resize(size), panel: () => this.togglePanel(), theme: () => toggleTheme(), help: () => this.help.showModal(),
+    });
+    this.paper = new Paper(document.getElementById("paper"), data, this.grid);
+    fillHelp(this.help, data.about);
+    addEventListener("keydown", (event) => this.#pressed(event));
+    this.refresh();
+    if (at) this.#openAt(at);
+    addEventListener("hashchange", () => this.#readAgain());
+  }
+
+  change(act) {
+    act();
+    this.refresh();
+  }
+
+  refresh({ keep = false } = {}) {
+    const shown = this.panelShown;
+    this.panel.hidden = !shown;
+    this.selection = select(this.data, this.view);
+    this.grid.show(this.view, this.selection.cells, { keep });
+    this.controls.draw(this.selection, this.grid, shown);
+    if (shown) this.chips.draw(this.selection.counts);
+    this.#sayNothing();
+    this.#remember(this.lightbox.cell);
+  }
+
+  /** A new size only moves things: nothing is counted again. */
+  resize(size) {
+    this.view.size = Math.round(Math.min(SIZES.most, Math.max(this.controls.size.min, size)));
+    this.controls.size.value = this.view.size;
+    this.grid.show(this.view, this.selection.cells, { keep: true });
+    this.#remember(null);
+  }
+
+  get panelShown() {
+    return this.view.panel ?? (innerWidth >= 1180 && this.data.varying.length > 0);
+  }
+
+  togglePanel() {
+    this.view.panel = !this.panelShown;
+    this.refresh({ keep: true });
+  }
+
+  #sayNothing() {
+    const { nothing } = this.grid;
+    nothing.hidden = this.selection.cells.length > 0;
+    if (nothing.hidden) return;
+    const none = this.data.size === 0;
+    nothing.replaceChildren(make("p", { text: none ? "This run has no cells." : "Nothing matches." }),
+      none ? "" : button({ words: "Clear all filters", act: () => this.change(() => this.view.clearFilters()) }));
+  }
+
+  // ── the address ──────────────────────────────────────────────────────────────────────────────────────
+
+  /** A cell's name in the address: its job's key, and which of the cells that share it. */
+  #nameOf(cell) {
+    const job = this.data.job(cell);
+    if (job === ABSENT) return `cell.${cell}`;
+    const twin = this.data.twins(cell).indexOf(cell);
+    return this.data.jobs.key[job].slice(0, 12) + (twin > 0 ? `.${twin}` : "");
+  }
+
+  #openAt(name) {
+    const [key, number] = name.split(".");
+    const job = key === "cell" || key.length < 8 ? ABSENT : this.data.jobs.key.findIndex((own) => own.startsWith(key));
+    const cell = job === ABSENT ? (key === "cell" ? Number(number) : -1) : this.data.sharers.get(job)?.[Number(number ?? 0)];
+    if (cell >= 0 && cell < this.data.size && Number.isInteger(cell)) this.lightbox.open(cell, this.grid.layout);
+  }
+
+  #remember(cell) {
+    const words = this.view.hash;
+    if (cell !== null) words.set("at", this.#nameOf(cell));
+    this.hash = `#${words}`;
+    // Browsers refuse more than some hundred of these a minute or so: a slider's last one counts.
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => { if (location.hash !== this.hash) history.replaceState(null, "", this.hash); }, 120);
+  }
+
+  #readAgain() {
+    if (location.hash === this.hash) return;
+    this.view.reset();
+    const at = this.view.read(location.hash);
+    if (this.lightbox.root.open) this.lightbox.root.close();
+    this.refresh();
+    if (at) this.#openAt(at);
+  }
+
+  #closed(cell) {
+    this.#remember(null);
+    if (cell !== null) this.grid.focus(cell);
+  }
+
+  #pressed(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
+    if (event.target.matches("input, select, textarea")) {
+      if (event.key === "Escape") event.target.blur();
+      return;
+    }
+    const acts = {
+      "/": () => { this.controls.search.focus(); this.controls.search.select(); },
+      "?": () => this.help.showModal(),
+      s: () => this.change(() => this.view.swap()),
+      f: () => this.togglePanel(),
+      t: () => toggleTheme(),
+      "+": () => this.resize(this.grid.layout.size * 1.15),
+      "=": () => this.resize(this.grid.layout.size * 1.15),
+      "-": () => this.resize(this.grid.layout.size / 1.15),
+    };
+    const act = acts[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    if (!act) return;
+    act();
+    event.preventDefault();
+  }
+}
+
+function toggleTheme() {
+  const root = document.documentElement;
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+  keep(THEME, root.dataset.theme);
+}
+
+/** A browser may refuse to store anything for a file. */
+function keep(name, value) {
+  try {
+    localStorage.setItem(name, value);
+  } catch {
+    // then it is forgotten
+  }
+}
+
+function kept(name) {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null;
+  }
+}
+
+function start() {
+  const theme = kept(THEME);
+  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+  const raw = globalThis.zbatchSheet;
+  const trouble = document.getElementById("trouble");
+  if (!raw || raw.format !== 1) {
+    trouble.hidden = false;
+    trouble.textContent = raw ? "data.js was written by another version of zbatch: zbatch report writes both anew." : "data.js is missing: it must lie beside this page. zbatch report writes it anew.";
+    return;
+  }
+  document.title = raw.about.title;
+  document.getElementById("title").textContent = raw.about.title;
+  document.getElementById("lede").textContent = raw.about.description;
+  new Page(new Dataset(raw));
+}
+
+start();

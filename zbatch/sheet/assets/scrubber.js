@@ -1,0 +1,69 @@
+// A strip along one axis with everything else held: drag it and watch what the axis does.
+
+const TICKS = 40; // more stops than this are a bare slider
+
+/** Axes along which the cell has neighbours in the grid as it is filtered now, each with its line of cells. */
+function linesThrough(data, layout, cell) {
+  return data.varying
+    .filter((axis) => axis.column[cell] !== ABSENT)
+    .map((axis) => ({ axis, cells: data.line(cell, axis).filter((other) => layout.positions.has(other) || other === cell) }))
+    .filter(({ cells }) => cells.length > 1);
+}
+
+/** The axis a person most likely wants to scrub: the one they scrubbed, else a scale, else any number. */
+function favourite(lines, wanted) {
+  const rank = ({ axis }) => (axis === wanted ? 0 : axis.name === "lora.scale" ? 1 : axis.numeric && axis.name !== "seed" ? 2 : axis.numeric ? 3 : 4);
+  return lines.reduce((best, line) => (best === null || rank(line) < rank(best) ? line : best), null);
+}
+
+class Scrubber {
+  constructor(data, { go, choose }) {
+    Object.assign(this, { data, go, choose });
+    this.root = make("div", { class: "scrubber" });
+  }
+
+  draw(cell, lines, line) {
+    this.root.hidden = line === null;
+    if (line === null) return;
+    const at = line.cells.indexOf(cell);
+    if (this.cells && this.axis === line.axis && this.cells.join() === line.cells.join()) this.#move(at);
+    else this.#build(lines, line, at);
+  }
+
+  #build(lines, { axis, cells }, at) {
+    const focused = this.root.contains(document.activeElement) ? document.activeElement.tagName : null;
+    this.axis = axis;
+    this.cells = cells;
+    const list = make("select", { "aria-label": "Axis of the strip", onchange: () => this.choose(this.data.byName.get(list.value)) },
+      ...lines.map((line) => make("option", { value: line.axis.name, text: line.axis.name, selected: line.axis === axis })));
+    this.range = make("input", {
+      type: "range", min: 0, max: cells.length - 1, step: 1, "aria-label": axis.name, oninput: () => this.go(this.cells[Number(this.range.value)]),
+    });
+    this.stops = cells.length <= TICKS ? cells.map((cell) => this.#stop(cell)) : [];
+    this.strip = make("div", { class: "strip" }, ...this.stops);
+    this.strip.style.setProperty("--stops", cells.length);
+    this.range.style.setProperty("--stops", cells.length);
+    this.value = make("output", {});
+    this.root.replaceChildren(make("div", { class: "pick" }, list, this.value), make("div", { class: "track" }, this.strip, this.range));
+    this.#move(at);
+    if (focused === "INPUT") this.range.focus();
+    if (focused === "SELECT") list.focus();
+  }
+
+  #stop(cell) {
+    const state = this.data.state(cell);
+    const picture = state === "done" ? make("img", { src: this.data.thumb(cell), alt: "", draggable: "false", decoding: "async" }) : make("span", { class: "none", "data-state": state }, icon(state));
+    const label = this.axis.brief(this.axis.column[cell], 10);
+    return make("button", {
+      type: "button", class: "stop", tabindex: -1, title: this.data.describe(cell), "aria-label": `${this.axis.short} ${label}`, onclick: () => this.go(cell),
+    }, picture, make("span", { class: "tick", text: label }));
+  }
+
+  #move(at) {
+    this.range.value = at;
+    const label = this.axis.label(this.axis.column[this.cells[at]]);
+    this.range.setAttribute("aria-valuetext", label);
+    this.value.textContent = middle(label, 18);
+    this.stops.forEach((stop, index) => stop.toggleAttribute("data-current", index === at));
+  }
+}

@@ -1,0 +1,48 @@
+// How values, sizes and times are written, and how long texts are shortened.
+
+const COUNT = new Intl.NumberFormat("en");
+const TITLE_LIMIT = 2000;
+
+const count = (number) => COUNT.format(number);
+const plural = (number, word) => `${count(number)} ${word}${number === 1 ? "" : "s"}`;
+const hint = (text) => (text.length > TITLE_LIMIT ? `${text.slice(0, TITLE_LIMIT)}…` : text);
+
+function bytesText(bytes) {
+  if (bytes < 1000) return `${bytes} B`;
+  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} kB` : `${(bytes / 1e6).toFixed(2)} MB`;
+}
+
+function durationText(milliseconds) {
+  const seconds = milliseconds / 1000;
+  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+}
+
+const timeText = (milliseconds) => new Date(milliseconds).toISOString().replace("T", " ").replace(/\.\d+Z$/, " UTC");
+
+/** Shorten in the middle: how a text begins and how it ends tell more than its first half. */
+function middle(text, limit) {
+  const points = text.length > 4 * limit ? [...text.slice(0, 2 * limit), ...text.slice(-2 * limit)] : [...text];
+  if (points.length <= limit) return text;
+  const head = Math.ceil((limit - 1) * 0.6);
+  return `${points.slice(0, head).join("").trimEnd()}…${points.slice(head + 1 - limit).join("").trimStart()}`;
+}
+
+/** Characters that all texts begin with, cut back to the start of a word. */
+function sharedStart(texts) {
+  if (texts.length < 2) return 0;
+  let length = Math.min(...texts.map((text) => text.length));
+  for (const text of texts) while (length > 0 && text.slice(0, length) !== texts[0].slice(0, length)) length -= 1;
+  while (length > 0 && !/\s/.test(texts[0][length - 1])) length -= 1;
+  return length;
+}
+
+/** Shorten a text among its siblings so that the part in which they differ shows. */
+function brief(text, limit, shared) {
+  if (text.length <= limit) return text;
+  if (shared > limit / 2) return middle(`${text.slice(0, 10).trimEnd()}…${text.slice(shared)}`, limit);
+  return middle(text, limit);
+}
+
+/** A word as a POSIX shell takes it. */
+const shellWord = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);

@@ -1,0 +1,275 @@
+"""`SheetData`: what a contact sheet shows of a run, as columns with each text kept once.
+
+A run of 100,000 jobs has a few hundred distinct texts beside its prompts: columns of small numbers keep the
+page's data small, and quick to read in a browser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+
+from zbatch.clock import now_iso
+from zbatch.model import JobState
+from zbatch.sheet.axes import Axis, AxisBuilder, View, choose_view
+from zbatch.state.database import Meta
+from zbatch.state.run import JobRecord, Run
+
+FORMAT: Final = 1
+"""Version of the shape of the data; the page refuses one it does not know."""
+
+NONE: Final = -1
+"""Index that points nowhere."""
+
+STATES: Final = tuple(JobState)
+"""States by the number that stands for them in the columns."""
+
+
+class Interner:
+    """Keeps each distinct thing once and gives its number."""
+
+    def __init__(self) -> None:
+        self.items: list[Any] = []
+        self._index: dict[Hashable, int] = {}
+
+    def add(self, item: Any, identity: Hashable = None) -> int:
+        """Give the number of an item; `identity` stands for one that cannot be hashed. None is nowhere."""
+        if item is None:
+            return NONE
+        key = item if identity is None else identity
+        number = self._index.get(key)
+        if number is None:
+            number = self._index[key] = len(self.items)
+            self.items.append(item)
+        return number
+
+
+@dataclass(frozen=True, slots=True)
+class CellColumns:
+    """The cells in grid order. `coordinates` has a column of value numbers for each axis.
+
+    `job` points into the jobs and `rule` into the strings; a cell has one of the two, the other is -1.
+    """
+
+    coordinates: list[list[int]]
+    job: list[int] = field(default_factory=list)
+    rule: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class JobColumns:
+    """The jobs that the manifest shows, in grid order. Texts are numbers into `SheetData.strings`.
+
+    `rest` points to the request without prompt and seed; `shape` to `(width, height, thumb width, thumb
+    height)` in pixels (the size asked for and zeros while there is no picture). `thumb` is -1 where it lies
+    at `thumbs/<key[:16]>.webp`. Times are milliseconds since 1970 UTC.
+    """
+
+    key: list[str] = field(default_factory=list)
+    state: list[int] = field(default_factory=list)
+    prompt: list[int] = field(default_factory=list)
+    seed: list[int] = field(default_factory=list)
+    rest: list[int] = field(default_factory=list)
+    file: list[str] = field(default_factory=list)
+    thumb: list[int] = field(default_factory=list)
+    shape: list[int] = field(default_factory=list)
+    bytes: list[int] = field(default_factory=list)
+    sha256: list[str] = field(default_factory=list)
+    media_type: list[int] = field(default_factory=list)
+    warnings: list[int] = field(default_factory=list)
+    nsfw: list[int] = field(default_factory=list)
+    flagged: list[int] = field(default_factory=list)
+    reason: list[int] = field(default_factory=list)
+    message: list[int] = field(default_factory=list)
+    attempts: list[int] = field(default_factory=list)
+    task_ids: list[list[str]] = field(default_factory=list)
+    submitted_at: list[int | None] = field(default_factory=list)
+    done_at: list[int | None] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class SheetData:
+    """Everything a sheet shows of one run."""
+
+    about: dict[str, Any]
+    axes: tuple[Axis, ...]
+    view: View
+    cells: CellColumns
+    jobs: JobColumns
+    strings: list[str]
+    rests: list[dict[str, Any]]
+    shapes: list[tuple[int, int, int, int]]
+    verdicts: list[Any]
+
+    @classmethod
+    def of(cls, run: Run) -> SheetData:
+        """Read a run, as a stream, into columns.
+
+        Raises:
+            StateError: the state is damaged.
+        """
+        strings, reader = Interner(), _JobReader()
+        reader.strings = strings
+        numbers = {job.key: reader.add(job) for job in run.jobs(shown_only=True)}
+        axes, cells = _read_cells(run, numbers, strings)
+        return cls(
+            about=_about(run),
+            axes=axes,
+            view=choose_view(axes, run.view),
+            cells=cells,
+            jobs=reader.columns,
+            strings=strings.items,
+            rests=reader.rests.items,
+            shapes=reader.shapes.items,
+            verdicts=reader.verdicts.items,
+        )
+
+    def state(self, job: int) -> JobState:
+        """Give the state of a job by its number."""
+        return STATES[self.jobs.state[job]]
+
+    def thumbnail(self, job: int) -> str | None:
+        """Give the path of a job's thumbnail from the run directory, or None while there is no picture."""
+        if self.state(job) is not JobState.DONE:
+            return None
+        number = self.jobs.thumb[job]
+        return self.strings[number] if number != NONE else f"thumbs/{self.jobs.key[job][:16]}.webp"
+
+    def document(self) -> dict[str, Any]:
+        """Give it as the page reads it: JSON types only."""
+        return {
+            "format": FORMAT,
+            "about": self.about,
+            "axes": [
+                {"name": axis.name, "values": axis.values, "numeric": axis.numeric} for axis in self.axes
+            ],
+            "view": {"x": self.view.x, "y": self.view.y, "group": self.view.group},
+            "states": [state.value for state in STATES],
+            "cells": self.cells,
+            "jobs": self.jobs,
+            "strings": self.strings,
+            "rests": self.rests,
+            "shapes": self.shapes,
+            "verdicts": self.verdicts,
+        }
+
+
+class _JobReader:
+    """Turns job records into columns."""
+
+    def __init__(self) -> None:
+        self.columns = JobColumns()
+        self.strings = Interner()
+        self.rests = Interner()
+        self.shapes = Interner()
+        self.verdicts = Interner()
+        self._states = {state: number for number, state in enumerate(STATES)}
+
+    def add(self, job: JobRecord) -> int:
+        """Append one job; gives its number."""
+        columns, text = self.columns, self.strings.add
+        body = job.request.body()
+        columns.prompt.append(text(body.pop("prompt")))
+        columns.seed.append(body.pop("seed"))
+        columns.rest.append(self.rests.add(body, orjson.dumps(body)))
+        columns.key.append(job.key)
+        columns.state.append(self._states[job.state])
+        columns.reason.append(text(job.reason))
+        columns.message.append(text(job.message))
+        columns.attempts.append(job.attempts)
+        columns.task_ids.append(list(job.task_ids))
+        columns.submitted_at.append(_milliseconds(job.submitted_at))
+        columns.done_at.append(_milliseconds(job.done_at))
+        verdict = None if job.nsfw is None else orjson.dumps(job.nsfw)
+        columns.nsfw.append(self.verdicts.add(job.nsfw, verdict))
+        columns.flagged.append(int(is_flagged(job.nsfw)))
+        self._add_artifact(job)
+        return len(columns.key) - 1
+
+    def _add_artifact(self, job: JobRecord) -> None:
+        columns, text, artifact = self.columns, self.strings.add, job.artifact
+        usual = f"thumbs/{job.key[:16]}.webp"
+        columns.file.append(artifact.file if artifact else job.file)
+        columns.thumb.append(text(artifact.thumb) if artifact and artifact.thumb != usual else NONE)
+        columns.shape.append(
+            self.shapes.add(
+                (artifact.width, artifact.height, artifact.thumb_width, artifact.thumb_height)
+                if artifact
+                else (*job.request.pixels, 0, 0)
+            )
+        )
+        columns.bytes.append(artifact.bytes if artifact else 0)
+        columns.sha256.append(artifact.sha256 if artifact else "")
+        columns.media_type.append(text(artifact.media_type if artifact else None))
+        warnings = "\n".join(artifact.warnings) if artifact else ""
+        columns.warnings.append(text(warnings or None))
+
+
+def _read_cells(run: Run, numbers: dict[str, int], strings: Interner) -> tuple[tuple[Axis, ...], CellColumns]:
+    builders: dict[str, AxisBuilder] = {}
+    cells = CellColumns([])
+    for cell in run.cells():
+        job = NONE if cell.key is None else numbers.get(cell.key)
+        if job is None:
+            continue  # a run in progress took over a new grid between the two reads
+        position = len(cells.job)
+        cells.job.append(job)
+        cells.rule.append(strings.add(cell.excluded_by) if cell.key is None else NONE)
+        for name, value in cell.coordinates.items():
+            builder = builders.get(name)
+            if builder is None:
+                builder = builders[name] = AxisBuilder(name)
+            builder.add(position, value)
+    built = []
+    for builder in builders.values():
+        builder.pad(len(cells.job))
+        built.append(builder.build())
+    cells.coordinates.extend(column for _, column in built)
+    return tuple(axis for axis, _ in built), cells
+
+
+def _about(run: Run) -> dict[str, Any]:
+    cost = run.cost()
+    return {
+        "name": run.name,
+        "title": run.title,
+        "description": run.about(Meta.DESCRIPTION) or "",
+        "model": run.about(Meta.MODEL) or "",
+        "endpoint": run.about(Meta.ENDPOINT) or "",
+        "endpoint_kind": run.about(Meta.ENDPOINT_KIND) or "",
+        "manifest": run.about(Meta.MANIFEST) or "",
+        "identity": run.about(Meta.IDENTITY) or "",
+        "version": run.about(Meta.VERSION) or "",
+        "created_at": run.about(Meta.CREATED_AT),
+        "written_at": now_iso(),
+        "cost": None if cost is None else str(cost),
+        "counts": {state.value: number for state, number in run.counts().items()},
+    }
+
+
+def _milliseconds(time: str | None) -> int | None:
+    return None if time is None else round(datetime.fromisoformat(time).timestamp() * 1000)
+
+
+def is_flagged(verdict: Any) -> bool:
+    """Tell whether the server's NSFW verdict, whose shape is not documented, says yes anywhere.
+
+    `enable_nsfw_detection` says that somebody looked, not what was seen.
+    """
+    return any(leaf is True for leaf in _leaves(verdict))
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if name != "enable_nsfw_detection":
+                yield from _leaves(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(item)
+    else:
+        yield value

@@ -1,0 +1,309 @@
+"""The sheet as pictures: a labelled grid for a paper or a pull request, in pages when it is large."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from PIL import Image, ImageDraw
+
+from zbatch.sheet.arrangement import Row, Section, arrange, has_picture, label, short_name
+from zbatch.sheet.data import NONE, SheetData
+from zbatch.sheet.lettering import fitting, font, one_line, wrapped
+from zbatch.state.directory import write_aside
+
+PAGE_WIDTH: Final = 2480
+PAGE_HEIGHT: Final = 3508
+"""Most pixels of a page: A4 at 300 dots an inch. A small sheet is only as large as it needs to be."""
+
+GAP: Final = 12
+MARGIN: Final = 64
+LARGEST, SMALLEST = 256, 144
+"""Side of a square picture in pixels; other shapes get the same area."""
+
+PAPER, INK, SOFT, LINE = "#ffffff", "#1b1b1d", "#77777e", "#dededb"
+
+Pen = ImageDraw.ImageDraw
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """One horizontal piece of a page: its height in pixels, and what draws it at a height.
+
+    `opens` says that it belongs to what comes after it; `section` that it is a section's title, which comes
+    again on the next page.
+    """
+
+    height: int
+    draw: Callable[[Image.Image, Pen, int], None]
+    opens: bool = False
+    section: bool = False
+
+
+def draw_pages(data: SheetData, root: Path, path: Path) -> list[Path]:
+    """Draw the sheet and write it at `path`; of several pages, `name-1.png` and so on. Gives the files.
+
+    Raises:
+        DiskError: a page could not be written.
+    """
+    pages = list(_Drawing(data, root).pages())
+    suffix = path.suffix or ".png"
+    written = []
+    for number, page in enumerate(pages, 1):
+        place = "" if len(pages) == 1 else f"-{number}"
+        target = path.with_name(f"{path.stem}{place}{suffix}")
+        buffer = io.BytesIO()
+        page.save(buffer, "PNG", dpi=(300, 300))
+        write_aside(target, buffer.getvalue())
+        written.append(target)
+    return written
+
+
+class _Drawing:
+    """Measures a sheet, cuts it into strips and the strips into pages."""
+
+    def __init__(self, data: SheetData, root: Path) -> None:
+        self.data, self.root = data, root
+        self.arrangement = arrange(data)
+        self.wall = not self.arrangement.columns
+        many = len(self.arrangement.columns) or min(8, len(data.cells.job))
+        self.text = 22 if many < 6 else 28
+        self.head = self._row_head_width()
+        room = PAGE_WIDTH - 2 * MARGIN - self.head
+        self.size = max(SMALLEST, min(LARGEST, room // many - GAP))
+        self.widths = self._column_widths()
+
+    def pages(self) -> Iterator[Image.Image]:
+        for chunk in self._chunks():
+            width = max(self._width(chunk), 720)
+            head = [] if self.wall or self.data.view.x is None else [self._column_heads(chunk)]
+            strips = [self._title(width), *self._strips(chunk, width)]
+            for page in _paginate(strips, head, PAGE_HEIGHT - 2 * MARGIN):
+                yield _drawn(page, width)
+
+    # ── measuring ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _row_head_width(self) -> int:
+        name = self.data.view.y
+        if name is None:
+            return 0
+        rows = [row for section in self.arrangement.sections for row in section.rows]
+        labels = {label(self.data, name, row.value) for row in rows}
+        longest = max(font(self.text).getlength(one_line(text)) for text in labels)
+        return min(12 * self.text, math.ceil(max(longest, self.text * 3))) + 28
+
+    def _box(self, cell: int) -> tuple[int, int]:
+        job = self.data.cells.job[cell]
+        width, height = (1, 1) if job == NONE else self.data.shapes[self.data.jobs.shape[job]][:2]
+        root = math.sqrt(min(4.0, max(0.25, width / height)))
+        return round(self.size * root), round(self.size / root)
+
+    def _column_widths(self) -> dict[int, int]:
+        widths: dict[int, int] = {}
+        for section in self.arrangement.sections:
+            for row in section.rows:
+                for value, cells in row.cells.items():
+                    at = NONE if self.wall else value
+                    widths[at] = max(widths.get(at, 0), self._box(cells[0])[0])
+        return widths
+
+    def _chunks(self) -> Iterator[list[int]]:
+        """Cut the columns into stretches that fit on a page; of a wall, say how many columns fit."""
+        room = PAGE_WIDTH - 2 * MARGIN - self.head
+        if self.wall:
+            across = max(1, room // (self.widths[NONE] + GAP))
+            longest = max(len(section.rows[0].cells) for section in self.arrangement.sections)
+            yield [NONE] * min(across, longest)
+            return
+        chunk: list[int] = []
+        used = 0
+        for value in self.arrangement.columns:
+            wide = self.widths[value] + GAP
+            if chunk and used + wide > room:
+                yield chunk
+                chunk, used = [], 0
+            chunk.append(value)
+            used += wide
+        yield chunk
+
+    def _width(self, chunk: list[int]) -> int:
+        return 2 * MARGIN + self.head + sum(self.widths[value] + GAP for value in chunk) - GAP
+
+    # ── strips ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def _strips(self, chunk: list[int], width: int) -> Iterator[Strip]:
+        for section in self.arrangement.sections:
+            if section.values:
+                yield self._section_title(section, width)
+            for row in section.rows:
+                for part in _wrapped(row, len(chunk)) if self.wall else [row]:
+                    yield self._row(part, chunk)
+
+    def _title(self, width: int) -> Strip:
+        about, text = self.data.about, self.text
+        lines = wrapped(one_line(about["description"]), text, width - 2 * MARGIN, 3)
+        height = round(text * 2.2) + round(len(lines) * text * 1.4) + round(text * 1.2)
+
+        def draw(_: Image.Image, pen: Pen, top: int) -> None:
+            title = fitting(one_line(about["title"]), round(text * 1.7), width - 2 * MARGIN)
+            pen.text((MARGIN, top), title, INK, font(round(text * 1.7)))
+            for number, line in enumerate(lines):
+                spot = (MARGIN, top + round(text * 2.3) + round(number * text * 1.4))
+                pen.text(spot, line, SOFT, font(text))
+
+        return Strip(height, draw, opens=True)
+
+    def _column_heads(self, chunk: list[int]) -> Strip:
+        name, text = str(self.data.view.x), self.text
+        labels = [
+            wrapped(one_line(label(self.data, name, value)), text, self.widths[value], 3) for value in chunk
+        ]
+        deepest = max(len(lines) for lines in labels)
+        height = round(deepest * text * 1.3) + round(text * 1.9)
+
+        def draw(_: Image.Image, pen: Pen, top: int) -> None:
+            left = MARGIN + self.head
+            pen.text((left, top), short_name(name), SOFT, font(round(text * 0.85)))
+            if self.data.view.y is not None:
+                spot = (left - 28, top + height - round(text * 0.6))
+                pen.text(spot, short_name(self.data.view.y), SOFT, font(round(text * 0.85)), anchor="rs")
+            for value, lines in zip(chunk, labels, strict=True):
+                for number, line in enumerate(reversed(lines)):
+                    bottom = top + height - round(text * 0.6) - round(number * text * 1.3)
+                    pen.text((left + self.widths[value] / 2, bottom), line, INK, font(text), anchor="ms")
+                left += self.widths[value] + GAP
+
+        return Strip(height, draw, opens=True)
+
+    def _section_title(self, section: Section, width: int) -> Strip:
+        pairs = [
+            (short_name(name), one_line(label(self.data, name, value)))
+            for name, value in zip(self.data.view.group, section.values, strict=True)
+        ]
+        text = self.text
+        room = (width - 2 * MARGIN) // len(pairs)
+
+        def draw(_: Image.Image, pen: Pen, top: int) -> None:
+            pen.line((MARGIN, top + 14, width - MARGIN, top + 14), LINE, 2)
+            left, base = float(MARGIN), top + 14 + round(text * 1.5)
+            for name, value in pairs:
+                pen.text((left, base), name, SOFT, font(round(text * 0.85)), anchor="ls")
+                left += font(round(text * 0.85)).getlength(name) + text * 0.45
+                shown = fitting(value, text, max(room - 120, 120))
+                pen.text((left, base), shown, INK, font(text), anchor="ls")
+                left += font(text).getlength(shown) + text * 1.3
+
+        return Strip(14 + round(text * 2.2), draw, opens=True, section=True)
+
+    def _row(self, row: Row, chunk: list[int]) -> Strip:
+        picks = list(row.cells.values()) if self.wall else [row.cells.get(value, []) for value in chunk]
+        tall = max((self._box(cells[0])[1] for cells in picks if cells), default=self.size // 2)
+        caption = round(self.text * 2.4) if self.wall else 0
+
+        def draw(page: Image.Image, pen: Pen, top: int) -> None:
+            self._row_head(pen, row, top, tall)
+            left = MARGIN + self.head
+            for at, cells in zip(chunk, picks, strict=False):
+                if cells:
+                    wide, high = self._box(cells[0])
+                    corner = (left + (self.widths[at] - wide) // 2, top + (tall - high) // 2)
+                    self._cell(page, pen, cells, corner)
+                    if self.wall:
+                        self._caption(pen, cells[0], left + self.widths[at] / 2, top + tall)
+                left += self.widths[at] + GAP
+
+        return Strip(tall + caption + GAP, draw)
+
+    def _row_head(self, pen: Pen, row: Row, top: int, tall: int) -> None:
+        if self.data.view.y is None:
+            return
+        text = one_line(label(self.data, self.data.view.y, row.value))
+        lines = wrapped(text, self.text, self.head - 28, max(1, tall // round(self.text * 1.35)))
+        first = top + tall / 2 - (len(lines) - 1) * self.text * 0.65
+        for number, line in enumerate(lines):
+            spot = (MARGIN + self.head - 28, first + number * self.text * 1.3)
+            pen.text(spot, line, INK, font(self.text), anchor="rm")
+
+    def _caption(self, pen: Pen, cell: int, middle: float, top: int) -> None:
+        words = " · ".join(
+            one_line(label(self.data, axis.name, column[cell]))
+            for axis, column in zip(self.data.axes, self.data.cells.coordinates, strict=True)
+            if axis.varies and column[cell] != NONE and axis.name not in self.data.view.group
+        )
+        small = round(self.text * 0.8)
+        for number, line in enumerate(wrapped(words, small, self.widths[NONE], 2)):
+            pen.text((middle, top + 8 + number * small * 1.25), line, SOFT, font(small), anchor="ma")
+
+    def _cell(self, page: Image.Image, pen: Pen, cells: list[int], corner: tuple[int, int]) -> None:
+        wide, high = self._box(cells[0])
+        left, top = corner
+        picture = self._picture(cells[0], (wide, high))
+        if picture is None:
+            self._verdict(pen, cells[0], (left, top, wide, high))
+        else:
+            page.paste(picture, corner)
+        if len(cells) > 1:
+            words = f"1 of {len(cells)}"
+            small = font(round(self.text * 0.8))
+            length = small.getlength(words) + 16
+            pen.rectangle((left + wide - length, top, left + wide, top + self.text * 1.3), PAPER)
+            pen.text((left + wide - 8, top + self.text * 0.65), words, INK, small, anchor="rm")
+
+    def _picture(self, cell: int, size: tuple[int, int]) -> Image.Image | None:
+        thumb = self.data.thumbnail(self.data.cells.job[cell]) if has_picture(self.data, cell) else None
+        if thumb is None:
+            return None
+        try:
+            with Image.open(self.root / thumb) as image:
+                return image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+        except OSError:
+            return None
+
+    def _verdict(self, pen: Pen, cell: int, box: tuple[int, int, int, int]) -> None:
+        left, top, wide, high = box
+        job = self.data.cells.job[cell]
+        words = "excluded" if job == NONE else self.data.state(job).value
+        words = "file missing" if words == "done" else words
+        pen.rectangle((left, top, left + wide - 1, top + high - 1), "#f7f7f6", LINE, 2)
+        pen.text((left + wide / 2, top + high / 2), words, SOFT, font(self.text), anchor="mm")
+
+
+def _wrapped(row: Row, across: int) -> Iterator[Row]:
+    items = list(row.cells.items())
+    for start in range(0, len(items), across):
+        yield Row(row.value, dict(items[start : start + across]))
+
+
+def _paginate(strips: list[Strip], head: list[Strip], room: int) -> Iterator[list[Strip]]:
+    """Fill pages with strips; a strip that opens something never ends a page, and heads come on each."""
+    page: list[Strip] = []
+    begun = 0  # strips that every page begins with do not make a page
+    section: list[Strip] = []
+    for strip, following in zip(strips, [*strips[1:], None], strict=True):
+        needed = strip.height + (following.height if strip.opens and following else 0)
+        if strip.section:
+            section = [strip]
+        if len(page) > begun and sum(piece.height for piece in page) + needed > room:
+            yield page
+            page = [*head, *([] if strip.section else section)]
+            begun = len(page)
+        page.append(strip)
+        if strip.opens and not strip.section:
+            page += head
+            begun = len(page)
+    yield page
+
+
+def _drawn(strips: list[Strip], width: int) -> Image.Image:
+    height = sum(strip.height for strip in strips) + 2 * MARGIN - GAP
+    page = Image.new("RGB", (width, height), PAPER)
+    pen = ImageDraw.Draw(page)
+    top = MARGIN
+    for strip in strips:
+        strip.draw(page, pen, top)
+        top += strip.height
+    return page
