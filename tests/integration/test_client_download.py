@@ -185,6 +185,7 @@ def test_where_a_redirect_may_lead(location, followed):
         (b"pic", {"Content-Encoding": "br"}, "NOT_HTTP"),
         (b"pic", {"Content-Length": "4"}, "NOT_HTTP"),
     ],
+    ids=["gzip", "bomb", "cut", "brotli", "short"],
 )
 def test_packed_bodies_are_bounded_and_lengths_are_held(content, headers, expected):
     class Packed(httpx.AsyncBaseTransport):
