@@ -41,7 +41,7 @@ class Controls {
     const total = cells.length === data.size ? plural(data.size, "cell") : `${count(cells.length)} of ${plural(data.size, "cell")}`;
     const jobs = data.jobs.key.length;
     const spared = data.size - data.raw.cells.job.filter((job) => job === ABSENT).length - jobs;
-    const shared = spared > 0 ? `${plural(jobs, "job")} · ${count(spared)} shared` : null;
+    const shared = spared > 0 && cells.length === data.size ? `${plural(jobs, "job")} · ${count(spared)} shared` : null;
     this.facts.replaceChildren(make("span", { class: "total", role: "status", text: [total, shared].filter(Boolean).join(" · ") }), ...pills);
   }
 

@@ -216,5 +216,5 @@ function fittingSize(view, cells, room) {
 
 /** Smaller than this and the window would hold more pictures than a page stays quick with. */
 function leastSize(room) {
-  return Math.ceil(Math.sqrt((room.width * room.height) / 100)) - GAP;
+  return Math.ceil(Math.sqrt((room.width * room.height) / 85)) - GAP;
 }

@@ -27,7 +27,7 @@ class Query {
     if (name === "nsfw") return (cell) => data.job(cell) !== ABSENT && data.flagged(cell) === ["true", "yes", "1"].includes(value);
     if (name === "key") return (cell) => data.job(cell) !== ABSENT && data.jobs.key[data.job(cell)].startsWith(value);
     if (name === "prompt") return this.#prompts(value);
-    const axes = data.axes.filter((axis) => axis.name.toLowerCase() === name || axis.short.toLowerCase() === name);
+    const axes = data.axes.filter((axis) => [axis.name, axis.short, axis.name.split(".").pop()].some((own) => own.toLowerCase() === name));
     if (!axes.length) return null;
     const tests = axes.map((axis) => {
       const good = axis.values.map((own, index) => compare(own, axis.labels[index].toLowerCase(), sign, value));

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+
+from playwright.sync_api import expect
+from support.browser import until
+
+
+def crumbs(page):
+    return re.sub(r"\s+", " ", page.locator(".crumbs").inner_text()).strip()
+
+
+def open_first(visit, index, fragment=""):
+    page = visit(index, fragment)
+    page.locator(".cell").first.click()
+    expect(page.locator("#lightbox")).to_be_visible()
+    return page
+
+
+def facts(page):
+    pairs = page.locator(".metadata dl").evaluate_all(
+        "lists => lists.flatMap(list => [...list.querySelectorAll('dt')].map("
+        "name => [name.textContent, name.nextElementSibling.textContent]))"
+    )
+    return dict(pairs)
+
+
+def test_arrows_walk_along_the_axes_and_escape_returns(visit, small):
+    page = open_first(visit, small)
+    assert crumbs(page) == "subject red fox lora film scale 0 seed 1000"
+    page.keyboard.press("ArrowRight")
+    assert crumbs(page) == "subject red fox lora film scale 0.4 seed 1000"
+    page.keyboard.press("ArrowDown")
+    assert crumbs(page) == "subject red fox lora film scale 0.4 seed 1001"
+    page.keyboard.press("]")
+    assert crumbs(page) == "subject barn owl lora film scale 0.4 seed 1001"
+    page.keyboard.press("[")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")  # the edge: stays
+    assert crumbs(page) == "subject red fox lora film scale 0 seed 1001"
+    page.keyboard.press("Escape")
+    expect(page.locator("#lightbox")).to_be_hidden()
+    assert "seed 1001" in page.locator(".cell:focus").get_attribute("title")
+
+
+def test_the_edges_say_where_they_lead_and_lead_there(visit, small):
+    page = open_first(visit, small)
+    expect(page.locator(".way.left")).to_be_hidden()
+    expect(page.locator(".way.right")).to_have_text("0.4")
+    expect(page.locator(".way.down")).to_have_text("1001")
+    page.locator(".way.right").click()
+    assert "scale 0.4" in crumbs(page)
+
+
+def test_the_original_is_shown_with_everything_known_about_it(visit, small):
+    page = open_first(visit, small)
+    until(page, "document.querySelector('.original').naturalWidth > 0")
+    known = facts(page)
+    file = small.parent / known["path"]
+    assert known["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert known["size"] == "256 \u00d7 256"
+    assert known["lora.name"] == "film"
+    assert known["attempts"] == "1"
+    assert known["task"].startswith("5f0c0000-")
+    assert len(known["key"]) == 64
+    assert page.locator(".prompt").inner_text() == "a red fox in a quiet valley, natural light, 50mm"
+    request = json.loads(page.locator(".metadata pre").inner_text())
+    assert list(request) == ["prompt", "size", "seed", "output_format"]
+    assert request["seed"] == 1000
+    expect(page.locator(".notice")).to_contain_text("size: asked for 768*768, got 256*256")
+    assert page.locator(".original").get_attribute("src") == f"./{known['path']}"
+
+
+def test_the_strip_scrubs_along_a_numeric_axis_with_all_else_held(visit, small):
+    page = open_first(visit, small)
+    slider = page.locator(".scrubber input")
+    assert page.locator(".tick").all_inner_texts() == ["0", "0.4", "0.8", "1.2"]
+    slider.fill("3")
+    assert crumbs(page) == "subject red fox lora film scale 1.2 seed 1000"
+    slider.fill("1")
+    assert crumbs(page) == "subject red fox lora film scale 0.4 seed 1000"
+    page.get_by_label("Axis of the strip").select_option("seed")
+    assert page.locator(".tick").all_inner_texts() == ["1000", "1001", "1002"]
+    page.locator(".stop").nth(1).click()
+    assert crumbs(page) == "subject red fox lora film scale 0.4 seed 1001"
+
+
+def test_a_link_leads_to_the_cell(visit, small):
+    page = open_first(visit, small)
+    page.keyboard.press("ArrowRight")
+    until(page, "location.hash.includes('at=')")
+    again = visit(small, page.evaluate("location.hash"))
+    expect(again.locator("#lightbox")).to_be_visible()
+    assert crumbs(again) == "subject red fox lora film scale 0.4 seed 1000"
+
+
+def test_filters_hold_in_the_lightbox(visit, small):
+    page = visit(small)
+    page.locator(".chip", has_text="0.4").click()
+    page.locator(".cell").first.click()
+    page.keyboard.press("ArrowRight")
+    assert "scale 0.8" in crumbs(page)
+    assert page.locator(".tick").all_inner_texts() == ["0", "0.8", "1.2"]
+
+
+def test_prompt_and_request_can_be_copied(visit, small):
+    page = visit(small, permissions=["clipboard-read", "clipboard-write"])
+    page.locator(".cell").nth(1).click()
+    page.get_by_role("button", name="Copy request").click()
+    expect(page.locator("#lightbox .toast")).to_have_text("Copied")
+    assert json.loads(page.evaluate("navigator.clipboard.readText()"))["loras"] == [
+        {"path": "org/film-v2", "scale": 0.4}
+    ]
+
+
+def test_nothing_but_neighbours_is_loaded_ahead(visit, large):
+    page = visit(large)
+    originals = []
+    page.on("request", lambda request: originals.append(request.url) if "/images/" in request.url else None)
+    page.locator(".cell").first.click()
+    until(page, "document.querySelector('.original').naturalWidth > 0")
+    page.wait_for_timeout(200)
+    assert 1 <= len(originals) <= 5
