@@ -4,7 +4,7 @@
 function cellElement(data, slot, turn, layout) {
   const cell = slot.cells[turn % slot.cells.length];
   const state = data.state(cell);
-  const box = layout.box(cell);
+  const box = slot.box ?? layout.box(cell);
   const twins = data.twins(cell).length;
   const element = make("div", {
     class: "cell", role: "button", tabindex: -1, "data-state": state,

@@ -42,7 +42,7 @@ class Controls {
     const jobs = data.jobs.key.length;
     const spared = data.size - data.raw.cells.job.filter((job) => job === ABSENT).length - jobs;
     const shared = spared > 0 && cells.length === data.size ? `${plural(jobs, "job")} · ${count(spared)} shared` : null;
-    this.facts.replaceChildren(make("span", { class: "total", role: "status", text: [total, shared].filter(Boolean).join(" · ") }), ...pills);
+    this.facts.replaceChildren(make("span", { class: "total", role: "status", title: shared ? "Cells whose requests are equal share one job, which is made and paid once" : null, text: [total, shared].filter(Boolean).join(" · ") }), ...pills);
   }
 
   #drawAxes() {

@@ -46,10 +46,11 @@ class Grid {
     const narrow = this.root.clientWidth < 640;
     const longest = y ? Math.max(...y.labels.map((label) => label.length), y.short.length + 2) : 0;
     const width = y ? Math.min(narrow ? 92 : 208, Math.max(narrow ? 60 : 76, Math.ceil(longest * 7.2) + 28)) : 0;
-    this.rowhead = y || x ? Math.max(width, y ? 0 : GAP) : GAP;
+    const wall = !x && !y;
+    this.rowhead = y ? width : wall && !narrow ? 12 : GAP;
     const words = x && !x.numeric && x.labels.some((label) => label.length * 7.2 > (this.view.size ?? SIZES.usual));
     this.colhead = x ? (words ? 64 : 38) : 0;
-    this.room = { width: this.root.clientWidth - this.rowhead, height: this.root.clientHeight - this.colhead };
+    this.room = { width: this.root.clientWidth - this.rowhead * (wall ? 2 : 1), height: this.root.clientHeight - this.colhead };
   }
 
   #resized() {
@@ -128,18 +129,21 @@ class Grid {
   #cell(row, slot) {
     const turn = this.turns.get(slot.cells[0]) ?? 0;
     const element = cellElement(this.data, slot, turn, this.layout);
-    const box = this.layout.box(element.cell);
-    const height = row.height - (this.layout.wall ? CAPTION : 0);
+    const box = slot.box ?? this.layout.box(element.cell);
+    const height = row.height - this.layout.caption;
     const left = slot.left + Math.round((slot.width - box.width) / 2);
     const top = row.top + (this.layout.wall ? height - box.height : Math.round((height - box.height) / 2));
-    if (this.layout.wall) element.append(this.#caption(element.cell));
+    if (this.layout.wall) element.append(this.#caption(element.cell, Math.floor(box.width / 5.2)));
     return this.#put("cells", element, left, top);
   }
 
-  #caption(cell) {
+  /** Two lines: what is long, shortened, and what is short. */
+  #caption(cell, room) {
     const own = this.data.coordinates(cell).filter(([axis]) => axis.varies && !this.view.groups.includes(axis));
-    const text = own.map(([axis, value]) => (axis.numeric ? `${axis.short} ${axis.label(value)}` : axis.brief(value, 60))).join(" · ");
-    return make("span", { class: "caption", dir: "auto", text: text || middle(this.data.prompt(cell), 60) });
+    const long = own.filter(([axis, value]) => axis.label(value).length > 16).map(([axis, value]) => axis.brief(value, room));
+    const short = own.filter(([axis, value]) => axis.label(value).length <= 16).map(([axis, value]) => (axis.numeric ? `${axis.short} ${axis.label(value)}` : axis.label(value)));
+    const lines = long.length ? [long[0], short.join(" · ")] : [short.join(" · ") || middle(this.data.prompt(cell), 2 * room)];
+    return make("span", { class: "caption", dir: "auto", text: lines.filter(Boolean).map((line) => middle(line, room)).join("\n") });
   }
 
   #rowHead(row) {

@@ -2,7 +2,7 @@
 
 const GAP = 8;
 const BAR = 40; // height of a section's title
-const CAPTION = 40; // words under a picture of the wall
+const CAPTIONS = [26, 42]; // room for one or two lines under a picture of the wall
 
 /** Which cells pass the filters, and for each value of each axis how many would if that axis had no filter. */
 function select(data, view) {
@@ -43,6 +43,8 @@ class Layout {
   constructor(data, view, cells, room, collapsed) {
     Object.assign(this, { data, view, cells, collapsed });
     this.wall = view.x === null && view.y === null;
+    const long = data.varying.some((axis) => !view.groups.includes(axis) && axis.labels.some((label) => label.length > 16));
+    this.caption = this.wall ? CAPTIONS[long ? 1 : 0] : 0;
     this.columns = [];
     this.sections = [];
     this.rows = [];
@@ -147,24 +149,40 @@ class Layout {
   }
 
   #placeWall(sections, room) {
-    const width = Math.max(1, ...this.cells.map((cell) => this.box(cell).width));
-    const across = Math.max(1, Math.floor((room.width - GAP) / (width + GAP)));
-    const spread = Math.floor((room.width - GAP) / across);
     let top = 0;
     for (const section of sections) {
       const opened = this.#open(section, top);
-      top = opened.top;
-      for (let start = 0; start < section.cells.length && !opened.closed; start += across) {
-        const cells = section.cells.slice(start, start + across);
-        const height = Math.max(...cells.map((cell) => this.box(cell).height));
-        const slots = cells.map((cell, index) => ({ left: GAP + index * spread, width: spread - GAP, column: index, cells: [cell] }));
-        this.rows.push({ value: ABSENT, top, height: height + CAPTION, slots, section: this.sections.length - 1 });
-        top += height + CAPTION + GAP;
-      }
-      top = this.#close(top);
+      top = this.#close(opened.closed ? opened.top : this.#wallRows(section, opened.top, room.width - 2 * GAP));
     }
     this.width = room.width;
     this.height = top + GAP;
+  }
+
+  /** Rows of equal height that fill the width, as a wall of prints; the last one keeps its size. */
+  #wallRows(section, start, room) {
+    const last = section.cells.length - 1;
+    let top = start;
+    let cells = [];
+    let wide = 0; // of the row at height 1
+    for (const [index, cell] of section.cells.entries()) {
+      cells.push(cell);
+      wide += this.data.aspect(cell);
+      const fit = (room - (cells.length - 1) * GAP) / wide;
+      if (fit > this.size && index < last) continue;
+      const height = Math.round(Math.min(fit, this.size * 1.3, fit > this.size ? this.size : Infinity));
+      let left = GAP;
+      const slots = cells.map((own, column) => {
+        const box = { width: Math.floor(height * this.data.aspect(own)), height };
+        const slot = { left, width: box.width, column, box, cells: [own] };
+        left += box.width + GAP;
+        return slot;
+      });
+      this.rows.push({ value: ABSENT, top, height: height + this.caption, slots, section: this.sections.length - 1 });
+      top += height + this.caption + GAP;
+      cells = [];
+      wide = 0;
+    }
+    return top;
   }
 
   /** Rows that touch a stretch of the page, as a half-open range. */
@@ -211,7 +229,7 @@ function fittingSize(view, cells, room) {
   if (!view.x) return SIZES.usual;
   const columns = new Set(cells.map((cell) => view.x.column[cell])).size;
   const [least, most] = SIZES.snug;
-  return Math.min(most, Math.max(least, Math.floor((room.width - GAP) / Math.max(1, columns)) - GAP));
+  return Math.min(Math.max(most, Math.floor(room.height / 3.4)), Math.max(least, Math.floor((room.width - GAP) / Math.max(1, columns)) - GAP));
 }
 
 /** Smaller than this and the window would hold more pictures than a page stays quick with. */

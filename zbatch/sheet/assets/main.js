@@ -154,6 +154,12 @@ function kept(name) {
   }
 }
 
+/** Says in one word where the pictures come from: nobody should take the built-in endpoint's for the model's. */
+function drawEndpoint(tag, { endpoint, endpoint_kind: kind, model }) {
+  tag.textContent = kind === "preview" ? "preview" : endpoint.replace(/^https?:\/\//, "").replace(/\/+$/, "");
+  tag.title = kind === "preview" ? `Made by the built-in preview endpoint, not by ${model}` : `Made by ${model} at ${endpoint}`;
+}
+
 function start() {
   const theme = kept(THEME);
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
@@ -167,6 +173,7 @@ function start() {
   document.title = raw.about.title;
   document.getElementById("title").textContent = raw.about.title;
   document.getElementById("lede").textContent = raw.about.description;
+  drawEndpoint(document.getElementById("endpoint"), raw.about);
   new Page(new Dataset(raw));
 }
 
