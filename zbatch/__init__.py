@@ -1,3 +1,86 @@
-"""zbatch: a declarative batch runner for image generation."""
+"""zbatch: a declarative batch runner for image generation.
 
-__version__ = "0.1.0"
+    import zbatch
+
+    run = zbatch.run("manifests/quickstart.yaml")   # always resumes; shows itself in a notebook
+    run.counts(), run.to_pandas()
+
+Everything here is the public API; everything else may change. Names are loaded when first used, so that
+`import zbatch` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from zbatch.version import __version__
+
+if TYPE_CHECKING:
+    from zbatch.errors import Finding, ManifestError, SurroundingsError, UsageError, ZbatchError
+    from zbatch.manifest.jobs import Expansion, expand
+    from zbatch.manifest.loader import Manifest, load_manifest
+    from zbatch.model import Artifact, Cell, Job, JobState, Request
+    from zbatch.runner.plan import Plan
+    from zbatch.server.serving import serve_app
+    from zbatch.sheet import write_sheet
+    from zbatch.state.run import JobRecord, Run
+    from zbatch.workflow import make_plan, run
+
+_WHERE = {
+    "Artifact": "zbatch.model:Artifact",
+    "Cell": "zbatch.model:Cell",
+    "Expansion": "zbatch.manifest.jobs:Expansion",
+    "Finding": "zbatch.errors:Finding",
+    "Job": "zbatch.model:Job",
+    "JobRecord": "zbatch.state.run:JobRecord",
+    "JobState": "zbatch.model:JobState",
+    "Manifest": "zbatch.manifest.loader:Manifest",
+    "ManifestError": "zbatch.errors:ManifestError",
+    "Plan": "zbatch.runner.plan:Plan",
+    "Request": "zbatch.model:Request",
+    "Run": "zbatch.state.run:Run",
+    "SurroundingsError": "zbatch.errors:SurroundingsError",
+    "UsageError": "zbatch.errors:UsageError",
+    "ZbatchError": "zbatch.errors:ZbatchError",
+    "expand": "zbatch.manifest.jobs:expand",
+    "load_manifest": "zbatch.manifest.loader:load_manifest",
+    "make_plan": "zbatch.workflow:make_plan",
+    "run": "zbatch.workflow:run",
+    "serve_app": "zbatch.server.serving:serve_app",
+    "write_sheet": "zbatch.sheet:write_sheet",
+}
+
+__all__ = [
+    "Artifact",
+    "Cell",
+    "Expansion",
+    "Finding",
+    "Job",
+    "JobRecord",
+    "JobState",
+    "Manifest",
+    "ManifestError",
+    "Plan",
+    "Request",
+    "Run",
+    "SurroundingsError",
+    "UsageError",
+    "ZbatchError",
+    "__version__",
+    "expand",
+    "load_manifest",
+    "make_plan",
+    "run",
+    "serve_app",
+    "write_sheet",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'zbatch' has no attribute {name!r}")
+    module, _, attribute = _WHERE[name].partition(":")
+    value = getattr(import_module(module), attribute)
+    globals()[name] = value
+    return value

@@ -468,11 +468,12 @@ def compile_expression(source: str) -> Template:
         expression = parser.parse_expression()
         if not parser.stream.eos:
             raise ExpressionError(f"does not parse: unexpected {str(parser.stream.current)!r}")
-        tree = nodes.Template([nodes.Output([expression], lineno=1)], lineno=1)
+        output = nodes.Output([expression], lineno=1)
+        tree = nodes.Template([output], lineno=1)
         tree.set_environment(_ENVIRONMENT)
         _Fence().visit(tree)
         names = frozenset(meta.find_undeclared_variables(tree)) - _ENVIRONMENT.globals.keys()
-        return Template(source, names, _expression(tree.body[0].nodes[0]), exact=True)
+        return Template(source, names, _expression(output.nodes[0]), exact=True)
 
 
 def _single_expression(tree: nodes.Template) -> nodes.Expr | None:

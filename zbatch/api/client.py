@@ -5,6 +5,7 @@
 - `ThrottledError` (429) and `NotAcceptedError` (503; or the transport is certain that nothing was sent): it
   cannot have been accepted and may be repeated;
 - `RejectedError` and `AccountRefusedError`: the API said no;
+- `WrongAddressError`: a redirect, or a page that says 404 or 405: no API here, so nothing was accepted;
 - `OutcomeUnknownError`: everything else, an answer without a task id included.
 
 **result** and **download** only ask, and may be repeated freely after each of these:

@@ -79,7 +79,7 @@ def _check_size(value: Any) -> Iterator[Violation]:
     match = _SIZE.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         hint = "write width*height in pixels, such as 1024*1024"
-        if isinstance(value, str) and re.fullmatch(r"\s*\d+\s*[xX×*]\s*\d+\s*", value):
+        if isinstance(value, str) and re.fullmatch(r"\s*\d+\s*[xX\u00d7*]\s*\d+\s*", value):
             hint = "write " + "*".join(re.findall(r"\d+", value))
         yield Violation("size", 'must be "width*height"', value, hint)
         return

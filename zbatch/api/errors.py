@@ -5,6 +5,7 @@ ApiError
 ├── AccountRefusedError   key, permission or balance: the run stops submitting
 ├── ThrottledError        429: cannot have been accepted; wait, everybody (`retry_after` seconds, if said)
 ├── NotAcceptedError      cannot have been accepted (never sent, 503): a submit may be repeated
+├── WrongAddressError     not this API at all (a redirect, a page that says 404): the base URL is wrong
 ├── OutcomeUnknownError   it may have been accepted: a submit must not be repeated, a GET may
 ├── TaskLostError         404 TASK_NOT_FOUND: the server does not know the task (any more)
 ├── GoneError             the image URL answers 403, 404 or 410: ask the task for a fresh one
@@ -44,6 +45,10 @@ class ThrottledError(ApiError):
 
 class NotAcceptedError(ApiError):
     """The request cannot have been accepted."""
+
+
+class WrongAddressError(ApiError):
+    """Nothing at this address speaks the API, so nothing was accepted."""
 
 
 class OutcomeUnknownError(ApiError):

@@ -19,6 +19,7 @@ from zbatch.api.errors import (
     RejectedError,
     TaskLostError,
     ThrottledError,
+    WrongAddressError,
 )
 
 _REJECTED: Final = (
@@ -66,13 +67,16 @@ def submit_error(answer: Answer, key: str | None) -> ApiError:
         kind = None
     if kind is None and _is_rejected(answer):
         kind = RejectedError
+    if kind is None and (300 <= answer.status < 400 or answer.status in (404, 405)):
+        kind = WrongAddressError
     return _error(kind or OutcomeUnknownError, answer, words)
 
 
 def _is_rejected(answer: Answer) -> bool:
     """Tell whether the status alone says that the request is wrong.
 
-    404 and its kin count only in the API's own form: as a proxy's page they say nothing about the job.
+    404 and its kin count only in the API's own form: as a page they say nothing about the job, only that
+    nothing here took it (`WrongAddressError`).
     """
     if answer.status in _WRONG_REQUEST:
         return True

@@ -1,1 +1,1 @@
-"""(written below)"""
+"""What people take away from a run directory: provenance now, datasets later."""

@@ -5,25 +5,31 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from zbatch.errors import Finding
+from zbatch.errors import Finding, UsageError
 from zbatch.manifest.files import FileNameError, folded, image_file
 from zbatch.manifest.findings import MISSING, Findings, Place, shown
 from zbatch.manifest.grid import Point
 from zbatch.manifest.inputs import InputImageError, is_remote
-from zbatch.manifest.loader import Manifest
+from zbatch.manifest.loader import Manifest, load_manifest
 from zbatch.manifest.requests import Rendered, judge, point_context, render_body, to_request
+from zbatch.manifest.selection import Selection
 from zbatch.manifest.templates import RenderError
 from zbatch.model import Cell, Coordinates, InputImage, Job, Request, job_key
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One cell of the stream; `job` is there where this cell is the first that shows it."""
+    """One cell of the stream; `job` is there where this cell is the first that shows it.
+
+    `selected` says whether a run may newly submit its job.
+    """
 
     cell: Cell
     job: Job | None
+    selected: bool = True
 
 
 class Expansion:
@@ -32,8 +38,10 @@ class Expansion:
     Iterating gives the jobs, in grid order of their first cells.
     """
 
-    def __init__(self, manifest: Manifest) -> None:
+    def __init__(self, manifest: Manifest, selection: Selection | None = None) -> None:
         self.manifest = manifest
+        self._selection = selection or Selection()
+        self._chosen: set[bytes] = set()
         self.cells = 0
         self.jobs = 0
         self.excluded = 0
@@ -61,6 +69,7 @@ class Expansion:
 
         Raises:
             ManifestError: at the end, with everything that was wrong; cells that are wrong are not given.
+            UsageError: the selection selects nothing.
         """
         for point in self.manifest.grid.points(self._findings):
             if point.excluded_by is not None:
@@ -76,6 +85,10 @@ class Expansion:
         if not self.cells and not self._findings.failed:
             self._findings.error(("exclude",) if self.excluded else (), "no cell is left: the grid is empty")
         self._findings.raise_errors()
+        if not self._chosen and self._selection.conditions:
+            raise UsageError(
+                "--only selects no cell", hint="zbatch jobs --cells lists the coordinates there are"
+            )
 
     def check(self) -> None:
         """Run through the whole stream.
@@ -104,14 +117,29 @@ class Expansion:
         key = job_key(manifest.model, request)
         digest = bytes.fromhex(key)
         cell = Cell(point.coordinates, key)
+        selected = self._select(digest, point)
         if digest in self._keys:
-            return Step(cell, None)
+            return Step(cell, None, selected)
         file = self._file(key, request, context, point)
         if file is None:
             return None
         self._keys.add(digest)
         self.jobs += 1
-        return Step(cell, Job(key, manifest.model, request, file, point.coordinates))
+        return Step(cell, Job(key, manifest.model, request, file, point.coordinates), selected)
+
+    @property
+    def selected(self) -> int:
+        """Count the jobs that are selected."""
+        return len(self._chosen)
+
+    def _select(self, digest: bytes, point: Point) -> bool:
+        if digest in self._chosen:
+            return True
+        first = self._selection.first
+        if (first is not None and len(self._chosen) >= first) or not self._selection.matches(point):
+            return False
+        self._chosen.add(digest)
+        return True
 
     def _request(self, rendered: Rendered | list[Any], point: Point) -> Request | None:
         problems = (
@@ -191,6 +219,17 @@ class Expansion:
         if error.undefined is not None:
             message = f"the template needs {error.undefined!r}, not in the cell {describe(point.coordinates)}"
         self._findings.error(error.place, message, hint=error.hint)
+
+
+def expand(manifest: Manifest | str | Path, *, allow_outside: bool = False) -> Expansion:
+    """Give the expansion of a manifest (or of the file it is in): iterate it for the jobs.
+
+    Raises:
+        ManifestError: with what can be seen without expanding; the rest when it is iterated.
+    """
+    if not isinstance(manifest, Manifest):
+        manifest = load_manifest(manifest, allow_outside=allow_outside)
+    return Expansion(manifest)
 
 
 def describe(coordinates: Coordinates) -> str:

@@ -72,22 +72,28 @@ def check_static_fields(
     findings: Findings,
 ) -> None:
     """Hold constant fields, and axes that fill a field themselves, against the API's rules."""
-    for field in sorted(program.axes):
-        for axis in grid.axes:
-            if axis.name == field:
-                _check_axis(field, axis, limits, inputs, findings)
+    for axis in grid.axes:
+        if axis.name in program.axes:
+            _check_axis(axis.name, axis, limits, inputs, findings)
     if grid.has_matrix:
         _check_constants(program, loras, limits, findings)
-    for field, template in request.items():
-        if template.constant and field in program.axes and field != "loras":
-            for violation in FIELDS[field](template.render({})):
-                if violation.liftable not in limits.unchecked:
-                    findings.error(template.place, violation.message, got=violation.got, hint=violation.hint)
+    _check_replaced(program, request, limits, findings)
     for row in grid.rows:
         _check_constants(row.program, loras, limits, findings)
         for axis in row.axes:
             if axis.name in row.program.axes:
                 _check_axis(axis.name, axis, limits, inputs, findings)
+
+
+def _check_replaced(
+    program: RequestProgram, request: Mapping[str, ValueTemplate], limits: Limits, findings: Findings
+) -> None:
+    """Check defaults that an axis replaces everywhere: nobody uses them, and they are wrong all the same."""
+    for field, template in request.items():
+        if template.constant and field in program.axes and field != "loras":
+            for violation in FIELDS[field](template.render({})):
+                if violation.liftable not in limits.unchecked:
+                    findings.error(template.place, violation.message, got=violation.got, hint=violation.hint)
 
 
 def _check_axis(field: str, axis: Axis, limits: Limits, inputs: InputImages, findings: Findings) -> None:

@@ -1,1 +1,1 @@
-"""(written below)"""
+"""What moves: jobs become tasks, tasks become pictures, and every step is on disk first."""

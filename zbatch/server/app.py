@@ -17,7 +17,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-import zbatch
 from zbatch.api.contract import MODELS, RESULT_PATH, TaskStatus
 from zbatch.model import EXTENSIONS, MEDIA_TYPES
 from zbatch.server.answers import RefusedError, data_uri, json_answer, refusal, task_answer
@@ -29,6 +28,7 @@ from zbatch.server.openapi import openapi_document
 from zbatch.server.orders import read_order
 from zbatch.server.signing import Signer
 from zbatch.server.tasks import Limits, QueueFullError, Task, TaskQueue, TaskStore
+from zbatch.version import __version__
 
 log = logging.getLogger(__name__)
 
@@ -157,11 +157,11 @@ class _Service:
     async def healthz(self, _: Request) -> Response:
         tasks = dict(self._queue.store.counts())
         return json_answer(
-            {"status": "ok", "engine": self._engine.name, "version": zbatch.__version__, "tasks": tasks}
+            {"status": "ok", "engine": self._engine.name, "version": __version__, "tasks": tasks}
         )
 
     async def openapi(self, request: Request) -> Response:
-        return json_answer(openapi_document(str(request.base_url).rstrip("/"), zbatch.__version__))
+        return json_answer(openapi_document(str(request.base_url).rstrip("/"), __version__))
 
     def _authorize(self, request: Request) -> str:
         if self._keys is None:

@@ -140,6 +140,14 @@ class Run:
         """USD for every attempt ever made or possibly made, where there is a price."""
         return None if self.price is None else self.price * self.attempts()
 
+    def standing(self, attempts: int) -> dict[str, JobState]:
+        """Give the state of every job by key; failed ones with attempts left (of `attempts`) as pending."""
+        rows = self._rows(
+            f"""SELECT key, CASE WHEN state = 'failed' AND attempts - retried_at < {attempts:d}
+                THEN 'pending' ELSE state END FROM jobs"""  # noqa: S608 - a number
+        )
+        return {key: JobState(state) for key, state in rows}
+
     def orphans(self) -> int:
         """Count jobs that had an attempt and that the manifest no longer shows."""
         return int(next(self._rows("SELECT count(*) FROM jobs WHERE position IS NULL AND attempts > 0"))[0])

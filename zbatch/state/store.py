@@ -29,7 +29,7 @@ class PendingJob:
     model: str
     request: Request
     file: str
-    position: int
+    position: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class OpenTask:
     request: Request
     file: str
     attempt: int
+    position: int | None
     succeeded: bool
 
 
@@ -220,15 +221,23 @@ class Store:
     def open_tasks(self) -> list[OpenTask]:
         """Every task in flight, oldest first, whether the manifest still shows it or not."""
         rows = self._db.execute(
-            """SELECT j.id, j.key, a.task_id, j.request, j.file, j.attempts, a.succeeded_at IS NOT NULL
+            """SELECT j.id, j.key, a.task_id, j.request, j.file, j.attempts, j.position,
+                      a.succeeded_at IS NOT NULL
                FROM jobs j JOIN attempts a ON a.job_id = j.id AND a.number = j.attempts
                WHERE j.state = 'submitted' ORDER BY a.accepted_at, j.id"""
         )
         return [
             OpenTask(
-                id_, key, task_id, Request.from_body(orjson.loads(request)), file, attempt, bool(succeeded)
+                id=id_,
+                key=key,
+                task_id=task_id,
+                request=Request.from_body(orjson.loads(request)),
+                file=file,
+                attempt=attempt,
+                position=position,
+                succeeded=bool(succeeded),
             )
-            for id_, key, task_id, request, file, attempt, succeeded in rows
+            for id_, key, task_id, request, file, attempt, position, succeeded in rows
         ]
 
     def next_pending(self, after: int, limit: int) -> list[PendingJob]:
@@ -261,13 +270,31 @@ class Store:
 
     # ── the moves ───────────────────────────────────────────────────────────────────────────────────────
 
-    def set_submitting(self, job_id: int) -> None:
-        """Write the intent down: from here on the submit may have been accepted."""
+    def set_submitting(self, job_id: int) -> int:
+        """Write the intent down: the submit may be accepted from here on. Gives the attempt's number."""
         self._move(job_id, JobState.PENDING, JobState.SUBMITTING)
         self._db.execute("UPDATE jobs SET attempts = attempts + 1 WHERE id = ?", (job_id,))
         self._db.execute(
             "INSERT INTO attempts (job_id, number, intent_at) SELECT id, attempts, ? FROM jobs WHERE id = ?",
             (now_iso(), job_id),
+        )
+        return int(self._db.execute("SELECT attempts FROM jobs WHERE id = ?", (job_id,)).fetchone()[0])
+
+    def in_flight(self) -> int:
+        """Count jobs a server may be working on, or may have worked on unknown to us."""
+        return int(
+            self._db.execute(
+                "SELECT count(*) FROM jobs WHERE state IN ('submitting', 'submitted')"
+            ).fetchone()[0]
+        )
+
+    def unselected_tasks(self) -> int:
+        """Count tasks in flight whose jobs are not selected: they are finished all the same."""
+        return int(
+            self._db.execute(
+                """SELECT count(*) FROM jobs WHERE state = 'submitted'
+                   AND id NOT IN (SELECT job_id FROM selected)"""
+            ).fetchone()[0]
         )
 
     def set_back(self, job_id: int, reason: str, message: str) -> None:

@@ -1,0 +1,5 @@
+"""`python -m zbatch`."""
+
+from zbatch.cli import main
+
+main()

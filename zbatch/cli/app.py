@@ -1,0 +1,59 @@
+"""The commands, each loaded when it is called, so that `zbatch --help` is at once."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+import click
+
+from zbatch.version import __version__
+
+COMMANDS: Final = {
+    "init": "write a small commented manifest that runs as it is",
+    "validate": "check manifests and say everything that is wrong",
+    "jobs": "stream the jobs of a manifest as JSON Lines",
+    "plan": "say what a run would do and cost",
+    "run": "run a manifest, always resuming",
+    "status": "say how a run stands and what to do next",
+    "report": "write the contact sheet of a run",
+    "serve": "serve the API on this machine",
+    "schema": "print the manifest's JSON Schema",
+}
+
+
+class _Group(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"zbatch.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            from difflib import get_close_matches  # noqa: PLC0415 - only on the way to an error
+
+            close = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise click.UsageError(f"No command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # Without loading them: a list of one line each.
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Begin with: zbatch init; zbatch run zbatch.yaml",
+)
+@click.version_option(__version__, prog_name="zbatch", message="%(prog)s %(version)s")
+def app() -> None:
+    """Declarative batch runner for image generation: a YAML manifest in, images and a contact sheet out."""

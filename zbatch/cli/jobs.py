@@ -1,0 +1,46 @@
+"""`zbatch jobs`: the jobs of a manifest, streamed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+import orjson
+
+from zbatch.cli import options
+from zbatch.cli.output import ExitCode, tell
+from zbatch.manifest.jobs import Expansion
+from zbatch.manifest.loader import load_manifest
+
+
+@click.command(
+    "jobs", epilog="Examples: zbatch jobs fox.yaml | head -1 | jq . · zbatch jobs fox.yaml --cells | wc -l"
+)
+@click.argument("manifest", type=options.MANIFEST)
+@click.option("--cells", is_flag=True, help="Stream the cells instead, each with the key of its job.")
+@options.allow_outside
+def command(manifest: Path, cells: bool, allow_outside: bool) -> int:
+    """Stream the jobs of MANIFEST as JSON Lines, in grid order of their first cells.
+
+    Lines may have been printed before a late problem makes it exit 2.
+    """
+    expansion = Expansion(load_manifest(manifest, allow_outside=allow_outside))
+    out = sys.stdout.buffer
+    for step in expansion.steps():
+        if cells:
+            if step.cell.key is not None:
+                out.write(orjson.dumps({"key": step.cell.key, "coordinates": step.cell.coordinates}) + b"\n")
+        elif step.job is not None:
+            job = step.job
+            line = {
+                "key": job.key,
+                "coordinates": job.coordinates,
+                "request": job.request.body(),
+                "file": job.file,
+            }
+            out.write(orjson.dumps(line) + b"\n")
+    out.flush()
+    for warning in expansion.warnings:
+        tell(str(warning))
+    return ExitCode.OK

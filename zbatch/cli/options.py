@@ -1,0 +1,76 @@
+"""Options that several commands share, and what they have in common: finding the manifest or the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from zbatch.errors import DiskError, UsageError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+MANIFEST = click.Path(path_type=Path)
+
+
+def with_options(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Put several options on a command, first to last."""
+
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+endpoint = click.option(
+    "--endpoint", metavar="URL", help="`preview` or a base URL. [variable: ZBATCH_ENDPOINT]"
+)
+run_dir = click.option(
+    "-o", "--run-dir", metavar="DIR", type=click.Path(path_type=Path), help="Run directory."
+)
+run_dir_long = click.option(
+    "--run-dir", metavar="DIR", type=click.Path(path_type=Path), help="Run directory."
+)
+only = click.option(
+    "--only",
+    multiple=True,
+    metavar="AXIS=VALUE[,VALUE]",
+    help="Submit only these cells; may be repeated (and).",
+)
+first = click.option("--first", type=click.IntRange(min=1), metavar="N", help="Submit only the first N jobs.")
+rate = click.option("--rate", metavar="N/min", help="Submits a second, minute or hour at most: 60/min, 2/s.")
+retry = click.option(
+    "--retry",
+    multiple=True,
+    metavar="STATES",
+    help="Submit these again: failed, rejected, unknown (comma-separated). Unknown ones may be billed twice.",
+)
+allow_outside = click.option(
+    "--allow-outside", is_flag=True, help="Let input images lie outside the manifest's directory."
+)
+max_cost = click.option("--max-cost", metavar="USD", help="Stop before all attempts cost more than this.")
+
+
+def api_key(path: Path | None) -> str | None:
+    """Read the key file that --api-key-file names: its first line that is no comment.
+
+    Raises:
+        DiskError: it cannot be read.
+        UsageError: there is no key in it.
+    """
+    if path is None:
+        return None
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except OSError as error:
+        raise DiskError(f"cannot read the key file {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the key file {path} is no text") from error
+    for line in lines:
+        if line.strip() and not line.lstrip().startswith("#"):
+            return line.strip()
+    raise UsageError(f"the key file {path} holds no key")

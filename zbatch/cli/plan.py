@@ -1,0 +1,126 @@
+"""`zbatch plan`: what a run would do and cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import orjson
+
+from zbatch.api.endpoint import EndpointKind
+from zbatch.cli import options
+from zbatch.cli.output import ExitCode, plural, say, tell
+from zbatch.manifest.loader import load_manifest
+from zbatch.runner.plan import Plan, make_plan
+from zbatch.runner.session import Order
+from zbatch.workflow import Settings, resolve, save_plan
+
+
+@click.command("plan", epilog="Examples: zbatch plan fox.yaml · zbatch plan fox.yaml --only seed=1000 --json")
+@click.argument("manifest", type=options.MANIFEST)
+@options.with_options(
+    options.endpoint,
+    options.run_dir_long,
+    options.only,
+    options.first,
+    options.rate,
+    options.retry,
+    options.max_cost,
+    options.allow_outside,
+)
+@click.option(
+    "-o",
+    "--out",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Save the plan, for `zbatch run FILE`.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The counts as JSON.")
+def command(
+    manifest: Path,
+    endpoint: str | None,
+    run_dir: Path | None,
+    only: tuple[str, ...],
+    first: int | None,
+    rate: str | None,
+    retry: tuple[str, ...],
+    max_cost: str | None,
+    allow_outside: bool,
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    """Say what a run of MANIFEST would do and cost; nothing is submitted or written."""
+    settings = Settings(
+        endpoint=endpoint,
+        run_dir=run_dir,
+        only=only,
+        first=first,
+        rate=rate,
+        retry=retry,
+        max_cost=max_cost,
+        allow_outside=allow_outside,
+    )
+    order = resolve(load_manifest(manifest, allow_outside=allow_outside), settings)
+    plan = make_plan(order)
+    if out is not None:
+        save_plan(plan, settings, order, out)
+        tell(f"saved: zbatch run {out} refuses to do anything else")
+    if as_json:
+        say(orjson.dumps(plan.to_json(), option=orjson.OPT_INDENT_2).decode())
+    else:
+        _print(plan, order)
+    for warning in plan.warnings:
+        tell(str(warning))
+    return ExitCode.OK
+
+
+def _print(plan: Plan, order: Order) -> None:
+    limits, price = order.manifest.limits, order.manifest.price
+    say(f"{order.manifest.name} -> {order.directory} at {order.endpoint}")
+    say(f"  cells      {plan.cells:>9,}" + (f"   ({plan.excluded:,} more excluded)" if plan.excluded else ""))
+    say(
+        f"  jobs       {plan.jobs:>9,}"
+        + (f"   ({plural(plan.shared, 'cell')} show the job of another)" if plan.shared else "")
+    )
+    say(f"  done       {plan.done:>9,}")
+    if plan.in_flight:
+        say(f"  in flight  {plan.in_flight:>9,}   (asked for first)")
+    if plan.held:
+        say(f"  held       {plan.held:>9,}   (failed, rejected or unknown: see zbatch status, --retry)")
+    if plan.selected < plan.jobs:
+        say(f"  selected   {plan.selected:>9,}   (--only, --first)")
+    say(f"  to submit  {plan.to_submit:>9,}")
+    if plan.cost is not None:
+        free = (
+            " (the built-in endpoint itself costs nothing)"
+            if order.endpoint.kind is EndpointKind.PREVIEW
+            else ""
+        )
+        say(f"  cost       {plan.cost:>9.2f}   USD at {price} an image{free}")
+    if plan.spent:
+        say(f"  spent      {plan.spent:>9.2f}   USD so far, every attempt counted")
+    if plan.seconds is not None:
+        say(f"  time       {_duration(plan.seconds):>9}   at the rate asked for")
+    if plan.seeds_chosen:
+        chosen = plural(plan.seeds_chosen, "cell")
+        say(f"  seeds: zbatch chose those of {chosen}; they are sent, written down and stay the same")
+    if limits.attempts > 1 and order.endpoint.kind is not EndpointKind.PREVIEW:
+        say(f"  a task that fails is submitted again, {limits.attempts} attempts in all; each may be billed")
+    _budget(plan, order)
+
+
+def _budget(plan: Plan, order: Order) -> None:
+    budget = order.manifest.limits.max_cost if order.max_cost is None else order.max_cost
+    if (
+        budget is not None
+        and plan.cost is not None
+        and plan.spent is not None
+        and plan.spent + plan.cost > budget
+    ):
+        tell(f"warning: this passes max_cost of {budget} USD: the run will stop there and exit 1")
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s" if minutes else f"{rest}s"

@@ -1,0 +1,126 @@
+"""`zbatch run`: the run itself, and what Ctrl-C does to it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from zbatch.cli import options
+from zbatch.cli.output import ExitCode, complain, plural, say, tell
+from zbatch.manifest.loader import load_manifest
+from zbatch.model import JobState
+from zbatch.progress import progress_listener
+from zbatch.runner.session import Ending, Order, Outcome, Session
+from zbatch.state.directory import RunDirectory
+from zbatch.workflow import Settings, order_of_plan, perform, read_plan, resolve
+
+
+@click.command(
+    "run",
+    epilog="Examples: zbatch run fox.yaml · zbatch run fox.yaml --only subject='red fox' --first 10 · "
+    "zbatch run fox.yaml --endpoint https://api.highwayapi.ai --max-cost 5 · "
+    "zbatch run fox.yaml --retry failed",
+)
+@click.argument("manifest", type=options.MANIFEST)
+@options.with_options(options.endpoint, options.run_dir)
+@click.option("-j", "--concurrency", type=click.IntRange(min=1), metavar="N", help="Tasks in flight at most.")
+@options.with_options(options.rate, options.only, options.first, options.retry, options.max_cost)
+@click.option(
+    "--api-key-file", type=click.Path(path_type=Path), metavar="FILE", help="The key; or ZBATCH_API_KEY."
+)
+@click.option("--no-report", is_flag=True, help="Do not write the contact sheet.")
+@click.option(
+    "--progress",
+    type=click.Choice(["auto", "bar", "plain", "json", "none"]),
+    default="auto",
+    help="How to show it; auto is a bar on a terminal and plain lines elsewhere.",
+)
+@options.allow_outside
+def command(
+    manifest: Path,
+    endpoint: str | None,
+    run_dir: Path | None,
+    concurrency: int | None,
+    rate: str | None,
+    only: tuple[str, ...],
+    first: int | None,
+    retry: tuple[str, ...],
+    max_cost: str | None,
+    api_key_file: Path | None,
+    no_report: bool,
+    progress: str,
+    allow_outside: bool,
+) -> int:
+    """Run MANIFEST, always resuming: what is done stays, what is known is asked for, the rest is submitted.
+
+    MANIFEST may also be a plan that `zbatch plan -o` saved. Ctrl-C finishes what is in flight; a second one
+    leaves at once. Either way the next run goes on.
+    """
+    key = options.api_key(api_key_file)
+    saved = read_plan(manifest)
+    if saved is not None:
+        order = order_of_plan(saved, key)
+    else:
+        settings = Settings(
+            endpoint=endpoint,
+            run_dir=run_dir,
+            api_key=key,
+            concurrency=concurrency,
+            rate=rate,
+            only=only,
+            first=first,
+            retry=retry,
+            max_cost=max_cost,
+            allow_outside=allow_outside,
+        )
+        order = resolve(load_manifest(manifest, allow_outside=allow_outside), settings)
+    listener = progress_listener(progress, sys.stderr)
+    try:
+        outcome = perform(order, listener, report=not no_report, started=_answer_signals)
+    finally:
+        listener.close()
+    return _conclude(outcome, order, report=not no_report)
+
+
+def _answer_signals(session: Session, loop: asyncio.AbstractEventLoop) -> None:
+    """First Ctrl-C, SIGTERM or SIGHUP: drain. Second: out at once, which is equally resumable."""
+    count = 0
+
+    def signalled() -> None:
+        nonlocal count
+        count += 1
+        if count > 1:
+            os._exit(ExitCode.INTERRUPTED)
+        session.drain()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, signalled)
+
+
+def _conclude(outcome: Outcome, order: Order, *, report: bool) -> int:
+    selected = outcome.selected
+    total, done = sum(selected.values()), selected[JobState.DONE]
+    say(f"{done:,} of {plural(total, 'job')} done in {outcome.directory}")
+    if report:
+        say(f"sheet: {RunDirectory(outcome.directory).index}")
+    rest = ", ".join(
+        f"{number} {state}" for state, number in selected.items() if number and state != JobState.DONE
+    )
+    if rest:
+        tell(f"not done: {rest}; zbatch status {outcome.directory} says why and what to do")
+    if outcome.ending is Ending.STOPPED and outcome.error is not None:
+        complain(str(outcome.error))
+        return ExitCode.SURROUNDINGS
+    if outcome.ending is Ending.INTERRUPTED:
+        tell(f"interrupted: the same command goes on where this stopped ({order.manifest.path})")
+        return ExitCode.INTERRUPTED
+    if outcome.ending is Ending.MAX_COST:
+        tell("max_cost is reached: no more submits; raise it and run again to go on")
+    if outcome.ending is Ending.RUN_DEADLINE:
+        tell("limits.run_deadline is over: run again to go on")
+    return ExitCode.OK if outcome.ending is Ending.COMPLETE else ExitCode.NOT_ALL_DONE

@@ -1,0 +1,16 @@
+"""`zbatch schema`: the JSON Schemas."""
+
+from __future__ import annotations
+
+import click
+
+from zbatch.cli.output import ExitCode, say
+from zbatch.manifest.schema import schema_text
+
+
+@click.command("schema", epilog="Example: zbatch schema > manifest-v1.schema.json")
+@click.argument("name", type=click.Choice(["manifest", "job"]), default="manifest")
+def command(name: str) -> int:
+    """Print the JSON Schema of the manifest (for editors), or of a line of jobs.jsonl."""
+    say(schema_text(f"{name}-v1").rstrip("\n"))
+    return ExitCode.OK

@@ -1,0 +1,110 @@
+"""`zbatch status`: how a run stands, why, and what to do next."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from zbatch.cli import options
+from zbatch.cli.output import ExitCode, plural, say
+from zbatch.cli.whereabouts import find_run
+from zbatch.model import JobState
+from zbatch.state.database import Meta
+from zbatch.state.run import Run
+
+_EVERY = 2.0
+
+
+@click.command("status", epilog="Examples: zbatch status runs/fox-preview · zbatch status fox.yaml --json")
+@click.argument("run", type=click.Path(path_type=Path))
+@options.endpoint
+@click.option("--json", "as_json", is_flag=True, help="Counts, cost and failures as JSON.")
+@click.option("--watch", is_flag=True, help="Say it again every two seconds until nothing is left to do.")
+def command(run: Path, endpoint: str | None, as_json: bool, watch: bool) -> int:
+    """Say how RUN stands: a run directory, or the manifest whose run it is."""
+    while True:
+        with find_run(run, endpoint) as opened:
+            finished = not _open_jobs(opened)
+            if as_json:
+                say(orjson.dumps(_json(opened), option=0 if watch else orjson.OPT_INDENT_2).decode())
+            else:
+                if watch and sys.stdout.isatty():
+                    click.clear()
+                _print(opened)
+        if not watch or finished:
+            return ExitCode.OK
+        time.sleep(_EVERY)
+
+
+def _open_jobs(run: Run) -> int:
+    counts = run.counts()
+    return sum(counts[state] for state in (JobState.PENDING, JobState.SUBMITTING, JobState.SUBMITTED))
+
+
+def _json(run: Run) -> dict[str, Any]:
+    cost = run.cost()
+    return {
+        "counts": {state.value: number for state, number in run.counts().items()},
+        "cost": None if cost is None else float(cost),
+        "failures": [
+            {
+                "reason": failure.reason,
+                "count": failure.count,
+                "example": failure.example,
+                "retry": failure.retry,
+                "state": failure.state.value,
+            }
+            for failure in run.failures()
+        ],
+    }
+
+
+def _print(run: Run) -> None:
+    counts, cost = run.counts(), run.cost()
+    total = sum(counts.values())
+    say(f"{run.title}: {counts[JobState.DONE]:,} of {plural(total, 'job')} done  ({run.directory.path})")
+    for state, number in counts.items():
+        if number and state is not JobState.DONE:
+            say(f"  {state:<11}{number:>8,}")
+    if cost is not None:
+        say(f"  cost so far {cost:.2f} USD: {plural(run.attempts(), 'attempt')} at {run.price}")
+    if run.orphans():
+        say(f"  {plural(run.orphans(), 'job')} of earlier manifests kept, not shown")
+    failures = run.failures()
+    if failures:
+        say("why:")
+    for failure in failures:
+        reason = failure.reason or "no reason given"
+        say(f"  {failure.count:>6,} {failure.state}: {reason}: {_short(failure.example)}")
+    advice = _advice(run, counts)
+    if advice:
+        say("next:")
+    for line in advice:
+        say(f"  {line}")
+
+
+def _advice(run: Run, counts: dict[JobState, int]) -> list[str]:
+    again = f"zbatch run {run.about(Meta.MANIFEST) or 'MANIFEST'}"
+    lines = []
+    if _open_jobs(run):
+        lines.append(f"{again}  (goes on: known tasks are asked for first, nothing is submitted twice)")
+    if counts[JobState.UNKNOWN]:
+        lines.append(
+            f"{again} --retry unknown  (submits {plural(counts[JobState.UNKNOWN], 'job')} again: their "
+            "outcome is not known, they may have been billed)"
+        )
+    if counts[JobState.FAILED]:
+        lines.append(f"{again} --retry failed  (each new attempt may be billed)")
+    if counts[JobState.REJECTED]:
+        lines.append(f"mend the manifest, or {again} --retry rejected  (the API refused these requests)")
+    return lines
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 160 else line[:157] + "..."

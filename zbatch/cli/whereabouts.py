@@ -1,0 +1,25 @@
+"""What RUN means on the command line: a run directory, or the manifest whose run it is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from zbatch.api.endpoint import parse_endpoint
+from zbatch.manifest.loader import load_manifest
+from zbatch.state.run import Run
+from zbatch.workflow import ENDPOINT_VARIABLE, run_directory
+
+
+def find_run(path: Path, endpoint: str | None) -> Run:
+    """Open the run that a directory or a manifest names; for a manifest the endpoint counts as in `run`.
+
+    Raises:
+        UsageError: there is no run there.
+        ManifestError: the manifest cannot be read.
+    """
+    if path.is_dir() or path.suffix not in (".yaml", ".yml"):
+        return Run(path)
+    manifest = load_manifest(path, allow_outside=True)
+    named = endpoint or os.environ.get(ENDPOINT_VARIABLE) or manifest.endpoint
+    return Run(run_directory(manifest, parse_endpoint(named)))

@@ -1,0 +1,73 @@
+"""`--only` and `--first`: which jobs a run may newly submit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from zbatch.errors import UsageError
+from zbatch.manifest.findings import nearest
+from zbatch.manifest.grid import Point
+from zbatch.manifest.loader import Manifest
+from zbatch.manifest.values import LoraValue
+from zbatch.model import Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Conditions on coordinates, all of which must hold, each with values of which one must match."""
+
+    conditions: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    first: int | None = None
+
+    @classmethod
+    def parse(cls, only: Iterable[str], first: int | None, manifest: Manifest) -> Selection:
+        """Read `axis=value[,value]` as the command line gives it.
+
+        Raises:
+            UsageError: no such axis, or not of that form.
+        """
+        if first is not None and first < 1:
+            raise UsageError(f"--first takes a number of at least 1 (got {first})")
+        known = set(manifest.coordinate_names) | {axis.name for axis in manifest.grid.axes}
+        conditions = []
+        for text in only:
+            name, equals, values = text.partition("=")
+            name = name.strip()
+            if not equals or not values:
+                raise UsageError(f"--only takes axis=value[,value] (got {text!r})")
+            if name not in known:
+                raise UsageError(f"--only: {name!r} is no axis of this manifest", hint=nearest(name, known))
+            conditions.append((name, tuple(value.strip() for value in values.split(","))))
+        return cls(tuple(conditions), first)
+
+    def matches(self, point: Point) -> bool:
+        """Tell whether a cell is meant, by label or by value."""
+        return all(
+            any(_matches(point, name, wanted) for wanted in values) for name, values in self.conditions
+        )
+
+
+def _matches(point: Point, name: str, wanted: str) -> bool:
+    value = point.values.get(name)
+    if value is not None:
+        if value.label is not None and value.label == wanted:
+            return True
+        if isinstance(value.value, LoraValue):
+            return wanted in (value.value.name, str(value.value))
+        if isinstance(value.value, str | int | float | None) and _reads_as(value.value, wanted):
+            return True
+    return name in point.coordinates and _reads_as(point.coordinates[name], wanted)
+
+
+def _reads_as(value: Scalar, wanted: str) -> bool:
+    if isinstance(value, bool) or value is None:
+        return wanted.lower() == {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, str):
+        return value == wanted
+    try:
+        return value == (
+            int(wanted) if isinstance(value, int) and wanted.lstrip("-").isdigit() else float(wanted)
+        )
+    except ValueError:
+        return False

@@ -1,0 +1,207 @@
+"""How a run shows itself: a bar on a terminal, a line now and then elsewhere, JSON for machines."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable
+from typing import Any, Final, TextIO
+
+import orjson
+from tqdm import tqdm
+
+from zbatch.clock import monotonic
+from zbatch.runner.events import Event, EventName, Progress
+
+SHOWN: Final = frozenset(
+    {
+        EventName.REJECTED,
+        EventName.UNKNOWN,
+        EventName.GIVEN_UP,
+        EventName.NOTICE,
+        EventName.STRANGE_STATUS,
+        EventName.DRAINING,
+    }
+)
+"""Events a person should see as they happen; the log has all of them."""
+
+_MAX_LINES: Final = 20
+_DRAINING: Final = {
+    "interrupted": "stopping: no new submits, what is in flight is finished (Ctrl-C again leaves at once)",
+    "run_deadline": "limits.run_deadline is over: no new submits, what is in flight is finished",
+}
+
+
+class _Lines:
+    """Tells the events worth telling, each kind of trouble a bounded number of times."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._told: dict[tuple[str, str], int] = {}
+
+    def event(self, event: Event) -> None:
+        """Take one event."""
+        if event.name not in SHOWN:
+            return
+        kind = (event.name.value, event.reason)
+        self._told[kind] = self._told.get(kind, 0) + 1
+        if self._told[kind] <= _MAX_LINES:
+            self.write(_words(event))
+        elif self._told[kind] == _MAX_LINES + 1:
+            self.write(f"more of the same ({event.name}: {event.reason}) go to run.log.jsonl only")
+
+    def write(self, text: str) -> None:
+        """Write one line."""
+        self._stream.write(text + "\n")
+        self._stream.flush()
+
+
+def _words(event: Event) -> str:
+    if event.name is EventName.DRAINING:
+        return _DRAINING.get(event.reason, f"stopping: {event.reason}")
+    where = f"{event.key[:12]} " if event.key else ""
+    reason = (
+        f"{event.reason}: "
+        if event.reason and event.reason not in ("manifest", "endpoint", "unknown")
+        else ""
+    )
+    label = "" if event.name is EventName.NOTICE else f"{event.name.value.replace('_', ' ')}: "
+    return f"{where}{label}{reason}{event.message}"
+
+
+def details(progress: Progress) -> str:
+    """Say in a few words what the bar cannot draw."""
+    parts = [f"{progress.in_flight} in flight", f"window {progress.window}"]
+    if progress.failed:
+        parts.append(f"{progress.failed} not done")
+    if progress.throttled:
+        parts.append(f"{progress.throttled} x 429")
+    if progress.cost is not None:
+        parts.append(f"${progress.cost:.2f} of ${progress.cost_expected:.2f}")
+    if progress.draining:
+        parts.append("stopping")
+    return ", ".join(parts)
+
+
+class BarProgress(_Lines):
+    """A tqdm bar on a terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._bar: tqdm[Any] | None = None
+
+    def progress(self, progress: Progress) -> None:
+        """Draw."""
+        bar = self._bar
+        if bar is None:
+            self._bar = bar = tqdm[Any](
+                total=progress.total,
+                initial=progress.done,
+                unit="img",
+                file=self._stream,
+                dynamic_ncols=True,
+                smoothing=0.1,
+                mininterval=0.1,
+                bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]",
+            )
+        bar.set_postfix_str(details(progress), refresh=False)
+        bar.update(progress.done - bar.n)
+        bar.refresh()
+
+    def write(self, text: str) -> None:
+        """Write one line above the bar."""
+        if self._bar is None:
+            super().write(text)
+        else:
+            self._bar.write(text, file=self._stream)
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+class PlainProgress(_Lines):
+    """A line every few seconds, for logs."""
+
+    def __init__(self, stream: TextIO, every: float = 10.0) -> None:
+        super().__init__(stream)
+        self._every = every
+        self._next = 0.0
+        self._last = -1
+
+    def progress(self, progress: Progress) -> None:
+        """Write a line where one is due, and when everything is done."""
+        finished = progress.done == progress.total
+        if progress.done == self._last or (monotonic() < self._next and not finished):
+            return
+        self._next = monotonic() + self._every
+        self._last = progress.done
+        left = progress.seconds_left
+        time_left = f", {left:.0f} s left" if left is not None and not finished else ""
+        self.write(
+            f"{progress.done}/{progress.total} ({progress.rate:.1f} img/s{time_left}; {details(progress)})"
+        )
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class JsonProgress:
+    """Every event and snapshot as a JSON line, for machines."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def event(self, event: Event) -> None:
+        """Write one event."""
+        self._write({"type": "event", **dataclasses.asdict(event)})
+
+    def progress(self, progress: Progress) -> None:
+        """Write a snapshot."""
+        fields = dataclasses.asdict(progress)
+        for name in ("cost", "cost_expected"):
+            fields[name] = None if fields[name] is None else float(fields[name])
+        self._write(
+            {"type": "progress", **fields, "rate": progress.rate, "seconds_left": progress.seconds_left}
+        )
+
+    def _write(self, fields: dict[str, object]) -> None:
+        self._stream.write(orjson.dumps(fields).decode() + "\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class NoProgress:
+    """Only what must be told: problems, no bar."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._lines = _Lines(stream)
+
+    def event(self, event: Event) -> None:
+        """Take one event."""
+        self._lines.event(event)
+
+    def progress(self, progress: Progress) -> None:
+        """Nothing to draw."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+ProgressListener = BarProgress | PlainProgress | JsonProgress | NoProgress
+
+
+def progress_listener(mode: str, stream: TextIO = sys.stderr) -> ProgressListener:
+    """Give the listener for `--progress auto|bar|plain|json|none`; `auto` draws only on a terminal."""
+    if mode == "auto":
+        mode = "bar" if stream.isatty() else "plain"
+    kinds: dict[str, Callable[[TextIO], ProgressListener]] = {
+        "bar": BarProgress,
+        "plain": PlainProgress,
+        "json": JsonProgress,
+        "none": NoProgress,
+    }
+    return kinds[mode](stream)

@@ -1,0 +1,67 @@
+"""Which endpoint may have the key, and whether a run may go on against another one."""
+
+from __future__ import annotations
+
+from zbatch.api.endpoint import Endpoint, EndpointKind, parse_endpoint
+from zbatch.errors import EndpointError
+from zbatch.state.database import Meta
+from zbatch.state.store import Store
+
+
+def key_for(endpoint: Endpoint, key: str | None, *, given: bool) -> str | None:
+    """Give the key to send to an endpoint, or none where it needs none.
+
+    `given` says that a flag or variable named this endpoint, now or in an earlier run of this directory.
+
+    Raises:
+        EndpointError: a hosted endpoint and no key, or one that only a manifest names.
+    """
+    if endpoint.kind is EndpointKind.PREVIEW:
+        return None
+    if endpoint.kind is EndpointKind.LOCAL:
+        return key
+    if not endpoint.may_have_key(given=given):
+        raise EndpointError(
+            f"the key does not go to {endpoint.url}: only the manifest names this endpoint",
+            hint=f"if you trust it, name it once yourself: zbatch run ... --endpoint {endpoint.url}",
+        )
+    if key is None:
+        raise EndpointError(
+            f"no API key for {endpoint.url}",
+            hint="set the variable ZBATCH_API_KEY, or use --api-key-file; `--endpoint preview` needs none",
+        )
+    return key
+
+
+def is_trusted(store: Store, endpoint: Endpoint) -> bool:
+    """Tell whether a person once named this endpoint for this run directory by flag or variable."""
+    return bool(store.meta(Meta.ENDPOINT_TRUSTED) == endpoint.url)
+
+
+def take_endpoint(store: Store, endpoint: Endpoint) -> str:
+    """Record the endpoint of a run; give a word about it where it changed, else nothing.
+
+    Raises:
+        EndpointError: the directory belongs to another kind of endpoint, or has tasks in flight at another.
+    """
+    before = store.meta(Meta.ENDPOINT)
+    if before is None:
+        store.set_meta(Meta.ENDPOINT, endpoint.url)
+        store.set_meta(Meta.ENDPOINT_KIND, endpoint.kind)
+        return ""
+    if before == endpoint.url:
+        return ""
+    old = parse_endpoint(before)
+    if old.kind is not endpoint.kind:
+        raise EndpointError(
+            f"this run directory belongs to the {old.kind} endpoint {old.url}, not to {endpoint.url}: "
+            "their images never mix",
+            hint="leave out -o (each kind has a directory of its own), or give another one",
+        )
+    if store.in_flight():
+        raise EndpointError(
+            f"this run has tasks in flight at {old.url}, and {endpoint.url} does not know them",
+            hint=f"finish them first with --endpoint {old.url}",
+        )
+    store.set_meta(Meta.ENDPOINT, endpoint.url)
+    return f"the endpoint of this run was {old.url} and is {endpoint.url} now"

@@ -1,0 +1,120 @@
+"""The third stage: pictures of succeeded tasks are fetched whole and saved; only then is a job done."""
+
+from __future__ import annotations
+
+import asyncio
+
+from zbatch.api.contract import ResultImage, TaskResult, TaskStatus
+from zbatch.api.errors import ApiError, GoneError, TaskLostError
+from zbatch.clock import monotonic
+from zbatch.errors import SurroundingsError, ZbatchError
+from zbatch.runner.events import EventName
+from zbatch.runner.wiring import Wiring
+from zbatch.state.artifacts import Asked, BadImageError
+from zbatch.state.store import OpenTask
+
+_QUEUE = 64
+
+
+class Fetcher:
+    """Downloads and saves with a bounded queue and a fixed number of workers."""
+
+    def __init__(self, wiring: Wiring, workers: int) -> None:
+        self._wiring = wiring
+        self._workers = workers
+        self._queue: asyncio.Queue[tuple[OpenTask, TaskResult]] = asyncio.Queue(_QUEUE)
+        self._open = 0
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether pictures are still to be saved."""
+        return self._open > 0
+
+    async def put(self, task: OpenTask, result: TaskResult) -> None:
+        """Take a succeeded task; waits while the queue is full."""
+        self._open += 1
+        await self._queue.put((task, result))
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._workers):
+                group.create_task(self._work())
+
+    async def _work(self) -> None:
+        while True:
+            task, result = await self._queue.get()
+            try:
+                if not self._wiring.halt.abandoned:
+                    await self._fetch(task, result)
+            except ZbatchError as error:
+                self._wiring.halt.abandon(error)
+            finally:
+                self._open -= 1
+                self._wiring.settled.set()
+
+    async def _fetch(self, task: OpenTask, result: TaskResult) -> None:
+        wiring = self._wiring
+        reason, message = "no_image", "the task succeeded without an image"
+        deadline = monotonic() + wiring.policy.job_deadline
+        for number in range(wiring.policy.picture_tries):
+            if number:
+                await asyncio.sleep(min(8.0, 0.25 * 2.0 ** (number - 1)))
+                if wiring.halt.abandoned or monotonic() > deadline:
+                    break
+                # Whether asking again gives a fresh URL is not documented; it costs nothing.
+                fresh = await self._ask_again(task)
+                if isinstance(fresh, TaskLostError):
+                    await self._out_of_reach(task, fresh)
+                    return
+                result = fresh or result
+            if not result.images:
+                continue
+            try:
+                data = await wiring.client.download(result.images[0].image_url)
+                await self._save(task, data, result.images[0])
+            except (ApiError, BadImageError) as error:
+                reason = error.reason if isinstance(error, ApiError) else "bad_image"
+                message = error.message if isinstance(error, ApiError) else str(error)
+                if isinstance(error, GoneError):
+                    message = f"the image URL is gone: {message}"
+                wiring.tell(EventName.PICTURE_PROBLEM, task.key, reason, message)
+            else:
+                return
+        await wiring.writer.commit(lambda store: store.note(task.id, reason, message))
+        wiring.tally.failed += 1
+        wiring.tell(EventName.GIVEN_UP, task.key, reason, f"{message}; the next run asks again")
+
+    async def _ask_again(self, task: OpenTask) -> TaskResult | TaskLostError | None:
+        try:
+            result = await self._wiring.client.result(task.task_id)
+        except TaskLostError as error:
+            return error
+        except ApiError:
+            return None
+        return result if result.status == TaskStatus.SUCCEED else None
+
+    async def _out_of_reach(self, task: OpenTask, error: TaskLostError) -> None:
+        """The task succeeded and is gone: never submitted again by itself, so a person has to say so."""
+        message = (
+            f"the task succeeded but is no longer known, and its picture was not fetched ({error.message})"
+        )
+        await self._wiring.writer.commit(lambda store: store.set_unknown(task.id, "image_lost", message))
+        self._wiring.tally.failed += 1
+        self._wiring.tell(EventName.UNKNOWN, task.key, "image_lost", message)
+
+    async def _save(self, task: OpenTask, data: bytes, image: ResultImage) -> None:
+        wiring = self._wiring
+        width, height = task.request.pixels
+        asked = Asked(task.key, task.file, task.request.output_format, width, height)
+        try:
+            artifact = await wiring.savers.save(asked, data)
+        except SurroundingsError:
+            await wiring.writer.commit(
+                lambda store: store.note(task.id, "not_saved", "its picture could not be saved")
+            )
+            raise
+        await wiring.writer.commit(lambda store: store.set_done(task.id, artifact, image.nsfw))
+        wiring.tally.done += 1
+        wiring.tally.made_now += 1
+        wiring.tell(EventName.DONE, task.key, message="; ".join(artifact.warnings))

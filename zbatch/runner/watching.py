@@ -1,0 +1,198 @@
+"""The second stage: tasks in flight are asked for until they end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from zbatch.api.contract import TaskResult, TaskStatus
+from zbatch.api.errors import AccountRefusedError, ApiError, TaskLostError, ThrottledError
+from zbatch.clock import monotonic
+from zbatch.errors import AccountError, ZbatchError
+from zbatch.model import JobState
+from zbatch.runner.events import EventName
+from zbatch.runner.poller import Schedule, Watch
+from zbatch.runner.submitting import Submitter
+from zbatch.runner.wiring import Wiring
+from zbatch.state.store import OpenTask, PendingJob
+
+_POLLS_AT_ONCE = 64
+_REFUSALS = 3
+
+
+class Watcher:
+    """Polls every task the server knows; hands succeeded ones on with `succeeded`."""
+
+    def __init__(self, wiring: Wiring, succeeded: Callable[[OpenTask, TaskResult], Awaitable[None]]) -> None:
+        self._wiring = wiring
+        self._succeeded = succeeded
+        self._schedule = Schedule(first_guess=wiring.policy.first_guess)
+        self._asking: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._refusals = 0
+        self._strange: set[str] = set()
+        self.submitter: Submitter | None = None
+        wiring.halt.when_draining(self._wake.set)
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether there are tasks that have not ended."""
+        return bool(len(self._schedule) or self._asking)
+
+    def add(self, task: OpenTask, *, adopted: bool = False) -> None:
+        """Begin to watch a task; `adopted` ones come from an earlier process."""
+        now = monotonic()
+        self._schedule.add(Watch(task, now, now + self._wiring.policy.job_deadline, adopted=adopted))
+        self._wake.set()
+
+    async def run(self, more_to_come: Callable[[], bool]) -> None:
+        """Poll until every task has ended and no more can come, or until the run is abandoned."""
+        async with asyncio.TaskGroup() as group:
+            while not self._wiring.halt.abandoned and (self.busy or more_to_come()):
+                self._wake.clear()
+                watch = self._schedule.due() if len(self._asking) < _POLLS_AT_ONCE else None
+                if watch is None:
+                    await self._rest()
+                    continue
+                task = group.create_task(self._ask(watch))
+                self._asking.add(task)
+                task.add_done_callback(self._asked)
+            for task in set(self._asking):
+                task.cancel()
+
+    def wake(self) -> None:
+        """Look again: something elsewhere has ended."""
+        self._wake.set()
+
+    def _asked(self, task: asyncio.Task[None]) -> None:
+        self._asking.discard(task)
+        self._wake.set()
+        self._wiring.settled.set()
+
+    async def _rest(self) -> None:
+        next_at = self._schedule.next_at()
+        room = len(self._asking) < _POLLS_AT_ONCE
+        delay = max(0.0, next_at - monotonic()) if next_at is not None and room else None
+        try:
+            async with asyncio.timeout(delay):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _ask(self, watch: Watch) -> None:
+        wiring = self._wiring
+        watch.polls += 1
+        wiring.tally.polls += 1
+        try:
+            result = await wiring.client.result(watch.task.task_id)
+        except TaskLostError as error:
+            await self._lost(watch, error)
+        except ThrottledError as error:
+            pause = wiring.limiter.throttled(error.retry_after)
+            wiring.tell(EventName.THROTTLED, watch.task.key, error.reason, error.message)
+            await self._later(watch, pause, error)
+        except AccountRefusedError as error:
+            await self._refused(watch, error)
+        except ApiError as error:
+            watch.troubles += 1
+            wiring.tell(EventName.POLL_PROBLEM, watch.task.key, error.reason, error.message)
+            await self._later(watch, min(30.0, 0.25 * 2.0 ** min(watch.troubles, 7)), error)
+        else:
+            watch.troubles = 0
+            self._refusals = 0
+            await self._answered(watch, result)
+
+    async def _answered(self, watch: Watch, result: TaskResult) -> None:
+        wiring, task = self._wiring, watch.task
+        if result.status == TaskStatus.SUCCEED:
+            self._schedule.learn(watch)
+            if not task.succeeded:
+                if not await self._noted(
+                    lambda: wiring.writer.commit(lambda store: store.note_succeeded(task.id))
+                ):
+                    return
+                wiring.tell(EventName.SUCCEEDED, task.key)
+            wiring.limiter.give()
+            await self._succeeded(task, result)
+        elif result.status == TaskStatus.FAILED:
+            self._schedule.learn(watch)
+            wiring.limiter.give()
+            await self._failed(task, result)
+        else:
+            if (
+                result.status not in (TaskStatus.QUEUED, TaskStatus.PROCESSING)
+                and result.status not in self._strange
+            ):
+                self._strange.add(result.status)
+                wiring.tell(EventName.STRANGE_STATUS, task.key, result.status[:80], "taken as not final yet")
+            await self._later(watch, None, None)
+
+    async def _failed(self, task: OpenTask, result: TaskResult) -> None:
+        wiring = self._wiring
+        message = result.reason or "the server gave no reason"
+        if not await self._noted(
+            lambda: wiring.writer.commit(
+                lambda store: store.set_failed(task.id, "TASK_STATUS_FAILED", message)
+            )
+        ):
+            return
+        wiring.tell(EventName.FAILED, task.key, "TASK_STATUS_FAILED", message)
+        await self._again_or_count(task, JobState.FAILED)
+
+    async def _lost(self, watch: Watch, error: TaskLostError) -> None:
+        wiring, task = self._wiring, watch.task
+        if monotonic() - watch.accepted_at < wiring.policy.lost_after and not watch.adopted:
+            # A task can be unknown for a moment after its submit; only what stays unknown is lost.
+            await self._later(watch, None, error)
+            return
+        wiring.limiter.give()
+        if not await self._noted(
+            lambda: wiring.writer.commit(
+                lambda store: store.set_unknown(task.id, error.reason, error.message)
+            )
+        ):
+            return
+        wiring.tell(EventName.UNKNOWN, task.key, error.reason, error.message)
+        if wiring.policy.resubmit_unknown and not task.succeeded:
+            await self._again_or_count(task, JobState.UNKNOWN)
+        else:
+            wiring.tally.failed += 1
+
+    async def _again_or_count(self, task: OpenTask, state: JobState) -> None:
+        job = PendingJob(task.id, task.key, "", task.request, task.file, task.position)
+        if self.submitter is None or not await self.submitter.try_again(job, state):
+            self._wiring.tally.failed += 1
+
+    async def _refused(self, watch: Watch, error: AccountRefusedError) -> None:
+        """The account may not even ask: stop submitting, try a few times more, then leave the task known."""
+        self._refusals += 1
+        hint = "check the key and run again: the tasks in flight are recorded and will be asked again"
+        self._wiring.halt.drain("account", AccountError(error.message, hint=hint))
+        if self._refusals <= _REFUSALS:
+            await self._later(watch, 1.0, error)
+        else:
+            await self._give_up(watch, error.reason, error.message)
+
+    async def _later(self, watch: Watch, delay: float | None, error: ApiError | None) -> None:
+        if monotonic() >= watch.deadline:
+            words = f"not finished after {self._wiring.policy.job_deadline:.0f} s"
+            await self._give_up(watch, "job_deadline", f"{words} ({error.message})" if error else words)
+            return
+        pause = self._wiring.limiter.paused_until - monotonic()
+        self._schedule.again(watch, after=max(delay, pause) if delay is not None else None)
+
+    async def _give_up(self, watch: Watch, reason: str, message: str) -> None:
+        wiring, task = self._wiring, watch.task
+        wiring.limiter.give()
+        await self._noted(lambda: wiring.writer.commit(lambda store: store.note(task.id, reason, message)))
+        wiring.tally.failed += 1
+        wiring.tell(EventName.GIVEN_UP, task.key, reason, message)
+
+    async def _noted(self, write: Callable[[], Awaitable[object]]) -> bool:
+        """Write a step down; where the disk does not take it, stop: the server will say the same again."""
+        try:
+            await write()
+        except ZbatchError as error:
+            self._wiring.halt.abandon(error)
+            return False
+        return True

@@ -1,0 +1,134 @@
+"""What the stages of a run share: where to write, whom to ask, when to stop, and the count of things."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+from zbatch.api.client import ApiClient
+from zbatch.clock import monotonic
+from zbatch.errors import ZbatchError
+from zbatch.runner.events import Event, EventName, Listener, Progress
+from zbatch.runner.limiter import Limiter
+from zbatch.runner.savers import SaverPool
+from zbatch.state.writer import StateWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a run may do. Times in seconds; `attempts` is None where nothing bounds them.
+
+    `first_guess` is how long a task is thought to take before one has been seen; `lost_after` how long a task
+    may be "not found" after its submit before it counts as lost.
+    """
+
+    attempts: int
+    resubmit_unknown: bool
+    unknown_attempts: int | None
+    job_deadline: float
+    run_deadline: float | None
+    price: Decimal | None
+    max_cost: Decimal | None
+    inputs_root: Path
+    first_guess: float
+    lost_after: float
+    picture_tries: int = 6
+    connect_tries: int = 6
+
+
+class Halt:
+    """Whether and why a run is stopping.
+
+    Draining: no new submits, what is in flight is finished. Abandoning: no polls and no pictures either; only
+    submits under way are still written down.
+    """
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self.error: ZbatchError | None = None
+        self.abandoned = False
+        self._callbacks: list[Callable[[], None]] = []
+
+    @property
+    def draining(self) -> bool:
+        """Tell whether no new submits are to be made."""
+        return bool(self.reason)
+
+    def when_draining(self, callback: Callable[[], None]) -> None:
+        """Call back once draining begins."""
+        self._callbacks.append(callback)
+
+    def drain(self, reason: str, error: ZbatchError | None = None) -> None:
+        """Stop submitting. The first reason is kept."""
+        if self.reason:
+            return
+        self.reason = reason
+        self.error = error
+        for callback in self._callbacks:
+            callback()
+
+    def abandon(self, error: ZbatchError) -> None:
+        """Stop everything that can be done again later."""
+        self.abandoned = True
+        if self.error is None:
+            self.error = error
+        self.drain("stopped", error)
+        for callback in self._callbacks:
+            callback()
+
+
+@dataclass(slots=True)
+class Tally:
+    """The count of things, of selected jobs; `attempts` are those of the whole run directory."""
+
+    total: int = 0
+    done: int = 0
+    failed: int = 0
+    attempts: int = 0
+    made_now: int = 0
+    submits: int = 0
+    polls: int = 0
+    started: float = field(default_factory=monotonic)
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """Everything the stages share. Made once by the session."""
+
+    writer: StateWriter
+    client: ApiClient
+    limiter: Limiter
+    savers: SaverPool
+    policy: Policy
+    listener: Listener
+    halt: Halt
+    tally: Tally
+    settled: asyncio.Event
+
+    def tell(self, name: EventName, key: str | None = None, reason: str = "", message: str = "") -> None:
+        """Tell the listeners."""
+        self.listener.event(Event(name, key, reason, message))
+
+    def snapshot(self) -> Progress:
+        """Give the progress as it is now."""
+        tally, price = self.tally, self.policy.price
+        return Progress(
+            done=tally.done,
+            total=tally.total,
+            failed=tally.failed,
+            in_flight=self.limiter.in_flight,
+            window=self.limiter.window,
+            throttled=self.limiter.throttled_count,
+            polls=tally.polls,
+            made_now=tally.made_now,
+            seconds=monotonic() - tally.started,
+            cost=None if price is None else price * tally.attempts,
+            cost_expected=None
+            if price is None
+            else price
+            * (tally.attempts + max(0, tally.total - tally.done - tally.failed - self.limiter.in_flight)),
+            draining=self.halt.reason,
+        )
