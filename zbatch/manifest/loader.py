@@ -89,7 +89,6 @@ def load_manifest(path: str | Path, *, allow_outside: bool = False) -> Manifest:
 
     Raises:
         ManifestError: every problem found, each with its position.
-        DiskError: the file cannot be read.
     """
     path = Path(path)
     findings = Findings()

@@ -99,6 +99,8 @@ def _unknown_keys(error: Any, place: Place, schema: Mapping[str, Any]) -> Iterat
             hint = f"did you mean request.{get_close_matches(name, FIELDS, n=1, cutoff=0.6)[0]}?"
         if _SECRET.search(name):
             hint = "a key does not belong in a manifest: put it into the variable ZBATCH_API_KEY"
+        if error.instance[name] is None and " " in name:
+            hint = "a comma inside { } separates keys: quote a text that has one"
         yield (*place, name), f"unknown key {name!r}", _NOTHING, hint, True
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import yaml
 
-from zbatch.errors import DiskError, ManifestError
+from zbatch.errors import ManifestError
 from zbatch.manifest.findings import Findings, Mark, Place
 
 MAX_BYTES: Final = 16_000_000
@@ -77,8 +77,7 @@ def read_document(path: Path, findings: Findings) -> Document:
     """Read and parse a YAML file; every problem that does not stop the parse is added to `findings`.
 
     Raises:
-        DiskError: the file cannot be read.
-        ManifestError: it is not UTF-8, too large, empty, or no YAML.
+        ManifestError: it cannot be read, is not UTF-8, too large, empty, or no YAML.
     """
     name = str(path)
     try:
@@ -88,7 +87,8 @@ def read_document(path: Path, findings: Findings) -> Document:
             raise ManifestError(findings)
         data = path.read_bytes()
     except OSError as error:
-        raise DiskError(f"cannot read {path}: {error.strerror or error}") from error
+        findings.at(Mark(name, 1, 1), "", f"cannot be read: {error.strerror or error}")
+        raise ManifestError(findings) from error
     document = Document(path, name, _decode(data, name, findings), hashlib.sha256(data).hexdigest())
     if not document.text.strip():
         findings.at(
