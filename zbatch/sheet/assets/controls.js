@@ -21,13 +21,16 @@ class Controls {
     this.axes.append(this.panel, this.where, this.groups, make("span", { class: "spring" }), make("label", { class: "sizing" }, icon("missing"), this.size));
   }
 
-  draw(selection, { room, layout }, shown) {
+  draw(selection, shown) {
     if (this.search.value !== this.view.query) this.search.value = this.view.query;
     this.panel.setAttribute("aria-pressed", String(shown));
-    this.size.min = Math.max(SIZES.least, leastSize(room));
-    this.size.value = layout.size;
     this.#drawFacts(selection);
     this.#drawAxes();
+  }
+
+  drawSize({ room, layout }) {
+    this.size.min = Math.max(SIZES.least, leastSize(room));
+    this.size.value = layout.size;
   }
 
   #drawFacts({ cells, states }) {

@@ -57,7 +57,9 @@ class Grid {
     if (!this.layout) return;
     const before = this.room;
     this.#measure();
-    if (before.width !== this.room.width || before.height !== this.room.height) this.show(this.view, this.cells, { keep: true });
+    // A scrollbar that comes or goes along the bottom is no reason to move anything.
+    if (before.width === this.room.width && Math.abs(before.height - this.room.height) < 24) this.render();
+    else this.show(this.view, this.cells, { keep: true });
   }
 
   #clear() {
@@ -181,7 +183,7 @@ class Grid {
   // ── which cell is the active one ─────────────────────────────────────────────────────────────────────
 
   element(cell) {
-    const at = this.layout.positions.get(cell);
+    const at = this.layout.at(cell);
     return at ? this.shown.get(`cell ${at.row} ${at.slot}`) : undefined;
   }
 
@@ -193,7 +195,7 @@ class Grid {
 
   /** Bring a cell into the window and put the focus on it. */
   focus(cell) {
-    const at = this.layout.positions.get(cell);
+    const at = this.layout.at(cell);
     if (!at) return;
     this.active = cell;
     const row = this.layout.rows[at.row];
@@ -234,7 +236,7 @@ class Grid {
     let next = this.layout.step(cell, dx, dy);
     if (next === null && Math.abs(dy) > 1) {
       const edge = dy > 0 ? this.layout.rows.length - 1 : 0;
-      next = this.layout.step(cell, 0, edge - this.layout.positions.get(cell).row);
+      next = this.layout.step(cell, 0, edge - this.layout.at(cell).row);
     }
     if (next !== null) this.focus(next);
   }
@@ -245,7 +247,7 @@ class Grid {
     if (stack.length < 2) return;
     const turn = ((this.turns.get(stack[0]) ?? 0) + 1) % stack.length;
     this.turns.set(stack[0], turn);
-    const at = this.layout.positions.get(cell);
+    const at = this.layout.at(cell);
     const id = `cell ${at.row} ${at.slot}`;
     this.shown.get(id)?.remove();
     this.shown.delete(id);

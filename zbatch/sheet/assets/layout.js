@@ -48,19 +48,42 @@ class Layout {
     this.columns = [];
     this.sections = [];
     this.rows = [];
+    this.boxes = new Map(); // by shape
     this.size = Math.max(view.size ?? fittingSize(view, cells, room), leastSize(room));
     const sections = this.#sections();
     if (this.wall) this.#placeWall(sections, room);
     else this.#placeTable(sections);
-    this.positions = new Map();
-    this.rows.forEach((row, rowIndex) => row.slots.forEach((slot, slotIndex) =>
-      slot.cells.forEach((cell) => this.positions.set(cell, { row: rowIndex, slot: slotIndex }))));
+    this.#index();
+  }
+
+  #index() {
+    this.rowOf = new Int32Array(this.data.size).fill(ABSENT);
+    this.slotOf = new Int32Array(this.data.size);
+    for (const [rowIndex, row] of this.rows.entries()) {
+      for (const [slotIndex, slot] of row.slots.entries()) {
+        for (const cell of slot.cells) {
+          this.rowOf[cell] = rowIndex;
+          this.slotOf[cell] = slotIndex;
+        }
+      }
+    }
+  }
+
+  /** Where a cell stands, or null where a filter or a folded section hides it. */
+  at(cell) {
+    return this.rowOf[cell] === ABSENT ? null : { row: this.rowOf[cell], slot: this.slotOf[cell] };
   }
 
   /** Width and height of one picture: equal areas, true proportions. */
   box(cell) {
-    const root = Math.sqrt(this.data.aspect(cell));
-    return { width: Math.round(this.size * root), height: Math.round(this.size / root) };
+    const job = this.data.job(cell);
+    const shape = job === ABSENT ? ABSENT : this.data.jobs.shape[job];
+    let box = this.boxes.get(shape);
+    if (!box) {
+      const root = Math.sqrt(this.data.aspect(cell));
+      this.boxes.set(shape, (box = { width: Math.round(this.size * root), height: Math.round(this.size / root) }));
+    }
+    return box;
   }
 
   #sections() {
@@ -95,13 +118,10 @@ class Layout {
   #placeTable(sections) {
     const { x, y } = this.view;
     const widths = new Map();
-    const sizes = new Map();
     for (const cell of this.cells) {
       const value = x ? x.column[cell] : ABSENT;
-      const shape = this.data.job(cell) === ABSENT ? ABSENT : this.data.jobs.shape[this.data.job(cell)];
-      let size = sizes.get(shape);
-      if (!size) sizes.set(shape, (size = this.box(cell)));
-      if ((widths.get(value) ?? 0) < size.width) widths.set(value, size.width);
+      const { width } = this.box(cell);
+      if ((widths.get(value) ?? 0) < width) widths.set(value, width);
     }
     let left = 0;
     for (const value of [...widths.keys()].sort(byRank)) {
@@ -136,7 +156,8 @@ class Layout {
       const slots = [...rows.get(value)].sort(([one], [other]) => byRank(one, other)).map(([at, cells]) => ({
         left: columns.get(at).left, width: columns.get(at).width, column: columns.get(at).index, cells: this.#stacked(cells),
       }));
-      const height = Math.max(40, ...slots.map((slot) => Math.max(...slot.cells.map((cell) => this.box(cell).height))));
+      let height = 40;
+      for (const slot of slots) for (const cell of slot.cells) height = Math.max(height, this.box(cell).height);
       this.rows.push({ value, top, height, slots, section: this.sections.length - 1 });
       top += height + GAP;
     }
@@ -192,7 +213,7 @@ class Layout {
 
   /** The cell `dx` slots and `dy` rows away, or null at the edge. */
   step(cell, dx, dy) {
-    const at = this.positions.get(cell);
+    const at = this.at(cell);
     if (!at) return null;
     const row = this.rows[at.row];
     if (dx) {
@@ -208,7 +229,7 @@ class Layout {
   }
 
   stack(cell) {
-    const at = this.positions.get(cell);
+    const at = this.at(cell);
     return at ? this.rows[at.row].slots[at.slot].cells : [cell];
   }
 }

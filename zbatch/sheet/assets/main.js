@@ -34,9 +34,11 @@ class Page {
     const shown = this.panelShown;
     this.panel.hidden = !shown;
     this.selection = select(this.data, this.view);
-    this.grid.show(this.view, this.selection.cells, { keep });
-    this.controls.draw(this.selection, this.grid, shown);
+    // What stands round the grid comes first: it decides how much room the grid has.
+    this.controls.draw(this.selection, shown);
     if (shown) this.chips.draw(this.selection.counts);
+    this.grid.show(this.view, this.selection.cells, { keep });
+    this.controls.drawSize(this.grid);
     this.#sayNothing();
     this.#remember(this.lightbox.cell);
   }

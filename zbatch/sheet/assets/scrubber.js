@@ -6,7 +6,7 @@ const TICKS = 40; // more stops than this are a bare slider
 function linesThrough(data, layout, cell) {
   return data.varying
     .filter((axis) => axis.column[cell] !== ABSENT)
-    .map((axis) => ({ axis, cells: data.line(cell, axis).filter((other) => layout.positions.has(other) || other === cell) }))
+    .map((axis) => ({ axis, cells: data.line(cell, axis).filter((other) => layout.at(other) !== null || other === cell) }))
     .filter(({ cells }) => cells.length > 1);
 }
 
