@@ -157,9 +157,12 @@ def test_headers_stay_in_view_in_both_directions(visit, large):
     page.wait_for_timeout(100)
     assert page.locator(".colhead").first.bounding_box()["y"] == bar["y"]
     assert page.locator(".rowhead").first.bounding_box()["x"] == bar["x"]
+    page.locator("#scroller").evaluate("box => { box.scrollTop = box.scrollHeight * 0.6; }")
+    page.wait_for_timeout(100)
     title = page.locator(".sectionbar").first.bounding_box()
     assert title["x"] == bar["x"]
     assert title["y"] == page.locator(".columns").bounding_box()["height"] + bar["y"]
+    assert "subject 2" in page.locator(".sectionbar").first.inner_text()
 
 
 def test_only_what_the_window_shows_is_in_the_page(visit, large):

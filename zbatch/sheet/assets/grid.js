@@ -144,8 +144,8 @@ class Grid {
     const own = this.data.coordinates(cell).filter(([axis]) => axis.varies && !this.view.groups.includes(axis));
     const long = own.filter(([axis, value]) => axis.label(value).length > 16).map(([axis, value]) => axis.brief(value, room));
     const short = own.filter(([axis, value]) => axis.label(value).length <= 16).map(([axis, value]) => (axis.numeric ? `${axis.short} ${axis.label(value)}` : axis.label(value)));
-    const lines = long.length ? [long[0], short.join(" · ")] : [short.join(" · ") || middle(this.data.prompt(cell), 2 * room)];
-    return make("span", { class: "caption", dir: "auto", text: lines.filter(Boolean).map((line) => middle(line, room)).join("\n") });
+    const lines = long.length ? [long[0], short.join(" · ")] : [short.join(" · ") || middle(this.data.prompt(cell), room)];
+    return make("span", { class: "caption", dir: "auto", text: lines.filter(Boolean).map((line) => middle(line, lines.length < 2 && this.layout.twoLines ? 2 * room - 4 : room)).join("\n") });
   }
 
   #rowHead(row) {
@@ -169,7 +169,11 @@ class Grid {
       type: "button", class: "sectionbar", "aria-expanded": String(!section.closed), onclick: () => this.#toggle(section),
     }, icon("down"), ...parts, make("span", { class: "many", text: count(section.count) }));
     const element = make("div", { class: "section" }, bar);
-    return this.#put("sections", element, 0, section.top, undefined, section.height);
+    // Not by a transform: what sticks inside would not know of it.
+    element.style.top = `${section.top}px`;
+    element.style.height = `${section.height}px`;
+    this.layers.sections.append(element);
+    return element;
   }
 
   #toggle(section) {

@@ -43,8 +43,9 @@ class Layout {
   constructor(data, view, cells, room, collapsed) {
     Object.assign(this, { data, view, cells, collapsed });
     this.wall = view.x === null && view.y === null;
-    const long = data.varying.some((axis) => !view.groups.includes(axis) && axis.labels.some((label) => label.length > 16));
-    this.caption = this.wall ? CAPTIONS[long ? 1 : 0] : 0;
+    const told = data.varying.filter((axis) => !view.groups.includes(axis));
+    this.twoLines = told.length > 3 || told.some((axis) => axis.labels.some((label) => label.length > 16));
+    this.caption = this.wall ? CAPTIONS[this.twoLines ? 1 : 0] : 0;
     this.columns = [];
     this.sections = [];
     this.rows = [];
