@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -38,7 +38,7 @@ class Plan:
     seconds: float | None
     seeds_chosen: int
     warnings: tuple[Finding, ...]
-    keys: tuple[str, ...]
+    keys: tuple[str, ...] = field(repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """Give the shape of `zbatch plan --json`; counts are of all jobs."""

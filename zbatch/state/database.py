@@ -41,9 +41,7 @@ def open_connection(path: Path, *, read_only: bool = False) -> sqlite3.Connectio
     """
     uri = f"file:{path.as_posix().replace('%', '%25').replace('?', '%3f').replace('#', '%23')}"
     if read_only:
-        uri += "?mode=ro"
-        if not _writable(path.parent) and not path.with_name(path.name + "-wal").exists():
-            uri += "&immutable=1"
+        uri += _reading_mode(path)
     with translated(path):
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
         try:
@@ -60,12 +58,18 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> 
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         migrate(connection)
-    elif pending_migrations(connection):
+        return
+    connection.execute("PRAGMA query_only = ON")
+    if pending_migrations(connection):
         raise StateError(f"the state {path} is from an older zbatch", hint="zbatch run brings it up to date")
 
 
-def _writable(path: Path) -> bool:
-    return os.access(path, os.W_OK)
+def _reading_mode(path: Path) -> str:
+    # A connection that may not write leaves the -wal and -shm files behind when it is the last to close, so a
+    # reader may, and binds itself by `query_only`; on a medium that cannot be written it reads what is there.
+    if os.access(path.parent, os.W_OK) and os.access(path, os.W_OK):
+        return "?mode=rw"
+    return "?mode=ro" if path.with_name(path.name + "-wal").exists() else "?mode=ro&immutable=1"
 
 
 @contextlib.contextmanager
