@@ -123,3 +123,21 @@ def test_nothing_but_neighbours_is_loaded_ahead(visit, large):
     until(page, "document.querySelector('.original').naturalWidth > 0")
     page.wait_for_timeout(200)
     assert 1 <= len(originals) <= 5
+
+
+def test_a_closer_look_is_kept_from_picture_to_picture(visit, small):
+    page = open_first(visit, small)
+    box = page.locator(".frame").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 200)
+    page.mouse.wheel(0, -600)
+    until(page, "document.querySelector('.original').style.transform.includes('scale')")
+    closer = page.locator(".original").evaluate("image => image.style.transform")
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".original").evaluate("image => image.style.transform") == closer
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2 - 90, box["y"] + 160)
+    page.mouse.up()
+    assert page.locator(".original").evaluate("image => image.style.transform") != closer
+    page.keyboard.press("0")
+    assert page.locator(".original").evaluate("image => image.style.transform") == ""
+    expect(page.locator("#lightbox")).to_be_visible()

@@ -21,7 +21,7 @@ HOME: Final = Path(__file__).parent
 
 SCRIPTS: Final = (
     "dom", "words", "dataset", "query", "view", "layout", "cell", "grid", "chips",
-    "controls", "metadata", "scrubber", "lightbox", "paper", "help", "main",
+    "controls", "metadata", "scrubber", "zoom", "lightbox", "paper", "help", "main",
 )  # fmt: skip
 """The page's scripts, in the order they are joined."""
 

@@ -24,9 +24,9 @@ class Chips {
   #section(axis, counts) {
     const hidden = this.view.hides(axis);
     const values = axis.values.map((_, value) => value);
-    if (counts.has(ABSENT) || axis.column.includes(ABSENT)) values.push(ABSENT);
+    if (axis.partial) values.push(ABSENT);
     const all = this.whole.has(axis) || values.length <= CHIPS;
-    const words = Math.max(...axis.labels.map((label) => label.length)) > 22;
+    const words = axis.longest > 22;
     return make("section", { class: "axisvalues" },
       make("h3", {}, make("span", { text: axis.name }), hidden.size
         ? make("button", { type: "button", class: "link", text: "all", "aria-label": `Show all values of ${axis.name}`, onclick: () => this.change(() => hidden.clear()) })

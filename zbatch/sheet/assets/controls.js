@@ -43,7 +43,7 @@ class Controls {
     }, make("i", { class: "dot" }), make("b", { text: count(states.get(state) ?? 0) }), make("span", { text: STATE_WORDS[state] })));
     const total = cells.length === data.size ? plural(data.size, "cell") : `${count(cells.length)} of ${plural(data.size, "cell")}`;
     const jobs = data.jobs.key.length;
-    const spared = data.size - data.raw.cells.job.filter((job) => job === ABSENT).length - jobs;
+    const spared = data.size - data.excluded - jobs;
     const shared = spared > 0 && cells.length === data.size ? `${plural(jobs, "job")} · ${count(spared)} shared` : null;
     this.facts.replaceChildren(make("span", { class: "total", role: "status", title: shared ? "Cells whose requests are equal share one job, which is made and paid once" : null, text: [total, shared].filter(Boolean).join(" · ") }), ...pills);
   }

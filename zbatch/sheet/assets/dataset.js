@@ -14,6 +14,8 @@ class Axis {
     this.labels = values.map((value) => (typeof value === "boolean" ? (value ? "true" : "false") : String(value)));
     this.shared = numeric ? 0 : sharedStart(this.labels);
     this.varies = values.length > 1;
+    this.partial = column.includes(ABSENT); // some cells have no such coordinate
+    this.longest = this.labels.reduce((most, label) => Math.max(most, label.length), 0);
   }
 
   label(value) {
@@ -33,7 +35,7 @@ class Dataset {
     this.strings = raw.strings;
     this.size = raw.cells.job.length;
     this.axes = raw.axes.map((axis, index) => new Axis(axis, index, raw.cells.coordinates[index]));
-    this.varying = this.axes.filter((axis) => axis.varies || axis.column.includes(ABSENT));
+    this.varying = this.axes.filter((axis) => axis.varies || axis.partial);
     this.byName = new Map(this.axes.map((axis) => [axis.name, axis]));
     this.sharers = new Map();
     for (let cell = 0; cell < this.size; cell += 1) {
@@ -43,6 +45,7 @@ class Dataset {
       if (known) known.push(cell);
       else this.sharers.set(job, [cell]);
     }
+    this.excluded = raw.cells.job.reduce((sum, job) => sum + (job === ABSENT), 0);
   }
 
   job(cell) {

@@ -44,11 +44,11 @@ class Grid {
   #measure() {
     const { x, y } = this.view;
     const narrow = this.root.clientWidth < 640;
-    const longest = y ? Math.max(...y.labels.map((label) => label.length), y.short.length + 2) : 0;
+    const longest = y ? Math.max(y.longest, y.short.length + 2) : 0;
     const width = y ? Math.min(narrow ? 92 : 208, Math.max(narrow ? 60 : 76, Math.ceil(longest * 7.2) + 28)) : 0;
     const wall = !x && !y;
     this.rowhead = y ? width : wall && !narrow ? 12 : GAP;
-    const words = x && !x.numeric && x.labels.some((label) => label.length * 7.2 > (this.view.size ?? SIZES.usual));
+    const words = x && !x.numeric && x.longest * 7.2 > (this.view.size ?? SIZES.usual);
     this.colhead = x ? (words ? 64 : 38) : 0;
     this.room = { width: this.root.clientWidth - this.rowhead * (wall ? 2 : 1), height: this.root.clientHeight - this.colhead };
   }

@@ -2,7 +2,7 @@
 
 const KEYS = [
   ["Grid", [["← → ↑ ↓", "move"], ["Enter", "open"], ["Space", "next image of a stack"], ["+ −", "size"], ["S", "swap columns and rows"], ["F", "values to show and hide"], ["/", "search"], ["T", "light or dark"]]],
-  ["Image", [["← →", "along the columns"], ["↑ ↓", "along the rows"], ["[ ]", "along the next axis, or through a stack"], ["I", "details"], ["Esc", "close"]]],
+  ["Image", [["← →", "along the columns"], ["↑ ↓", "along the rows"], ["[ ]", "along the next axis, or through a stack"], ["+ − 0", "closer, farther, whole; also the wheel"], ["I", "details"], ["Esc", "close"]]],
   ["Search", [["red fox", "both words, anywhere"], ["\"red fox\"", "the phrase"], ["seed:1000", "a value of an axis"], ["scale>0.6", "a number; also >= < <="], ["state:failed", "a state"], ["nsfw:true", "flagged by the server"], ["-ink", "without"]]],
 ];
 

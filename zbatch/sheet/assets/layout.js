@@ -44,7 +44,7 @@ class Layout {
     Object.assign(this, { data, view, cells, collapsed });
     this.wall = view.x === null && view.y === null;
     const told = data.varying.filter((axis) => !view.groups.includes(axis));
-    this.twoLines = told.length > 3 || told.some((axis) => axis.labels.some((label) => label.length > 16));
+    this.twoLines = told.length > 3 || told.some((axis) => axis.longest > 16);
     this.caption = this.wall ? CAPTIONS[this.twoLines ? 1 : 0] : 0;
     this.columns = [];
     this.sections = [];

@@ -16,6 +16,7 @@ class Lightbox {
     this.ways = Object.fromEntries([["left", -1, 0], ["right", 1, 0], ["up", 0, -1], ["down", 0, 1]].map(([name, dx, dy]) =>
       [name, { dx, dy, element: make("button", { type: "button", class: `way ${name}`, tabindex: -1, onclick: () => this.walk(dx, dy) }) }]));
     this.frame = make("div", { class: "frame" }, this.under, this.image, this.note, ...Object.values(this.ways).map((way) => way.element));
+    this.zoom = new Zoom(this.frame, [this.under, this.image]);
     root.append(
       make("div", { class: "top" }, this.where, this.place,
         button({ label: "Details (I)", glyph: "info", act: () => this.toggleDetails(), kind: "square quiet" }),
@@ -24,7 +25,6 @@ class Lightbox {
       make("div", { class: "toast", role: "status" }));
     root.addEventListener("close", () => this.#close());
     root.addEventListener("keydown", (event) => this.#pressed(event));
-    root.addEventListener("click", (event) => { if (event.target === this.frame) root.close(); });
     this.#listenForSwipes();
   }
 
@@ -70,7 +70,13 @@ class Lightbox {
     return linesThrough(this.data, this.layout, this.cell).find(({ axis }) => axis !== x && axis !== y);
   }
 
+  /** On a phone the details lie below: going there is what one means. */
   toggleDetails() {
+    const below = this.side.offsetTop >= this.frame.offsetTop + this.frame.offsetHeight;
+    if (this.details && below) {
+      this.side.scrollIntoView({ behavior: "smooth" });
+      return;
+    }
     this.details = !this.details;
     this.root.classList.toggle("bare", !this.details);
   }
@@ -153,6 +159,9 @@ class Lightbox {
     else if (event.key === "[") this.turn(-1);
     else if (event.key === "]") this.turn(1);
     else if (event.key.toLowerCase() === "i" && !typing) this.toggleDetails();
+    else if (["+", "="].includes(event.key)) this.zoom.by(1.4);
+    else if (event.key === "-") this.zoom.by(1 / 1.4);
+    else if (event.key === "0") this.zoom.reset();
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -160,7 +169,7 @@ class Lightbox {
 
   #listenForSwipes() {
     let start = null;
-    this.frame.addEventListener("pointerdown", (event) => { start = event.pointerType === "touch" ? event : null; });
+    this.frame.addEventListener("pointerdown", (event) => { start = event.pointerType === "touch" && !this.zoom.closer ? event : null; });
     this.frame.addEventListener("pointerup", (event) => {
       if (!start) return;
       const [dx, dy] = [start.clientX - event.clientX, start.clientY - event.clientY];
@@ -174,6 +183,7 @@ class Lightbox {
   #close() {
     const { cell } = this;
     this.cell = null;
+    this.zoom.reset();
     for (const element of [this.image, this.under]) element.removeAttribute("src");
     this.closed(cell);
   }

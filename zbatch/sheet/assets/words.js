@@ -31,7 +31,7 @@ function middle(text, limit) {
 /** Characters that all texts begin with, cut back to the start of a word. */
 function sharedStart(texts) {
   if (texts.length < 2) return 0;
-  let length = Math.min(...texts.map((text) => text.length));
+  let length = texts.reduce((least, text) => Math.min(least, text.length), Infinity);
   for (const text of texts) while (length > 0 && text.slice(0, length) !== texts[0].slice(0, length)) length -= 1;
   while (length > 0 && !/\s/.test(texts[0][length - 1])) length -= 1;
   return length;

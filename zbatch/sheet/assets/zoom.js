@@ -1,0 +1,67 @@
+// Looking closer: wheel or double click zooms to the pointer, dragging moves. Kept from picture to picture.
+
+const CLOSEST = 16;
+
+class Zoom {
+  constructor(frame, images) {
+    Object.assign(this, { frame, images });
+    this.reset();
+    frame.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+    frame.addEventListener("dblclick", (event) => this.#toggle(event));
+    frame.addEventListener("pointerdown", (event) => this.#grab(event));
+    frame.addEventListener("pointermove", (event) => this.#drag(event));
+    for (const end of ["pointerup", "pointercancel"]) frame.addEventListener(end, () => { this.grabbed = null; frame.classList.remove("grabbing"); });
+  }
+
+  get closer() {
+    return this.scale > 1;
+  }
+
+  reset() {
+    Object.assign(this, { scale: 1, x: 0, y: 0, grabbed: null });
+    this.#draw();
+  }
+
+  /** Change the scale so that the point under the pointer (the middle without one) stays where it is. */
+  by(factor, event = null) {
+    const box = this.frame.getBoundingClientRect();
+    const [px, py] = event ? [event.clientX - box.left - box.width / 2, event.clientY - box.top - box.height / 2] : [0, 0];
+    const scale = Math.min(CLOSEST, Math.max(1, this.scale * factor));
+    this.x = px - ((px - this.x) * scale) / this.scale;
+    this.y = py - ((py - this.y) * scale) / this.scale;
+    this.scale = scale;
+    if (scale === 1) this.x = this.y = 0;
+    this.#draw();
+  }
+
+  #wheel(event) {
+    event.preventDefault();
+    this.by(Math.exp(-event.deltaY * (event.deltaMode === 1 ? 0.05 : 0.0018)), event);
+  }
+
+  #toggle(event) {
+    if (event.target.closest("button")) return;
+    if (this.closer) this.reset();
+    else this.by(3, event);
+  }
+
+  #grab(event) {
+    if (!this.closer || event.button !== 0 || event.target.closest("button")) return;
+    this.grabbed = { x: event.clientX - this.x, y: event.clientY - this.y };
+    this.frame.classList.add("grabbing");
+    this.frame.setPointerCapture(event.pointerId);
+  }
+
+  #drag(event) {
+    if (!this.grabbed) return;
+    this.x = event.clientX - this.grabbed.x;
+    this.y = event.clientY - this.grabbed.y;
+    this.#draw();
+  }
+
+  #draw() {
+    const transform = this.scale === 1 ? "" : `translate(${this.x}px, ${this.y}px) scale(${this.scale})`;
+    for (const image of this.images) image.style.transform = transform;
+    this.frame.classList.toggle("closer", this.closer);
+  }
+}
