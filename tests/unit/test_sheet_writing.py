@@ -15,7 +15,7 @@ from zbatch.errors import DiskError, UsageError
 from zbatch.sheet import write_png, write_sheet, write_single_file
 from zbatch.sheet.lettering import fitting, font, one_line, wrapped
 from zbatch.sheet.page import SCRIPTS, STYLES, script_of
-from zbatch.sheet.png import PAGE_HEIGHT, PAGE_WIDTH
+from zbatch.sheet.pages import PAGE_HEIGHT, PAGE_WIDTH
 from zbatch.state.run import Run
 
 

@@ -4,44 +4,21 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from zbatch.sheet.arrangement import Row, Section, arrange, has_picture, label, short_name
 from zbatch.sheet.data import NONE, SheetData
 from zbatch.sheet.lettering import fitting, font, one_line, wrapped
+from zbatch.sheet.pages import GAP, MARGIN, PAGE_HEIGHT, PAGE_WIDTH, PAPER, Pen, Strip, drawn, paginate
 from zbatch.state.directory import write_aside
 
-PAGE_WIDTH: Final = 2480
-PAGE_HEIGHT: Final = 3508
-"""Most pixels of a page: A4 at 300 dots an inch. A small sheet is only as large as it needs to be."""
-
-GAP: Final = 12
-MARGIN: Final = 64
 LARGEST, SMALLEST = 256, 144
 """Side of a square picture in pixels; other shapes get the same area."""
 
-PAPER, INK, SOFT, LINE = "#ffffff", "#1b1b1d", "#77777e", "#dededb"
-
-Pen = ImageDraw.ImageDraw
-
-
-@dataclass(frozen=True, slots=True)
-class Strip:
-    """One horizontal piece of a page: its height in pixels, and what draws it at a height.
-
-    `opens` says that it belongs to what comes after it; `section` that it is a section's title, which comes
-    again on the next page.
-    """
-
-    height: int
-    draw: Callable[[Image.Image, Pen, int], None]
-    opens: bool = False
-    section: bool = False
+INK, SOFT, LINE = "#1b1b1d", "#77777e", "#dededb"
 
 
 def draw_pages(data: SheetData, root: Path, path: Path) -> list[Path]:
@@ -82,8 +59,8 @@ class _Drawing:
             width = max(self._width(chunk), 720)
             head = [] if self.wall or self.data.view.x is None else [self._column_heads(chunk)]
             strips = [self._title(width), *self._strips(chunk, width)]
-            for page in _paginate(strips, head, PAGE_HEIGHT - 2 * MARGIN):
-                yield _drawn(page, width)
+            for page in paginate(strips, head, PAGE_HEIGHT - 2 * MARGIN):
+                yield drawn(page, width)
 
     # ── measuring ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -276,34 +253,3 @@ def _wrapped(row: Row, across: int) -> Iterator[Row]:
     items = list(row.cells.items())
     for start in range(0, len(items), across):
         yield Row(row.value, dict(items[start : start + across]))
-
-
-def _paginate(strips: list[Strip], head: list[Strip], room: int) -> Iterator[list[Strip]]:
-    """Fill pages with strips; a strip that opens something never ends a page, and heads come on each."""
-    page: list[Strip] = []
-    begun = 0  # strips that every page begins with do not make a page
-    section: list[Strip] = []
-    for strip, following in zip(strips, [*strips[1:], None], strict=True):
-        needed = strip.height + (following.height if strip.opens and following else 0)
-        if strip.section:
-            section = [strip]
-        if len(page) > begun and sum(piece.height for piece in page) + needed > room:
-            yield page
-            page = [*head, *([] if strip.section else section)]
-            begun = len(page)
-        page.append(strip)
-        if strip.opens and not strip.section:
-            page += head
-            begun = len(page)
-    yield page
-
-
-def _drawn(strips: list[Strip], width: int) -> Image.Image:
-    height = sum(strip.height for strip in strips) + 2 * MARGIN - GAP
-    page = Image.new("RGB", (width, height), PAPER)
-    pen = ImageDraw.Draw(page)
-    top = MARGIN
-    for strip in strips:
-        strip.draw(page, pen, top)
-        top += strip.height
-    return page
