@@ -1,0 +1,225 @@
+"""The sandboxed Jinja environment: strict, pure and bounded.
+
+Templates come from manifests that strangers wrote. They may look at the names they are given and nothing
+else: no attribute walks, no time, no randomness, no files. Filters, tests, methods and globals stand on allow
+lists; what can grow (repetition, concatenation, padding, loops) is bounded; every loop step and everything an
+operator, a comparison or a filter touches is charged to one budget for a render.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, UndefinedError, nodes
+from jinja2.exceptions import SecurityError, TemplateRuntimeError
+from jinja2.runtime import LoopContext
+from jinja2.sandbox import SandboxedEnvironment
+from jinja2.visitor import NodeTransformer
+
+from zbatch.expressions.budget import ExpressionError, bound_operator, bounded_range, charge_for
+from zbatch.expressions.filters import FILTERS, TESTS, concatenate, counted, kind, plain
+
+_TEXT_METHODS: Final = frozenset(
+    (
+        "capitalize casefold count endswith find isalpha isdigit islower isupper lower lstrip partition "
+        "removeprefix removesuffix rfind rpartition rsplit rstrip split splitlines startswith strip "
+        "swapcase title upper"
+    ).split()
+)
+_LOOP_FIELDS: Final = frozenset("index index0 first last length revindex revindex0 cycle".split())
+_NODES: Final = (
+    nodes.Template,
+    nodes.Output,
+    nodes.TemplateData,
+    nodes.If,
+    nodes.For,
+    nodes.Assign,
+    nodes.Name,
+    nodes.Const,
+    nodes.Tuple,
+    nodes.List,
+    nodes.Dict,
+    nodes.Pair,
+    nodes.Keyword,
+    nodes.CondExpr,
+    nodes.Filter,
+    nodes.Test,
+    nodes.Call,
+    nodes.Getitem,
+    nodes.Getattr,
+    nodes.Slice,
+    nodes.Concat,
+    nodes.Compare,
+    nodes.Operand,
+    nodes.BinExpr,
+    nodes.UnaryExpr,
+)
+_STATEMENTS: Final = {
+    "assignblock": "set with a body",
+    "callblock": "call",
+    "filterblock": "filter with a body",
+    "fromimport": "import",
+    "nsref": "namespace",
+}
+
+
+class _Environment(SandboxedEnvironment):
+    """Jinja with everything off that is not on a list above."""
+
+    intercepted_binops = frozenset(["+", "-", "*", "/", "//", "%", "**"])
+
+    def __init__(self) -> None:
+        super().__init__(
+            undefined=StrictUndefined, keep_trailing_newline=True, finalize=plain, optimized=False
+        )
+        # Names with a space cannot be written in a template: these only our own rewriting uses.
+        self.filters = {
+            **FILTERS,
+            " counted": counted,
+            " concatenate": concatenate,
+            " charged": charge_for,
+        }
+        self.tests = dict(TESTS)
+        self.globals = {"range": bounded_range}
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, Mapping):
+            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+        allowed: Iterable[str] = getattr(type(obj), "__template_fields__", ())
+        if isinstance(obj, str):
+            allowed = _TEXT_METHODS
+        elif isinstance(obj, LoopContext):
+            allowed = _LOOP_FIELDS
+        if attribute in allowed:
+            return getattr(obj, attribute)
+        if isinstance(obj, Undefined):
+            str(obj)  # raises, with the name that was missing first
+        raise ExpressionError(f"asks {kind(obj)} for {attribute!r}, which it does not have for templates")
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if isinstance(argument, str) and not isinstance(obj, Mapping):
+            return self.getattr(obj, argument)
+        if isinstance(obj, Undefined):
+            str(obj)
+        try:
+            return obj[argument]
+        except (LookupError, TypeError, ValueError, AttributeError):
+            return self.undefined(obj=obj, name=str(argument)[:80])
+
+    def is_safe_callable(self, obj: Any) -> bool:
+        if isinstance(obj, Undefined):
+            str(obj)
+        owner = getattr(obj, "__self__", None)
+        if isinstance(owner, str):
+            charge_for(owner)
+            return obj.__name__ in _TEXT_METHODS
+        return obj is bounded_range or isinstance(owner, LoopContext)
+
+    def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+        for value in args:
+            charge_for(value)
+        return charge_for(super().call(context, obj, *args, **kwargs))
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        bound_operator(operator, left, right)
+        return super().call_binop(context, operator, left, right)
+
+
+class Fence(NodeTransformer):
+    """Refuse what is not on the list of nodes; charge loops, comparisons and slices; bound `~`."""
+
+    def generic_visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> nodes.Node:
+        """Refuse a node, or go on below it."""
+        if not isinstance(node, _NODES):
+            name = type(node).__name__.lower()
+            raise ExpressionError(
+                f"{_STATEMENTS.get(name, name)} is not available in templates",
+                hint="use expressions, if, for and set",
+            )
+        if isinstance(node, nodes.Filter | nodes.Test) and isinstance(node.name, str):
+            self._known(node)
+        return super().generic_visit(node, *args, **kwargs)
+
+    def _known(self, node: nodes.Filter | nodes.Test) -> None:
+        names: Mapping[str, Any] = FILTERS if isinstance(node, nodes.Filter) else TESTS
+        if node.name not in names:
+            known = ", ".join(sorted(name for name in names if name.isidentifier()))
+            what = "filter" if names is FILTERS else "test"
+            raise ExpressionError(f"no {what} named {node.name!r}", hint=f"there are: {known}")
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja calls it
+        """Count the steps of a loop."""
+        if node.recursive:
+            raise ExpressionError("recursive loops are not available in templates")
+        self.generic_visit(node)
+        node.iter = _through(" counted", node.iter)
+        return node
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 - Jinja calls it
+        """Bound what `~` builds."""
+        self.generic_visit(node)
+        return _through(" concatenate", nodes.List(node.nodes, lineno=node.lineno))
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802 - Jinja calls it
+        """Charge for what is compared."""
+        self.generic_visit(node)
+        node.expr = _weighed(node.expr)
+        for operand in node.ops:
+            operand.expr = _weighed(operand.expr)
+        return node
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802 - Jinja calls it
+        """Charge for what is sliced."""
+        self.generic_visit(node)
+        if isinstance(node.arg, nodes.Slice):
+            node.node = _weighed(node.node)
+        return node
+
+
+def _through(name: str, node: Any) -> nodes.Filter:
+    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
+
+
+def _weighed(node: nodes.Expr) -> nodes.Expr:
+    return node if isinstance(node, nodes.Const) else _through(" charged", node)
+
+
+ENVIRONMENT: Final = _Environment()
+"""The one environment; it holds no state."""
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Turn what Jinja and the operators raise into `ExpressionError`, once, here."""
+    try:
+        yield
+    except UndefinedError as error:
+        raise _undefined(str(error.message)) from error
+    except TemplateSyntaxError as error:
+        message = str(error.message)
+        raise ExpressionError(f"does not parse: {message}", hint=_syntax_hint(message)) from error
+    except SecurityError as error:
+        raise ExpressionError("calls something templates may not call") from error
+    except (RecursionError, MemoryError, SyntaxError) as error:
+        raise ExpressionError("is nested too deeply") from error
+    except (TemplateRuntimeError, ArithmeticError, TypeError, ValueError, LookupError) as error:
+        raise ExpressionError(f"fails: {error}") from error
+
+
+def _undefined(message: str) -> ExpressionError:
+    attribute = re.match(r"'?(.*?)'? has no (?:attribute|element) '?([^']+)'?", message)
+    if attribute:
+        return ExpressionError(f"asks for {attribute[2]!r}, which is not there")
+    name = re.match(r"'([^']+)' is undefined", message)
+    return ExpressionError(message, undefined=name and name.group(1))
+
+
+def _syntax_hint(message: str) -> str:
+    return (
+        "braces that are no template are written {{ '{{' }}"
+        if message.startswith(("unexpected", "expected"))
+        else ""
+    )
