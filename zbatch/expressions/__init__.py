@@ -1,0 +1,14 @@
+"""Templates and expressions: a sandboxed, strict, pure and bounded Jinja."""
+
+from zbatch.expressions.budget import ExpressionError
+from zbatch.expressions.filters import slugify
+from zbatch.expressions.templates import Template, compile_expression, compile_template, is_template
+
+__all__ = [
+    "ExpressionError",
+    "Template",
+    "compile_expression",
+    "compile_template",
+    "is_template",
+    "slugify",
+]
