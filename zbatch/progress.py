@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Callable
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, cast
 
 import orjson
 from tqdm import tqdm
@@ -30,6 +31,27 @@ _DRAINING: Final = {
     "interrupted": "stopping: no new submits, what is in flight is finished (Ctrl-C again leaves at once)",
     "run_deadline": "limits.run_deadline is over: no new submits, what is in flight is finished",
 }
+
+
+class _Tolerant:
+    """A stream that may go away (a closed terminal, a broken pipe): the run matters more than its bar."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write, or do without."""
+        with contextlib.suppress(OSError, ValueError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, or do without."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 class _Lines:
@@ -198,6 +220,7 @@ def progress_listener(mode: str, stream: TextIO = sys.stderr) -> ProgressListene
     """Give the listener for `--progress auto|bar|plain|json|none`; `auto` draws only on a terminal."""
     if mode == "auto":
         mode = "bar" if stream.isatty() else "plain"
+    stream = cast("TextIO", _Tolerant(stream))
     kinds: dict[str, Callable[[TextIO], ProgressListener]] = {
         "bar": BarProgress,
         "plain": PlainProgress,

@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,14 @@ from typing import Any
 import orjson
 
 from zbatch.api.endpoint import Endpoint, parse_endpoint
-from zbatch.errors import UsageError
+from zbatch.errors import UsageError, ZbatchError
 from zbatch.exports.provenance import write_provenance
 from zbatch.expressions import ExpressionError, compile_template
 from zbatch.logs import EventLog, Listeners
 from zbatch.manifest.limits import parse_rate
 from zbatch.manifest.loader import Manifest, load_manifest
 from zbatch.model import JobState
-from zbatch.runner.events import Listener, Silence
+from zbatch.runner.events import Event, EventName, Listener, Silence
 from zbatch.runner.plan import Plan
 from zbatch.runner.plan import make_plan as plan_order
 from zbatch.runner.session import Order, Outcome, Session
@@ -31,6 +31,7 @@ from zbatch.state.run import Run
 
 KEY_VARIABLE = "ZBATCH_API_KEY"
 ENDPOINT_VARIABLE = "ZBATCH_ENDPOINT"
+_NEW_PLAN = "make a new plan: zbatch plan ... -o FILE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,38 +157,69 @@ def read_plan(path: Path) -> dict[str, Any] | None:
     return saved
 
 
-def order_of_plan(saved: Mapping[str, Any], api_key: str | None) -> Order:
+def order_of_plan(saved: Mapping[str, Any], settings: Settings) -> Order:
     """Give the order a saved plan stands for, after checking that it would do what was planned and no more.
+
+    `settings` are those given now: key, concurrency and rate count; an endpoint may only be the plan's own.
+    That the plan names an endpoint does not make it trusted: a file says so, not a person.
 
     Raises:
         UsageError: the manifest gives other jobs now, or more would be submitted; says what changed.
     """
-    manifest = load_manifest(saved["manifest"], allow_outside=saved["allow_outside"])
-    settings = Settings(
-        endpoint=saved["endpoint"],
-        run_dir=saved["run_dir"],
-        api_key=api_key,
-        only=tuple(saved["only"]),
-        first=saved["first"],
-        retry=tuple(saved["retry"]),
-        max_cost=saved["max_cost"],
-        rate=saved["rate"],
-    )
-    order = resolve(manifest, settings)
+    _check_plan_settings(saved, settings)
+    try:
+        manifest = load_manifest(saved["manifest"], allow_outside=saved["allow_outside"])
+        named = settings.endpoint or os.environ.get(ENDPOINT_VARIABLE)
+        settings = replace(
+            settings,
+            endpoint=saved["endpoint"],
+            run_dir=saved["run_dir"],
+            only=tuple(saved["only"]),
+            first=saved["first"],
+            retry=tuple(saved["retry"]),
+            max_cost=saved["max_cost"],
+            rate=settings.rate or saved["rate"],
+        )
+        planned, to_submit = set(saved["jobs"]), int(saved["to_submit"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"the plan is damaged ({error})", hint=_NEW_PLAN) from error
+    given = named is not None and parse_endpoint(named).url == saved["endpoint"]
+    order = replace(resolve(manifest, settings), endpoint_given=given)
     plan = plan_order(order)
-    planned, now = set(saved["jobs"]), set(plan.keys)
+    now = set(plan.keys)
     if planned != now:
         raise UsageError(
             f"the manifest has changed since the plan: {len(now - planned)} jobs are new, "
             f"{len(planned - now)} are gone",
-            hint="make a new plan: zbatch plan ... -o FILE",
+            hint=_NEW_PLAN,
         )
-    if plan.to_submit > saved["to_submit"]:
+    if plan.to_submit > to_submit:
         raise UsageError(
-            f"the plan was to submit {saved['to_submit']} jobs, and now it would be {plan.to_submit}",
-            hint="make a new plan: zbatch plan ... -o FILE",
+            f"the plan was to submit {to_submit} jobs, and now it would be {plan.to_submit}",
+            hint=_NEW_PLAN,
         )
     return order
+
+
+def _check_plan_settings(saved: Mapping[str, Any], settings: Settings) -> None:
+    """Refuse flags that would make another run of the plan than was planned.
+
+    Raises:
+        UsageError: naming the first.
+    """
+    decided = {
+        "-o/--run-dir": settings.run_dir,
+        "--only": settings.only,
+        "--first": settings.first,
+        "--retry": settings.retry,
+        "--max-cost": settings.max_cost,
+        "--allow-outside": settings.allow_outside,
+    }
+    for flag, value in decided.items():
+        if value:
+            raise UsageError(f"{flag} was decided by the plan", hint=_NEW_PLAN)
+    if settings.endpoint is not None and parse_endpoint(settings.endpoint).url != saved.get("endpoint"):
+        raise UsageError(f"the plan was made for the endpoint {saved.get('endpoint')}", hint=_NEW_PLAN)
 
 
 def perform(
@@ -216,10 +248,16 @@ def perform(
         outcome = asyncio.run(execute())
     finally:
         log.close()
-    with Run(outcome.directory) as finished:
-        write_provenance(finished)
-        if report:
-            write_sheet(finished)
+    try:
+        with Run(outcome.directory) as finished:
+            write_provenance(finished)
+            if report:
+                write_sheet(finished)
+    except ZbatchError as error:
+        # What stopped the run says more than what it then did to the report.
+        if outcome.error is None:
+            raise
+        listener.event(Event(EventName.NOTICE, None, "report", str(error)))
     return outcome
 
 

@@ -61,23 +61,22 @@ def command(
     MANIFEST may also be a plan that `zbatch plan -o` saved. Ctrl-C finishes what is in flight; a second one
     leaves at once. Either way the next run goes on.
     """
-    key = options.api_key(api_key_file)
+    settings = Settings(
+        endpoint=endpoint,
+        run_dir=run_dir,
+        api_key=options.api_key(api_key_file),
+        concurrency=concurrency,
+        rate=rate,
+        only=only,
+        first=first,
+        retry=retry,
+        max_cost=max_cost,
+        allow_outside=allow_outside,
+    )
     saved = read_plan(manifest)
     if saved is not None:
-        order = order_of_plan(saved, key)
+        order = order_of_plan(saved, settings)
     else:
-        settings = Settings(
-            endpoint=endpoint,
-            run_dir=run_dir,
-            api_key=key,
-            concurrency=concurrency,
-            rate=rate,
-            only=only,
-            first=first,
-            retry=retry,
-            max_cost=max_cost,
-            allow_outside=allow_outside,
-        )
         order = resolve(load_manifest(manifest, allow_outside=allow_outside), settings)
     listener = progress_listener(progress, sys.stderr)
     try:
@@ -99,7 +98,9 @@ def _answer_signals(session: Session, loop: asyncio.AbstractEventLoop) -> None:
         session.drain()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, signalled)
+        # What was started to outlive its terminal (nohup) goes on when the terminal closes.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, signalled)
 
 
 def _conclude(outcome: Outcome, order: Order, *, report: bool) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from zbatch.api.contract import ResultImage, TaskResult, TaskStatus
-from zbatch.api.errors import ApiError, GoneError, TaskLostError
+from zbatch.api.errors import ApiError, GoneError, TaskLostError, ThrottledError
 from zbatch.clock import monotonic
 from zbatch.errors import SurroundingsError, ZbatchError
 from zbatch.runner.events import EventName
@@ -14,6 +14,8 @@ from zbatch.state.artifacts import Asked, BadImageError
 from zbatch.state.store import OpenTask
 
 _QUEUE = 64
+_LONGEST_PAUSE = 60.0
+"""Seconds a host of pictures may ask for: the link does not live for ever."""
 
 
 class Fetcher:
@@ -33,7 +35,11 @@ class Fetcher:
     async def put(self, task: OpenTask, result: TaskResult) -> None:
         """Take a succeeded task; waits while the queue is full."""
         self._open += 1
-        await self._queue.put((task, result))
+        try:
+            await self._queue.put((task, result))
+        except asyncio.CancelledError:
+            self._open -= 1
+            raise
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -56,10 +62,14 @@ class Fetcher:
     async def _fetch(self, task: OpenTask, result: TaskResult) -> None:
         wiring = self._wiring
         reason, message = "no_image", "the task succeeded without an image"
+        patience = wiring.policy.patience
         deadline = monotonic() + wiring.policy.job_deadline
-        for number in range(wiring.policy.picture_tries):
+        asked_to_wait = 0.0
+        for number in range(patience.picture_tries):
             if number:
-                await asyncio.sleep(min(8.0, 0.25 * 2.0 ** (number - 1)))
+                await asyncio.sleep(
+                    max(asked_to_wait, min(8.0, patience.picture_pause * 2.0 ** (number - 1)))
+                )
                 if wiring.halt.abandoned or monotonic() > deadline:
                     break
                 # Whether asking again gives a fresh URL is not documented; it costs nothing.
@@ -76,6 +86,8 @@ class Fetcher:
             except (ApiError, BadImageError) as error:
                 reason = error.reason if isinstance(error, ApiError) else "bad_image"
                 message = error.message if isinstance(error, ApiError) else str(error)
+                said = error.retry_after if isinstance(error, ThrottledError) else None
+                asked_to_wait = min(_LONGEST_PAUSE, said or 0.0)
                 if isinstance(error, GoneError):
                     message = f"the image URL is gone: {message}"
                 wiring.tell(EventName.PICTURE_PROBLEM, task.key, reason, message)

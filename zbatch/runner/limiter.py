@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 
 from zbatch.clock import monotonic
@@ -29,7 +30,7 @@ class Limiter:
         self._interval = 1 / rate if rate else 0.0
         self._next_at = 0.0
         self._paused_until = 0.0
-        self._halved_at = 0.0
+        self._halved_at = -math.inf
         self._clock = clock
         self._changed = asyncio.Event()
         self._backoff = 0.0
@@ -111,8 +112,11 @@ class Limiter:
         return self._pause(retry_after)
 
     def _pause(self, retry_after: float | None) -> float:
-        self._backoff = min(60.0, max(0.5, self._backoff * 1.6))
+        now = self._clock()
+        if now >= self._paused_until:
+            # Of many that were under way together only the first counts: the rest learned nothing new.
+            self._backoff = min(60.0, max(0.5, self._backoff * 1.6))
         pause = self._backoff if retry_after is None else min(MAX_PAUSE, max(0.05, retry_after))
-        self._paused_until = max(self._paused_until, self._clock() + pause)
+        self._paused_until = max(self._paused_until, now + pause)
         self._changed.set()
         return pause

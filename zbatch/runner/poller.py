@@ -22,6 +22,8 @@ class Watch:
     deadline: float
     polls: int = 0
     troubles: int = 0
+    refusals: int = 0
+    not_found: int = 0
     adopted: bool = False
 
 

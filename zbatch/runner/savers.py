@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -33,23 +34,27 @@ class SaverPool:
         return self._count
 
     async def __aenter__(self) -> Self:
-        for _ in range(self._count):
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",
-                "-m",
-                "zbatch.state.saver",
-                stdin=PIPE,
-                stdout=PIPE,
-                limit=_LINE_LIMIT,
-            )
-            self._processes.append(process)
-            self._idle.put_nowait(process)
+        try:
+            for _ in range(self._count):
+                process = await _start()
+                self._processes.append(process)
+                self._idle.put_nowait(process)
+        except BaseException as error:
+            await self._end()
+            if isinstance(error, OSError):
+                raise SurroundingsError(
+                    f"cannot start the helper process that saves pictures: {error.strerror or error}",
+                    hint="nothing was submitted by this run",
+                ) from error
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._end()
+
+    async def _end(self) -> None:
         for process in self._processes:
             if process.stdin is not None:
                 process.stdin.close()
@@ -74,9 +79,12 @@ class SaverPool:
             answer = await self._ask(process, frame(self._directory, asked, data))
         except asyncio.CancelledError:
             # Its answer to this frame is still to come: it cannot take another.
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
             raise
-        self._idle.put_nowait(process)
+        finally:
+            # A dead one too: whoever waits for it learns at once that it is, instead of waiting for ever.
+            self._idle.put_nowait(process)
         return read_answer(answer)
 
     async def _ask(self, process: Process, request: bytes) -> bytes:
@@ -95,3 +103,17 @@ class SaverPool:
                 hint="nothing is lost: every task is recorded; run again to fetch their pictures",
             )
         return answer
+
+
+async def _start() -> Process:
+    # In a session of its own: Ctrl-C and a closed terminal are the parent's to answer, from the first moment.
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",
+        "-m",
+        "zbatch.state.saver",
+        stdin=PIPE,
+        stdout=PIPE,
+        limit=_LINE_LIMIT,
+        start_new_session=True,
+    )

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +15,7 @@ from zbatch.api.client import ApiClient
 from zbatch.api.endpoint import Endpoint, EndpointKind
 from zbatch.api.transport import AiohttpTransport
 from zbatch.clock import now_iso
-from zbatch.errors import ZbatchError
+from zbatch.errors import DiskError, ZbatchError
 from zbatch.manifest.jobs import Expansion
 from zbatch.manifest.loader import Manifest
 from zbatch.manifest.lockfile import lock_text
@@ -25,10 +25,11 @@ from zbatch.runner.access import is_trusted, key_for, take_endpoint
 from zbatch.runner.events import Event, EventName, Listener
 from zbatch.runner.fetching import Fetcher
 from zbatch.runner.limiter import Limiter
+from zbatch.runner.reach import Reach
 from zbatch.runner.savers import SaverPool
 from zbatch.runner.submitting import Submitter
 from zbatch.runner.watching import Watcher
-from zbatch.runner.wiring import Halt, Policy, Tally, Wiring
+from zbatch.runner.wiring import Halt, Patience, Policy, Tally, Wiring
 from zbatch.server.embedded import EMBEDDED_BASE_URL, embedded_transport
 from zbatch.state.database import Meta
 from zbatch.state.directory import RunDirectory, RunLock, write_aside
@@ -37,7 +38,6 @@ from zbatch.state.writer import StateWriter
 from zbatch.version import __version__
 
 _TICK = 0.5
-_LOST_AFTER = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class Order:
     concurrency: int | None = None
     rate: float | None = None
     max_cost: Decimal | None = None
+    patience: Patience = field(default_factory=Patience)
 
 
 class Ending(StrEnum):
@@ -146,7 +147,10 @@ class Session:
     def _keep_sources(self, directory: RunDirectory) -> None:
         manifest = self._order.manifest
         write_aside(directory.manifest_lock, lock_text(manifest).encode())
-        directory.manifest_sources.mkdir(exist_ok=True)
+        try:
+            directory.manifest_sources.mkdir(exist_ok=True)
+        except OSError as error:
+            raise DiskError(f"cannot make {directory.manifest_sources}: {error.strerror or error}") from error
         write_aside(directory.manifest_sources / manifest.path.name, manifest.document.text.encode())
 
     def _describe(self, store: Store) -> None:
@@ -176,7 +180,8 @@ class Session:
         if self._order.endpoint.kind is EndpointKind.PREVIEW:
             interrupted += store.forget_tasks()
         if policy.resubmit_unknown:
-            store.retry_unknown(policy.unknown_attempts)
+            free = self._order.endpoint.kind is EndpointKind.PREVIEW
+            store.retry_unknown(policy.unknown_attempts, free=free)
         elif interrupted:
             message = (
                 f"{interrupted} submits of an earlier process have an unknown outcome and are held; "
@@ -198,12 +203,11 @@ class Session:
             price=order.manifest.price,
             max_cost=limits.max_cost if order.max_cost is None else order.max_cost,
             inputs_root=order.manifest.inputs.root,
-            first_guess=0.1 if preview else 2.0,
-            lost_after=0.0 if preview else _LOST_AFTER,
+            patience=replace(order.patience, first_guess=0.1, lost_after=0.0) if preview else order.patience,
         )
 
     async def _work(self, writer: StateWriter, directory: RunDirectory, key: str | None) -> None:
-        limits = self._order.manifest.limits
+        limits, policy = self._order.manifest.limits, self._policy()
         limiter = Limiter(self._order.concurrency or limits.concurrency, self._order.rate or limits.rate)
         self._halt.when_draining(limiter.stop)
         tasks = await writer.commit(lambda store: store.open_tasks())
@@ -214,11 +218,12 @@ class Session:
                 client,
                 limiter,
                 savers,
-                self._policy(),
+                policy,
                 self._listener,
                 self._halt,
                 tally,
                 asyncio.Event(),
+                Reach(policy.patience.unreached_at_first, policy.patience.unreached),
             )
             self._halt.when_draining(wiring.settled.set)
             fetcher = Fetcher(wiring, workers=savers.size * 2)

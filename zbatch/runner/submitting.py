@@ -15,7 +15,7 @@ from zbatch.api.errors import (
     ThrottledError,
     WrongAddressError,
 )
-from zbatch.errors import AccountError, DiskError, EndpointError, ZbatchError
+from zbatch.errors import AccountError, EndpointError, SurroundingsError, ZbatchError
 from zbatch.manifest.inputs import InputChangedError, data_uri
 from zbatch.model import InputImage, JobState, Request
 from zbatch.runner.events import EventName
@@ -40,7 +40,7 @@ class Submitter:
         self._last_position = -1
         self._exhausted = False
         self._under_way = 0
-        self._failed_connections = 0
+        self._put_back: set[int] = set()
 
     @property
     def busy(self) -> bool:
@@ -49,6 +49,9 @@ class Submitter:
 
     def put_back(self, job: PendingJob) -> None:
         """Take a job that is pending again."""
+        if (job.position or 0) > self._last_position:
+            # The pages still to come would bring it once more.
+            self._put_back.add(job.id)
         self._again.append(job)
         self._wiring.settled.set()
 
@@ -67,11 +70,15 @@ class Submitter:
                         return
                     await wiring.settled.wait()
                     continue
-                if not await wiring.limiter.take():
-                    return
                 if not self._affordable():
-                    wiring.limiter.give()
-                    wiring.halt.drain("max_cost")
+                    if not self._under_way:
+                        wiring.halt.drain("max_cost")
+                        return
+                    # One of those under way may prove never accepted, and leave its money to this one.
+                    self._again.appendleft(job)
+                    await wiring.settled.wait()
+                    continue
+                if not await wiring.limiter.take():
                     return
                 wiring.tally.attempts += 1
                 self._under_way += 1
@@ -80,15 +87,18 @@ class Submitter:
     async def _next(self) -> PendingJob | None:
         if self._again:
             return self._again.popleft()
-        if not self._page and not self._exhausted:
-            after = self._last_position
-            page = await self._wiring.writer.commit(lambda store: store.next_pending(after, _PAGE))
-            self._page.extend(page)
-            if page:
-                self._last_position = page[-1].position or 0
-            else:
-                self._exhausted = True
+        while not self._page and not self._exhausted:
+            await self._turn_page()
         return self._page.popleft() if self._page else None
+
+    async def _turn_page(self) -> None:
+        after = self._last_position
+        page = await self._wiring.writer.commit(lambda store: store.next_pending(after, _PAGE))
+        self._page.extend(job for job in page if job.id not in self._put_back)
+        if page:
+            self._last_position = page[-1].position or 0
+        else:
+            self._exhausted = True
 
     def _affordable(self) -> bool:
         policy = self._wiring.policy
@@ -118,6 +128,7 @@ class Submitter:
         except InputChangedError as error:
             await self._back(job, "input_changed", error.message, again=False)
         except ThrottledError as error:
+            wiring.reach.answered()
             pause = wiring.limiter.throttled(error.retry_after)
             wiring.tell(
                 EventName.THROTTLED, job.key, error.reason, f"{error.message} (pause of {pause:.1f} s)"
@@ -138,7 +149,7 @@ class Submitter:
         except OutcomeUnknownError as error:
             await self._unknown(job, error)
         else:
-            self._failed_connections = 0
+            wiring.reach.answered()
             wiring.tally.submits += 1
             wiring.limiter.accepted()
             await self._write(lambda store: store.set_submitted(job.id, task_id), task_id=task_id)
@@ -159,15 +170,9 @@ class Submitter:
         pause = wiring.limiter.trouble(error.retry_after)
         wiring.tell(EventName.NOTICE, None, error.reason, f"{error.message} (next try in {pause:.1f} s)")
         if error.reason == "NO_CONNECTION":
-            self._failed_connections += 1
-            if self._failed_connections >= wiring.policy.connect_tries:
-                wiring.halt.drain(
-                    "endpoint",
-                    EndpointError(
-                        f"the endpoint cannot be reached: {error.message}",
-                        hint="nothing was lost; run again when it can be reached",
-                    ),
-                )
+            wiring.unreached(error.message)
+        else:
+            wiring.reach.answered()
 
     async def _back(self, job: PendingJob, reason: str, message: str, *, again: bool = True) -> None:
         """Take the intent back on disk before anything waits."""
@@ -179,7 +184,7 @@ class Submitter:
 
     async def _rejected(self, job: PendingJob, error: RejectedError) -> None:
         wiring = self._wiring
-        self._failed_connections = 0
+        wiring.reach.answered()
         await self._write(lambda store: store.set_rejected(job.id, error.reason, error.message))
         self._release(refund=True)
         wiring.tally.failed += 1
@@ -208,7 +213,7 @@ class Submitter:
         for number in range(_WRITE_TRIES):
             try:
                 return await self._wiring.writer.commit(step)
-            except DiskError as error:
+            except SurroundingsError as error:
                 self._wiring.halt.abandon(error)
                 if number + 1 < _WRITE_TRIES:
                     await asyncio.sleep(0.25 * 2**number)

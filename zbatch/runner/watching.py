@@ -18,6 +18,8 @@ from zbatch.state.store import OpenTask, PendingJob
 
 _POLLS_AT_ONCE = 64
 _REFUSALS = 3
+_LONGEST_PAUSE = 60.0
+"""Seconds. A task is forgotten by its server in half an hour: no answer may hold back a poll for long."""
 
 
 class Watcher:
@@ -26,10 +28,9 @@ class Watcher:
     def __init__(self, wiring: Wiring, succeeded: Callable[[OpenTask, TaskResult], Awaitable[None]]) -> None:
         self._wiring = wiring
         self._succeeded = succeeded
-        self._schedule = Schedule(first_guess=wiring.policy.first_guess)
+        self._schedule = Schedule(first_guess=wiring.policy.patience.first_guess)
         self._asking: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
-        self._refusals = 0
         self._strange: set[str] = set()
         self.submitter: Submitter | None = None
         wiring.halt.when_draining(self._wake.set)
@@ -42,7 +43,9 @@ class Watcher:
     def add(self, task: OpenTask, *, adopted: bool = False) -> None:
         """Begin to watch a task; `adopted` ones come from an earlier process."""
         now = monotonic()
-        self._schedule.add(Watch(task, now, now + self._wiring.policy.job_deadline, adopted=adopted))
+        accepted_at = now - task.age if adopted else now
+        deadline = now + self._wiring.policy.job_deadline
+        self._schedule.add(Watch(task, accepted_at, deadline, adopted=adopted))
         self._wake.set()
 
     async def run(self, more_to_come: Callable[[], bool]) -> None:
@@ -88,19 +91,29 @@ class Watcher:
         except TaskLostError as error:
             await self._lost(watch, error)
         except ThrottledError as error:
+            wiring.reach.answered()
             pause = wiring.limiter.throttled(error.retry_after)
             wiring.tell(EventName.THROTTLED, watch.task.key, error.reason, error.message)
             await self._later(watch, pause, error)
         except AccountRefusedError as error:
             await self._refused(watch, error)
         except ApiError as error:
-            watch.troubles += 1
-            wiring.tell(EventName.POLL_PROBLEM, watch.task.key, error.reason, error.message)
-            await self._later(watch, min(30.0, 0.25 * 2.0 ** min(watch.troubles, 7)), error)
+            await self._trouble(watch, error)
         else:
-            watch.troubles = 0
-            self._refusals = 0
+            watch.troubles = watch.refusals = watch.not_found = 0
+            wiring.reach.answered()
             await self._answered(watch, result)
+
+    async def _trouble(self, watch: Watch, error: ApiError) -> None:
+        wiring = self._wiring
+        watch.troubles += 1
+        wiring.tell(EventName.POLL_PROBLEM, watch.task.key, error.reason, error.message)
+        if error.reason != "NO_CONNECTION":
+            wiring.reach.answered()
+        elif wiring.unreached(error.message):
+            await self._give_up(watch, "unreached", error.message)
+            return
+        await self._later(watch, min(30.0, 0.25 * 2.0 ** min(watch.troubles, 7)), error)
 
     async def _answered(self, watch: Watch, result: TaskResult) -> None:
         wiring, task = self._wiring, watch.task
@@ -141,9 +154,15 @@ class Watcher:
 
     async def _lost(self, watch: Watch, error: TaskLostError) -> None:
         wiring, task = self._wiring, watch.task
-        if monotonic() - watch.accepted_at < wiring.policy.lost_after and not watch.adopted:
-            # A task can be unknown for a moment after its submit; only what stays unknown is lost.
-            await self._later(watch, None, error)
+        wiring.reach.answered()
+        watch.not_found += 1
+        patience = wiring.policy.patience
+        young = monotonic() - watch.accepted_at < patience.lost_after
+        if young or watch.not_found < patience.lost_answers:
+            # A task can be unknown for a moment after its submit, or to one machine of many; only what stays
+            # unknown is lost.
+            wiring.tell(EventName.POLL_PROBLEM, task.key, error.reason, error.message)
+            await self._later(watch, 0.5 * watch.not_found if not young else None, error)
             return
         wiring.limiter.give()
         if not await self._noted(
@@ -165,21 +184,26 @@ class Watcher:
 
     async def _refused(self, watch: Watch, error: AccountRefusedError) -> None:
         """The account may not even ask: stop submitting, try a few times more, then leave the task known."""
-        self._refusals += 1
+        watch.refusals += 1
+        self._wiring.reach.answered()
         hint = "check the key and run again: the tasks in flight are recorded and will be asked again"
         self._wiring.halt.drain("account", AccountError(error.message, hint=hint))
-        if self._refusals <= _REFUSALS:
+        if watch.refusals <= _REFUSALS:
             await self._later(watch, 1.0, error)
         else:
             await self._give_up(watch, error.reason, error.message)
 
     async def _later(self, watch: Watch, delay: float | None, error: ApiError | None) -> None:
-        if monotonic() >= watch.deadline:
+        now = monotonic()
+        if now >= watch.deadline:
             words = f"not finished after {self._wiring.policy.job_deadline:.0f} s"
             await self._give_up(watch, "job_deadline", f"{words} ({error.message})" if error else words)
             return
-        pause = self._wiring.limiter.paused_until - monotonic()
-        self._schedule.again(watch, after=max(delay, pause) if delay is not None else None)
+        if delay is not None:
+            pause = self._wiring.limiter.paused_until - now
+            # Once more at the deadline itself, then never.
+            delay = min(max(delay, pause), _LONGEST_PAUSE, max(0.05, watch.deadline - now))
+        self._schedule.again(watch, after=delay)
 
     async def _give_up(self, watch: Watch, reason: str, message: str) -> None:
         wiring, task = self._wiring, watch.task

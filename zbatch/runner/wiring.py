@@ -10,20 +10,36 @@ from pathlib import Path
 
 from zbatch.api.client import ApiClient
 from zbatch.clock import monotonic
-from zbatch.errors import ZbatchError
+from zbatch.errors import EndpointError, ZbatchError
 from zbatch.runner.events import Event, EventName, Listener, Progress
 from zbatch.runner.limiter import Limiter
+from zbatch.runner.reach import Reach
 from zbatch.runner.savers import SaverPool
 from zbatch.state.writer import StateWriter
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """What a run may do. Times in seconds; `attempts` is None where nothing bounds them.
+class Patience:
+    """How long a run puts up with what may pass. Times in seconds.
 
-    `first_guess` is how long a task is thought to take before one has been seen; `lost_after` how long a task
-    may be "not found" after its submit before it counts as lost.
+    `first_guess` is how long a task is thought to take before one has been seen. `lost_after` is how long a
+    task may be "not found" after its submit before it counts as lost, and `lost_answers` how often in a row.
+    A picture is tried `picture_tries` times, with pauses that begin at `picture_pause` and double. An endpoint
+    that cannot be reached is given up after `unreached_at_first`, or `unreached` where it answered before.
     """
+
+    first_guess: float = 2.0
+    lost_after: float = 60.0
+    lost_answers: int = 3
+    picture_tries: int = 6
+    picture_pause: float = 0.25
+    unreached_at_first: float = 2.5
+    unreached: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a run may do. Times in seconds; `unknown_attempts` is None where nothing bounds them."""
 
     attempts: int
     resubmit_unknown: bool
@@ -33,10 +49,7 @@ class Policy:
     price: Decimal | None
     max_cost: Decimal | None
     inputs_root: Path
-    first_guess: float
-    lost_after: float
-    picture_tries: int = 6
-    connect_tries: int = 6
+    patience: Patience
 
 
 class Halt:
@@ -107,10 +120,19 @@ class Wiring:
     halt: Halt
     tally: Tally
     settled: asyncio.Event
+    reach: Reach
 
     def tell(self, name: EventName, key: str | None = None, reason: str = "", message: str = "") -> None:
         """Tell the listeners."""
         self.listener.event(Event(name, key, reason, message))
+
+    def unreached(self, message: str) -> bool:
+        """Note a call that found nobody; drains, and tells so, where that has been so for too long."""
+        if not self.reach.failed():
+            return False
+        hint = "nothing was lost; run again when it can be reached"
+        self.halt.drain("endpoint", EndpointError(f"the endpoint cannot be reached: {message}", hint=hint))
+        return True
 
     def snapshot(self) -> Progress:
         """Give the progress as it is now."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from zbatch.errors import DiskError
 from zbatch.model import EXTENSIONS, MEDIA_TYPES, Artifact
-from zbatch.state.directory import RunDirectory, sync_directory
+from zbatch.state.directory import RunDirectory, make_durable_directory, sync_directory
 
 THUMB_SIDE = 384
 """Long side of a thumbnail, in pixels: crisp at twice the size a sheet usually shows."""
@@ -86,15 +86,22 @@ def _decode(data: bytes) -> tuple[Image.Image, str]:
                     f"the picture is {image.width}x{image.height} pixels, a decompression bomb"
                 )
             image_format = str(image.format).lower()
+            if image_format == "png":
+                # Decoding stops at the last line; only this looks at what follows, and at the checksums.
+                Image.open(io.BytesIO(data), formats=["PNG"]).verify()
             image.load()
     except BadImageError:
         raise
     except Image.DecompressionBombError as error:
         raise BadImageError("the picture is a decompression bomb") from error
-    except Exception as error:
+    except UnidentifiedImageError as error:
         start = data[:16].lstrip().lower()
-        kind = "an HTML page" if start.startswith((b"<!doctype", b"<html")) else "not a whole picture"
-        raise BadImageError(f"the answer is {kind} ({len(data)} bytes: {error})") from error
+        kind = (
+            "an HTML page" if start.startswith((b"<!doctype", b"<html")) else "no PNG, JPEG or WebP picture"
+        )
+        raise BadImageError(f"the answer is {kind} ({len(data)} bytes)") from error
+    except Exception as error:
+        raise BadImageError(f"the answer is not a whole picture ({len(data)} bytes: {error})") from error
     return image, image_format
 
 
@@ -124,15 +131,16 @@ def _differences(asked: Asked, image: Image.Image, image_format: str) -> list[st
 
 def _place(directory: RunDirectory, file: str, data: bytes) -> None:
     target = directory.path / file
-    part = directory.parts / f"{os.getpid()}-{target.name}.part"
+    # Not named after the target, whose name may be as long as a file system takes.
+    part = directory.parts / f"{os.getpid()}.part"
     try:
-        root = directory.path.resolve()
-        _make_parents(target.parent, directory.path)
-        if not target.parent.resolve().is_relative_to(root):
+        # Before anything is made: a link in the way would have directories made elsewhere, too.
+        if not target.parent.resolve().is_relative_to(directory.path.resolve()):
             raise DiskError(
                 f"{target} leaves the run directory by a symbolic link; the picture was not written",
                 hint="remove the link and run again: the task is known and will be asked again",
             )
+        make_durable_directory(target.parent)
         with part.open("wb") as stream:
             stream.write(data)
             stream.flush()
@@ -140,19 +148,9 @@ def _place(directory: RunDirectory, file: str, data: bytes) -> None:
         part.replace(target)
         sync_directory(target.parent)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
         raise DiskError(
             f"cannot write {target}: {error.strerror or error}",
             hint="its task is recorded: make room or mend the permission, then run again",
         ) from error
-
-
-def _make_parents(parent: Path, root: Path) -> None:
-    """Make missing directories down to `parent`, each name durable before the next."""
-    missing = []
-    while not parent.is_dir() and parent != root:
-        missing.append(parent)
-        parent = parent.parent
-    for path in reversed(missing):
-        path.mkdir(exist_ok=True)
-        sync_directory(path.parent)

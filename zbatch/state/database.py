@@ -91,4 +91,11 @@ def translated(path: Path) -> Iterator[None]:
                 f"cannot write the state {path} ({error})",
                 hint="everything committed before is safe; make room or mend the permission and run again",
             ) from error
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            raise StateError(
+                f"another program holds the state {path} ({error})",
+                hint="close it (a database browser, say) and run again: nothing committed is lost",
+            ) from error
+        if name == "SQLITE_ERROR" and "no such table" in str(error):
+            raise StateError(f"{path} is not the state of a run ({error})") from error
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -82,26 +83,37 @@ class RunDirectory:
             DiskError: naming the path that could not be made.
             UsageError: the path is a directory full of something else.
         """
-        if self.path.is_dir() and not self.exists():
-            strange = sorted(entry.name for entry in self.path.iterdir() if entry.name not in _OURS)
-            if strange:
-                raise UsageError(
-                    f"{self.path} is not a run directory and is not empty (it holds {strange[0]})",
-                    hint="give another directory with -o/--run-dir or output.dir",
-                )
         try:
+            self._check_foreign()
             for path in (self.path, self.images, self.thumbs, self.parts):
-                path.mkdir(parents=True, exist_ok=True)
+                make_durable_directory(path)
         except OSError as error:
             raise DiskError(
                 f"cannot make the run directory {self.path}: {error.strerror or error}",
                 hint="nothing was submitted; choose a writable place with -o/--run-dir",
             ) from error
 
+    def _check_foreign(self) -> None:
+        if not self.path.is_dir() or self.exists():
+            return
+        strange = sorted(entry.name for entry in self.path.iterdir() if entry.name not in _OURS)
+        if strange:
+            raise UsageError(
+                f"{self.path} is not a run directory and is not empty (it holds {strange[0]})",
+                hint="give another directory with -o/--run-dir or output.dir",
+            )
+
     def clear_parts(self) -> None:
-        """Drop what a crash left half written. Only the owner of the lock may."""
-        shutil.rmtree(self.parts, ignore_errors=True)
-        self.parts.mkdir(exist_ok=True)
+        """Drop what a crash left half written. Only the owner of the lock may.
+
+        Raises:
+            DiskError: naming the directory.
+        """
+        try:
+            shutil.rmtree(self.parts, ignore_errors=True)
+            self.parts.mkdir(exist_ok=True)
+        except OSError as error:
+            raise DiskError(f"cannot empty {self.parts}: {error.strerror or error}") from error
 
 
 _OURS = frozenset({".lock", ".parts", "images", "thumbs", "run.log.jsonl"})
@@ -130,19 +142,27 @@ class RunLock:
         except OSError as error:
             raise DiskError(f"cannot lock the run: {self._path}: {error.strerror or error}") from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            owner = os.read(descriptor, 32).decode("ascii", "replace").strip()
+            self._own(descriptor)
+        except BaseException:
             os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+        return self
+
+    def _own(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()}\n".encode())
+        except BlockingIOError as error:
+            owner = os.read(descriptor, 32).decode("ascii", "replace").strip()
             raise RunBusyError(
                 f"another process owns the run {self._path.parent}"
                 + (f" (process {owner})" if owner else ""),
                 hint="wait for it to end, or watch it: zbatch status " + str(self._path.parent),
             ) from error
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
-        self._descriptor = descriptor
-        return self
+        except OSError as error:
+            raise DiskError(f"cannot lock the run: {self._path}: {error.strerror or error}") from error
 
     def __exit__(
         self,
@@ -154,6 +174,17 @@ class RunLock:
             os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def make_durable_directory(path: Path) -> None:
+    """Make a directory and its parents, each name on disk before the next; what is there is left alone."""
+    missing = []
+    while not path.is_dir():
+        missing.append(path)
+        path = path.parent
+    for directory in reversed(missing):
+        directory.mkdir(exist_ok=True)
+        sync_directory(directory.parent)
 
 
 def sync_directory(path: Path) -> None:
@@ -179,5 +210,6 @@ def write_aside(path: Path, data: bytes) -> None:
             os.fsync(stream.fileno())
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
         raise DiskError(f"cannot write {path}: {error.strerror or error}") from error

@@ -50,6 +50,8 @@ def _answer(head: dict[str, Any], data: bytes) -> dict[str, Any]:
         return {"bad_image": str(error)}
     except DiskError as error:
         return {"disk": error.message, "hint": error.hint}
+    except Exception as error:  # noqa: BLE001 - one strange picture must not stop the run, for ever
+        return {"bad_image": f"the picture could not be handled ({type(error).__name__}: {error})"}
     return {"artifact": dataclasses.asdict(artifact)}
 
 

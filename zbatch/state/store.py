@@ -34,7 +34,10 @@ class PendingJob:
 
 @dataclass(frozen=True, slots=True)
 class OpenTask:
-    """A task the server knows and we have not finished: it is asked again until it ends."""
+    """A task the server knows and we have not finished: it is asked again until it ends.
+
+    `age` is in seconds by the wall clock, since an earlier process had it accepted.
+    """
 
     id: int
     key: str
@@ -44,12 +47,18 @@ class OpenTask:
     attempt: int
     position: int | None
     succeeded: bool
+    age: float = 0.0
+
+
+def _check_retryable(state: JobState) -> None:
+    if state not in (JobState.FAILED, JobState.REJECTED, JobState.UNKNOWN):
+        raise AssertionError(f"no job that is {state} is submitted again")
 
 
 def fold(file: str) -> str:
     """Give the form of a file name that may stand only once in a run: no extension, NFC, case-folded."""
-    for extension in EXTENSIONS.values():
-        file = file.removesuffix(extension)
+    # One extension only: whichever format the picture comes in, the same name gives the same fold.
+    file = next((file.removesuffix(end) for end in EXTENSIONS.values() if file.endswith(end)), file)
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", file).casefold())
 
 
@@ -155,14 +164,19 @@ class Store:
 
     def _free_file(self, job: Job) -> str:
         """Give the planned path, or one beside it where a job of an earlier manifest has or may get it."""
-        taken = self._db.execute(
-            "SELECT 1 FROM jobs WHERE fold = ? AND key <> ? AND (state = 'done' OR attempts > 0)",
-            (fold(job.file), job.key),
-        ).fetchone()
-        if taken is None:
-            return job.file
         extension = EXTENSIONS[job.request.output_format]
-        return f"{job.file.removesuffix(extension)}-{job.key[:8]}{extension}"
+        stem = job.file.removesuffix(extension)
+        candidates = (job.file, *(f"{stem}-{job.key[:length]}{extension}" for length in (8, 16)))
+        return next(
+            (file for file in candidates if not self._taken(file, job.key)), f"images/{job.key}{extension}"
+        )
+
+    def _taken(self, file: str, key: str) -> bool:
+        row = self._db.execute(
+            "SELECT 1 FROM jobs WHERE fold = ? AND key <> ? AND (state = 'done' OR attempts > 0)",
+            (fold(file), key),
+        ).fetchone()
+        return row is not None
 
     # ── what a run begins with ──────────────────────────────────────────────────────────────────────────
 
@@ -180,17 +194,18 @@ class Store:
             self.set_unknown(job_id, "interrupted", "the built-in endpoint ended with its process")
         return len(rows)
 
-    def retry_unknown(self, attempts: int | None) -> int:
+    def retry_unknown(self, attempts: int | None, *, free: bool = False) -> int:
         """Put unknown outcomes back where the manifest says `on_unknown: resubmit`. Gives their number.
 
-        Never a task that is known to have succeeded. `attempts` bounds it (None: no bound).
+        Never a task that is known to have succeeded, unless tasks are `free` (those of the built-in endpoint,
+        whose pictures die with the process). `attempts` bounds it (None: no bound).
         """
         cursor = self._db.execute(
             """UPDATE jobs SET state = 'pending' WHERE state = 'unknown' AND position IS NOT NULL
                AND (?1 IS NULL OR attempts - retried_at < ?1)
-               AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.job_id = jobs.id AND a.number = jobs.attempts
-                               AND a.succeeded_at IS NOT NULL)""",
-            (attempts,),
+               AND (?2 OR NOT EXISTS (SELECT 1 FROM attempts a WHERE a.job_id = jobs.id
+                                      AND a.number = jobs.attempts AND a.succeeded_at IS NOT NULL))""",
+            (attempts, free),
         )
         return cursor.rowcount
 
@@ -209,6 +224,7 @@ class Store:
         """
         count = 0
         for state in states:
+            _check_retryable(state)
             count += self._db.execute(
                 """UPDATE jobs SET state = 'pending', retried_at = attempts
                    WHERE state = ? AND position IS NOT NULL AND id IN (SELECT job_id FROM selected)""",
@@ -222,7 +238,8 @@ class Store:
         """Every task in flight, oldest first, whether the manifest still shows it or not."""
         rows = self._db.execute(
             """SELECT j.id, j.key, a.task_id, j.request, j.file, j.attempts, j.position,
-                      a.succeeded_at IS NOT NULL
+                      a.succeeded_at IS NOT NULL,
+                      max(0.0, (julianday('now') - julianday(a.accepted_at)) * 86400.0)
                FROM jobs j JOIN attempts a ON a.job_id = j.id AND a.number = j.attempts
                WHERE j.state = 'submitted' ORDER BY a.accepted_at, j.id"""
         )
@@ -236,8 +253,9 @@ class Store:
                 attempt=attempt,
                 position=position,
                 succeeded=bool(succeeded),
+                age=age,
             )
-            for id_, key, task_id, request, file, attempt, position, succeeded in rows
+            for id_, key, task_id, request, file, attempt, position, succeeded, age in rows
         ]
 
     def next_pending(self, after: int, limit: int) -> list[PendingJob]:
@@ -324,8 +342,10 @@ class Store:
 
     def set_unknown(self, job_id: int, reason: str, message: str) -> None:
         """Hold a job whose attempt may or may not have been billed."""
-        (state,) = self._db.execute("SELECT state FROM jobs WHERE id = ?", (job_id,)).fetchone()
-        self._move(job_id, JobState(state), JobState.UNKNOWN, reason, message)
+        row = self._db.execute("SELECT state FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        if row is None:
+            raise AssertionError(f"there is no job {job_id}")
+        self._move(job_id, JobState(row[0]), JobState.UNKNOWN, reason, message)
         self._end_attempt(job_id, "unknown", reason)
 
     def set_failed(self, job_id: int, reason: str, message: str) -> None:
@@ -334,10 +354,16 @@ class Store:
         self._end_attempt(job_id, "failed", reason)
 
     def try_again(self, job_id: int, attempts: int | None, state: JobState) -> bool:
-        """Put one failed or unknown job back while it has attempts left; tell whether that was so."""
+        """Put one failed or unknown job back while it has attempts left; tell whether that was so.
+
+        Never one whose task is known to have succeeded.
+        """
+        _check_retryable(state)
         row = self._db.execute(
             """SELECT 1 FROM jobs WHERE id = ?1 AND state = ?2 AND position IS NOT NULL
-               AND id IN (SELECT job_id FROM selected) AND (?3 IS NULL OR attempts - retried_at < ?3)""",
+               AND id IN (SELECT job_id FROM selected) AND (?3 IS NULL OR attempts - retried_at < ?3)
+               AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.job_id = jobs.id AND a.number = jobs.attempts
+                               AND a.succeeded_at IS NOT NULL)""",
             (job_id, state, attempts),
         ).fetchone()
         if row is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -69,7 +70,9 @@ class StateWriter:
                         with self._store.step():
                             value = step[0](self._store)
                         outcomes.append((step, value, None))
-                    except AssertionError as error:
+                    except Exception as error:
+                        if _spoils_the_file(error):
+                            raise
                         outcomes.append((step, None, error))
         except BaseException as error:  # noqa: BLE001 - every waiter must learn it
             outcomes = [(step, None, error) for step in group]
@@ -79,6 +82,11 @@ class StateWriter:
             except RuntimeError:
                 # The loop is closed: nobody waits any more, and the step is on disk.
                 continue
+
+
+def _spoils_the_file(error: Exception) -> bool:
+    """Tell an error of the file, which fails the whole group, from one step's own, which was undone alone."""
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError)
 
 
 def _settle(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:

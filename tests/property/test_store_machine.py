@@ -1,0 +1,267 @@
+"""The store against a model of it, with the process dying between any two writes, and inside any of them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from support.store_rows import artifact, grid, job, look
+
+from zbatch.model import JobState
+from zbatch.state.run import Run
+from zbatch.state.store import Store
+
+JOBS = [job(seed, f"shared-{seed % 3}" if seed % 2 else "") for seed in range(6)]
+SEEDS = st.integers(0, len(JOBS) - 1)
+SHOWN = st.lists(SEEDS, unique=True, min_size=1)
+
+
+class DiedError(Exception):
+    """The process ends here."""
+
+
+@dataclass
+class Attempt:
+    task_id: str | None = None
+    succeeded: bool = False
+
+
+@dataclass
+class Model:
+    """What must be true of one job."""
+
+    state: str = "pending"
+    attempts: list[Attempt] = field(default_factory=list)
+    retried_at: int = 0
+    file: str = ""
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Each rule is one transaction. `dies` makes the process end before the commit: then nothing of it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="zbatch-machine-"))
+        self.path = self.folder / "state.sqlite3"
+        self.store = Store(self.path)
+        self.model: dict[int, Model] = {}
+        self.shown: list[int] = []
+        self.selected: set[int] = set()
+        self.tasks = 0
+
+    def teardown(self) -> None:
+        self.store.close()
+        shutil.rmtree(self.folder)
+
+    # ── helpers ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def ids(self) -> dict[str, int]:
+        return dict(look(self.store, "SELECT key, id FROM jobs"))
+
+    def id_of(self, seed: int) -> int:
+        return self.ids()[JOBS[seed].key]
+
+    def write(self, step, *, dies: bool) -> bool:
+        """Make a transaction, or die in it just before its commit; tell whether it was committed."""
+        try:
+            with self.store.transaction():
+                step()
+                if dies:
+                    self.keep_files()
+                    raise DiedError
+        except DiedError:
+            self.come_back()
+            return False
+        return True
+
+    def keep_files(self) -> None:
+        """Copy the files as they lie at this instant: what the next process finds after a kill -9."""
+        copy = self.folder / "copy"
+        copy.mkdir()
+        for name in ("state.sqlite3", "state.sqlite3-wal"):
+            if (self.folder / name).exists():
+                shutil.copy(self.folder / name, copy / name)
+
+    def come_back(self) -> None:
+        self.store.close()
+        for file in self.folder.glob("state.sqlite3*"):
+            file.unlink()
+        for file in (self.folder / "copy").iterdir():
+            file.rename(self.folder / file.name)
+        (self.folder / "copy").rmdir()
+        self.store = Store(self.path)
+        self.selected = set()
+
+    def in_state(self, state: str) -> list[int]:
+        return [seed for seed, model in self.model.items() if model.state == state]
+
+    def pick(self, state: str, data) -> int:
+        return data.draw(st.sampled_from(self.in_state(state)))
+
+    # ── the rules ────────────────────────────────────────────────────────────────────────────────────────
+
+    @initialize(shown=SHOWN)
+    def first_manifest(self, shown) -> None:
+        self.manifest(shown, set(shown), dies=False)
+
+    @rule(shown=SHOWN, chosen=st.sets(SEEDS), dies=st.booleans())
+    def manifest(self, shown, chosen, dies) -> None:
+        if not self.write(
+            lambda: self.store.replace_grid(grid([JOBS[seed] for seed in shown], chosen)), dies=dies
+        ):
+            return
+        self.shown, self.selected = shown, chosen & set(shown)
+        for seed in shown:
+            self.model.setdefault(seed, Model())
+
+    @rule()
+    def kill(self) -> None:
+        self.keep_files()
+        self.come_back()
+
+    @rule(dies=st.booleans(), resubmit=st.sampled_from([0, 1, 2, None]))
+    def begin(self, dies, resubmit) -> None:
+        """What a run begins with, in one transaction as in the session."""
+
+        def step() -> None:
+            self.store.recover()
+            if resubmit != 0:
+                self.store.retry_unknown(resubmit)
+            self.store.retry_failed(2)
+
+        if not self.write(step, dies=dies):
+            return
+        for seed, model in self.model.items():
+            if model.state == "submitting":
+                model.state = "unknown"
+            left = len(model.attempts) - model.retried_at
+            if seed not in self.shown:
+                continue
+            within = resubmit is None or left < resubmit
+            if model.state == "unknown" and resubmit != 0 and within and not model.attempts[-1].succeeded:
+                model.state = "pending"
+            if model.state == "failed" and left < 2:
+                model.state = "pending"
+
+    @rule(states=st.sets(st.sampled_from(["failed", "rejected", "unknown"]), min_size=1))
+    def person_says_retry(self, states) -> None:
+        self.write(lambda: self.store.retry([JobState(state) for state in states]), dies=False)
+        for seed in self.selected:
+            model = self.model[seed]
+            if model.state in states:
+                model.state, model.retried_at = "pending", len(model.attempts)
+
+    @precondition(lambda self: [seed for seed in self.in_state("pending") if seed in self.selected])
+    @rule(data=st.data(), dies=st.booleans())
+    def submit(self, data, dies) -> None:
+        able = [seed for seed in self.in_state("pending") if seed in self.selected]
+        seed = data.draw(st.sampled_from(able))
+        assert {found.request.seed for found in self.store.next_pending(-1, 99)} == set(able)
+        id_ = self.id_of(seed)
+        if self.write(lambda: self.store.set_submitting(id_), dies=dies):
+            self.model[seed].state = "submitting"
+            self.model[seed].attempts.append(Attempt())
+
+    @precondition(lambda self: self.in_state("submitting"))
+    @rule(
+        data=st.data(),
+        dies=st.booleans(),
+        answer=st.sampled_from(["back", "rejected", "unknown", "submitted"]),
+    )
+    def answered(self, data, dies, answer) -> None:
+        seed = self.pick("submitting", data)
+        id_, model = self.id_of(seed), self.model[seed]
+        task = f"task-{self.tasks}"
+        steps = {
+            "back": lambda: self.store.set_back(id_, "RATE_LIMIT_EXCEEDED", "slow"),
+            "rejected": lambda: self.store.set_rejected(id_, "ILLEGAL_PROMPT", "no"),
+            "unknown": lambda: self.store.set_unknown(id_, "TIMEOUT", "no answer"),
+            "submitted": lambda: self.store.set_submitted(id_, task),
+        }
+        if not self.write(steps[answer], dies=dies):
+            return
+        model.state = {"back": "pending"}.get(answer, answer)
+        if answer in ("back", "rejected"):
+            model.attempts.pop()
+        if answer == "submitted":
+            self.tasks += 1
+            model.attempts[-1].task_id = task
+
+    @precondition(lambda self: self.in_state("submitted"))
+    @rule(data=st.data(), dies=st.booleans())
+    def succeeded(self, data, dies) -> None:
+        seed = self.pick("submitted", data)
+        id_ = self.id_of(seed)
+        if self.write(lambda: self.store.note_succeeded(id_), dies=dies):
+            self.model[seed].attempts[-1].succeeded = True
+
+    @precondition(lambda self: self.in_state("submitted"))
+    @rule(data=st.data(), dies=st.booleans(), end=st.sampled_from(["done", "failed", "unknown"]))
+    def ended(self, data, dies, end) -> None:
+        seed = self.pick("submitted", data)
+        id_, model = self.id_of(seed), self.model[seed]
+        (task,) = [task for task in self.store.open_tasks() if task.id == id_]
+        steps = {
+            "done": lambda: self.store.set_done(id_, artifact(task.file), None),
+            "failed": lambda: self.store.set_failed(id_, "TASK_STATUS_FAILED", "oom"),
+            "unknown": lambda: self.store.set_unknown(id_, "TASK_NOT_FOUND", "gone"),
+        }
+        if end == "failed" and model.attempts[-1].succeeded:
+            end = "done"
+        if self.write(steps[end], dies=dies):
+            model.state = end
+            if end == "done":
+                model.file = task.file
+
+    @precondition(lambda self: self.in_state("failed") + self.in_state("unknown"))
+    @rule(data=st.data(), bound=st.sampled_from([1, 2, None]))
+    def try_again(self, data, bound) -> None:
+        seed = data.draw(st.sampled_from(self.in_state("failed") + self.in_state("unknown")))
+        model, id_, told = self.model[seed], self.id_of(seed), []
+        self.write(lambda: told.append(self.store.try_again(id_, bound, JobState(model.state))), dies=False)
+        within = bound is None or len(model.attempts) - model.retried_at < bound
+        may = within and seed in self.selected and not model.attempts[-1].succeeded
+        assert told == [may]
+        if may:
+            model.state = "pending"
+
+    # ── what is true at every instant ────────────────────────────────────────────────────────────────────
+
+    @invariant()
+    def the_state_is_the_model(self) -> None:
+        with Run(self.folder) as run:
+            records = {record.request.seed: record for record in run.jobs()}
+            assert [cell.coordinates["seed"] for cell in run.cells()] == self.shown
+        assert set(records) == set(self.model)
+        for seed, model in self.model.items():
+            record = records[seed]
+            assert record.state == model.state
+            assert record.shown == (seed in self.shown)
+            assert record.attempts == len(model.attempts)
+            assert record.task_ids == tuple(one.task_id for one in model.attempts if one.task_id)
+            if model.state == "done":
+                assert record.file == model.file
+
+    @invariant()
+    def every_task_in_flight_is_polled_and_every_attempt_paid_for(self) -> None:
+        in_flight = {self.model[seed].attempts[-1].task_id for seed in self.in_state("submitted")}
+        assert {task.task_id for task in self.store.open_tasks()} == in_flight
+        assert self.store.attempts_made() == sum(len(model.attempts) for model in self.model.values())
+
+    @invariant()
+    def no_two_pictures_share_a_file(self) -> None:
+        folds = [
+            fold for (fold,) in look(self.store, "SELECT fold FROM jobs WHERE state = 'done' OR attempts > 0")
+        ]
+        assert len(folds) == len(set(folds))
+
+
+TestStoreMachine = StoreMachine.TestCase
+TestStoreMachine.settings = settings(
+    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+)
