@@ -21,6 +21,8 @@ Place = tuple[str | int, ...]
 MAX_FINDINGS: Final = 100
 """More than this many nobody reads; the rest is counted."""
 
+_MOST_WORDS: Final = 1_000
+
 
 class Mark(NamedTuple):
     """A position in a file; lines and columns count from 1."""
@@ -71,6 +73,11 @@ class Findings:
             ManifestError: holding every finding, warnings too.
         """
         if self.failed:
+            if self.left_out and self.document:
+                end = self._findings[-1]
+                more = f"{self.left_out:,} more problems are not listed"
+                self._findings.append(Finding(end.file, end.line, end.column, "", more))
+                self.left_out = 0
             raise ManifestError(self)
 
     def at(
@@ -131,6 +138,9 @@ def shown(value: Any) -> str:
 def nearest(word: str, words: Iterable[str]) -> str:
     """Offer the nearest spelling as a hint, or the few words there are, or nothing."""
     known = sorted(set(words))
+    if len(known) > _MOST_WORDS:  # comparing with a hundred thousand of them takes seconds
+        begin = word[:1].casefold()
+        known = [name for name in known if name[:1].casefold() == begin][:_MOST_WORDS]
     by_fold = {name.casefold(): name for name in known}
     close = get_close_matches(word.casefold(), by_fold, n=1, cutoff=0.6)
     if close:

@@ -2,8 +2,6 @@
 
 Built on PyYAML's event stream, not its composer: events come one at a time, so depth, aliases and size are
 bounded before anything is built (libyaml's composer recurses and kills the process on deep nesting).
-Scalars are read by the core rules of YAML 1.2; what YAML 1.1 parsers read differently (`no`, `010`, `1e3`,
-dates) is an error that says to quote, never a guess.
 """
 
 from __future__ import annotations
@@ -18,36 +16,16 @@ from typing import Any, Final
 import yaml
 
 from zbatch.errors import ManifestError
-from zbatch.manifest.findings import Findings, Mark, Place
+from zbatch.manifest.findings import Findings, Mark, Place, nearest, shown
+from zbatch.manifest.scalars import read_scalar
 
 MAX_BYTES: Final = 16_000_000
 MAX_DEPTH: Final = 64
-MAX_NODES: Final = 2_000_000
-"""Nodes after aliases are expanded: an alias bomb has more."""
+MAX_NODES: Final = 1_000_000
+MAX_ALIASED: Final = 50_000
+"""Values that aliases stand for, all of them together: an alias bomb has more."""
 
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
-_DECIMAL = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)")
-_NULL = frozenset({"", "~", "null", "Null", "NULL"})
-_TRUE = frozenset({"true", "True", "TRUE"})
-_FALSE = frozenset({"false", "False", "FALSE"})
-_AMBIGUOUS: Final = (
-    (re.compile(r"yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF"), "true or false to some YAML readers"),
-    (re.compile(r"[-+]?0[0-9_]+"), "octal to some YAML readers"),
-    (re.compile(r"[-+]?0[xob][0-9a-fA-F_]+"), "a number to some YAML readers and text to others"),
-    (
-        re.compile(r"[-+]?[0-9][0-9_]*_[0-9_]*(\.[0-9_]*)?"),
-        "a number to some YAML readers and text to others",
-    ),
-    (
-        re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+"),
-        "text to some YAML readers and a number to others",
-    ),
-    (re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"), "no finite number"),
-    (re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?"), "a date to some YAML readers"),
-    (re.compile(r"[-+]?[0-9]{19,}"), "a number too long to be one"),
-)
 
 
 @dataclass(slots=True)
@@ -81,20 +59,16 @@ def read_document(path: Path, findings: Findings) -> Document:
     """
     name = str(path)
     try:
-        if path.stat().st_size > MAX_BYTES:
-            size = path.stat().st_size / 1e6
-            findings.at(Mark(name, 1, 1), "", f"the file has {size:.0f} MB, more than {MAX_BYTES / 1e6:.0f}")
-            raise ManifestError(findings)
-        data = path.read_bytes()
-    except OSError as error:
-        findings.at(Mark(name, 1, 1), "", f"cannot be read: {error.strerror or error}")
+        with path.open("rb") as stream:  # bounded while reading: a pipe or a device tells no size
+            data = stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        findings.at(Mark(name, 1, 1), "", f"cannot be read: {why}", hint=_files_near(path))
         raise ManifestError(findings) from error
-    document = Document(path, name, _decode(data, name, findings), hashlib.sha256(data).hexdigest())
-    if not document.text.strip():
-        findings.at(
-            Mark(name, 1, 1), "", "the file is empty", hint="zbatch init writes a manifest to start from"
-        )
+    if len(data) > MAX_BYTES:
+        findings.at(Mark(name, 1, 1), "", f"has more than {MAX_BYTES // 1_000_000} MB")
         raise ManifestError(findings)
+    document = Document(path, name, _decode(data, name, findings), hashlib.sha256(data).hexdigest())
     findings.document = document
     try:
         _Builder(document, findings).build()
@@ -108,10 +82,26 @@ def read_document(path: Path, findings: Findings) -> Document:
         raise ManifestError(findings) from error
     except yaml.YAMLError as error:
         findings.at(
-            Mark(name, *_reader_position(document.text, error)), "", f"is no YAML: {_reader_words(error)}"
+            Mark(name, *_reader_position(document.text, error)),
+            "",
+            f"is no YAML: {_reader_words(error)}",
+            hint="save the file as UTF-8" if "\0" in document.text else "",
         )
         raise ManifestError(findings) from error
+    if document.data is None:
+        findings.at(
+            Mark(name, 1, 1), "", "the file is empty", hint="zbatch init writes a manifest to start from"
+        )
+        raise ManifestError(findings)
     return document
+
+
+def _files_near(path: Path) -> str:
+    try:
+        names = [entry.name for entry in path.parent.iterdir() if entry.suffix in (".yaml", ".yml")]
+    except (OSError, ValueError):
+        return ""
+    return "" if path.exists() else nearest(path.name, names)
 
 
 def _decode(data: bytes, name: str, findings: Findings) -> str:
@@ -120,7 +110,7 @@ def _decode(data: bytes, name: str, findings: Findings) -> str:
     except UnicodeDecodeError as error:
         before = data[: error.start]
         line = before.count(b"\n") + 1
-        column = error.start - (before.rfind(b"\n") + 1) + 1
+        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8").lstrip("\ufeff")) + 1
         findings.at(
             Mark(name, line, column),
             "",
@@ -149,8 +139,8 @@ def _reader_words(error: yaml.YAMLError) -> str:
 def _syntax_hint(text: str, line: int) -> str:
     lines = text.splitlines()
     near = "\n".join(lines[max(0, line - 2) : line])
-    if "{{" in near:
-        return "a value with {{ }} in it must be quoted as a whole"
+    if "{{" in near or "{%" in near:
+        return "a value with {{ }} or {% %} in it must be quoted as a whole"
     if "\t" in near:
         return "indent with spaces: YAML takes no tabs"
     return "look at the indentation, and quote text that holds `: ` or ` #`"
@@ -165,6 +155,7 @@ class _Builder:
         self._nodes = 0
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._open_anchors: set[str] = set()
+        self._aliased = 0
 
     def build(self) -> None:
         events = yaml.parse(self._document.text, Loader=_Loader)
@@ -190,17 +181,12 @@ class _Builder:
         # Recursion is bounded by MAX_DEPTH, which is checked before it goes deeper.
         if depth > MAX_DEPTH:
             self._stop(event, f"is nested more than {MAX_DEPTH} levels deep")
-        self._count(event, 1)
+        self._count(event)
         self._document.marks[place] = self._mark(event)
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         if event.tag is not None:
-            self._findings.at(
-                self._mark(event),
-                place,
-                f"tags are not taken (got {event.tag!r})",
-                hint="write the value itself",
-            )
+            self._tag(event, place)
         before = self._nodes
         if event.anchor:
             self._open_anchors.add(event.anchor)
@@ -215,10 +201,10 @@ class _Builder:
             self._anchors[event.anchor] = (value, self._nodes - before + 1)
         return value
 
-    def _count(self, event: Any, nodes: int) -> None:
-        self._nodes += nodes
+    def _count(self, event: Any) -> None:
+        self._nodes += 1
         if self._nodes > MAX_NODES:
-            self._stop(event, f"holds more than {MAX_NODES:,} values once its aliases are expanded")
+            self._stop(event, f"a manifest holds at most {MAX_NODES:,} values")
 
     def _alias(self, event: Any) -> Any:
         if event.anchor in self._open_anchors:
@@ -226,7 +212,10 @@ class _Builder:
         if event.anchor not in self._anchors:
             self._stop(event, f"no anchor &{event.anchor} stands before this alias")
         value, size = self._anchors[event.anchor]
-        self._count(event, size)
+        self._aliased += size
+        self._nodes += size
+        if self._aliased > MAX_ALIASED:
+            self._stop(event, f"the aliases up to here stand for more than {MAX_ALIASED:,} values")
         return value
 
     def _sequence(self, events: Iterator[Any], place: Place, depth: int) -> list[Any]:
@@ -249,13 +238,16 @@ class _Builder:
                     "an unquoted {{ }} is a map to YAML" if unquoted else "a key must be plain text",
                     'quote the whole value: "{{ name }} ..."' if unquoted else "",
                 )
-            key = event.value
+            key = self._whole(event, place)
             here = (*place, key)
+            if event.tag is not None:
+                self._tag(event, here)
             if key in items:
                 first = self._document.key_marks[here]
                 self._findings.at(
                     self._mark(event), here, f"the key {key!r} is there twice (first in line {first.line})"
                 )
+                here = (*place, f"{key} (again)")  # so that the first keeps its positions
             elif key == "<<" and not event.style:
                 self._findings.at(
                     self._mark(event),
@@ -269,39 +261,26 @@ class _Builder:
         return items
 
     def _scalar(self, event: Any, place: Place) -> Any:
+        text = self._whole(event, place)
+        if event.style or event.tag is not None:  # style is "" or None for plain scalars
+            return text
+        value, problem = read_scalar(text)
+        if problem is not None:
+            message = f"{problem.message} (got {shown(text) if len(text) > 80 else text})"
+            self._findings.at(self._mark(event), place, message, hint=problem.hint)
+        return value
+
+    def _whole(self, event: Any, place: Place) -> str:
+        """Give the text of a scalar, after a finding where it holds half a character (libyaml takes none)."""
         text: str = event.value
         try:
             text.encode("utf-8")
         except UnicodeEncodeError:
             self._findings.at(self._mark(event), place, "holds half a character (a lone surrogate)")
             return text.encode("utf-8", "replace").decode()
-        if event.style or event.tag is not None:  # style is "" or None for plain scalars
-            return text
-        if text in _NULL:
-            return None
-        if text in _TRUE or text in _FALSE:
-            return text in _TRUE
-        if _INTEGER.fullmatch(text):
-            return int(text)
-        for pattern, why in _AMBIGUOUS:
-            if pattern.fullmatch(text):
-                self._findings.at(self._mark(event), place, f"is {why} (got {text})", hint=_plainer(text))
-                return text
-        if _DECIMAL.fullmatch(text):
-            number = float(text)
-            return int(number) if number.is_integer() else number
         return text
 
-
-def _plainer(text: str) -> str:
-    quoted = f'quote it where text is meant: "{text}"'
-    if text.lower() in ("yes", "on", "no", "off"):
-        return f"{quoted}, or write {'true' if text.lower() in ('yes', 'on') else 'false'}"
-    try:
-        number = float(text.replace("_", ""))
-    except ValueError:
-        return quoted
-    if number != number or abs(number) > 1e15:  # noqa: PLR0124 - not a number
-        return quoted
-    plain = f"{number:.12f}".rstrip("0").rstrip(".")
-    return f"{quoted}, or write {plain}"
+    def _tag(self, event: Any, place: Place) -> None:
+        self._findings.at(
+            self._mark(event), place, f"tags are not taken (got {event.tag!r})", hint="write the value itself"
+        )
