@@ -57,11 +57,13 @@ class Violation:
     liftable: Liftable | None = None
 
 
-_SIZE = re.compile(r"([1-9]\d{0,4})\*([1-9]\d{0,4})")
+_SIZE = re.compile(r"([1-9][0-9]{0,4})\*([1-9][0-9]{0,4})")
+_SIZE_LIKE = re.compile(r"\s*([0-9]+)\s*[xX\u00d7*,/]\s*([0-9]+)\s*(px)?\s*")
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # noqa: PLR0124
+    """A number that JSON can carry: finite, and no integer beyond what a double holds exactly."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 2**53
 
 
 def _is_integer(value: Any) -> bool:
@@ -79,8 +81,9 @@ def _check_size(value: Any) -> Iterator[Violation]:
     match = _SIZE.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         hint = "write width*height in pixels, such as 1024*1024"
-        if isinstance(value, str) and re.fullmatch(r"\s*\d+\s*[xX\u00d7*]\s*\d+\s*", value):
-            hint = "write " + "*".join(re.findall(r"\d+", value))
+        like = _SIZE_LIKE.fullmatch(value) if isinstance(value, str) and len(value) < 40 else None
+        if like and int(like[1]) and int(like[2]):
+            hint = f"write {int(like[1])}*{int(like[2])}"
         yield Violation("size", 'must be "width*height"', value, hint)
         return
     if not all(MIN_SIDE <= int(side) <= MAX_SIDE for side in match.groups()):

@@ -11,9 +11,10 @@ from zbatch.api.contract import FIELDS
 from zbatch.expressions import ExpressionError, Template, compile_expression
 from zbatch.manifest.findings import Findings, Place, nearest
 from zbatch.manifest.grid import Axis, ExcludeRule, IncludeRow, match_conditions
+from zbatch.manifest.loras import NamedLora
 from zbatch.manifest.requests import build_program
 from zbatch.manifest.templates import ValueTemplate
-from zbatch.manifest.values import AxisValue, NamedLora, axis_value, axis_values, lora_axis_value
+from zbatch.manifest.values import AxisValue, axis_value, axis_values, lora_axis_value
 
 RESERVED = frozenset(
     {"name", "request", "key", "vars", "replica", "include", "range", "loop", "self", "none", "true", "false"}

@@ -10,8 +10,9 @@ from typing import Any
 
 from zbatch.expressions import ExpressionError, Template
 from zbatch.manifest.findings import Findings, Place, nearest
+from zbatch.manifest.loras import LoraValue
 from zbatch.manifest.requests import RequestProgram
-from zbatch.manifest.values import AxisValue, LoraValue, same
+from zbatch.manifest.values import AxisValue, same
 from zbatch.model import Coordinates
 
 

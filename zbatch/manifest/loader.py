@@ -15,13 +15,13 @@ from zbatch.manifest.findings import Findings, Place, nearest
 from zbatch.manifest.grid import Grid
 from zbatch.manifest.inputs import InputImages
 from zbatch.manifest.limits import Limits, parse_limits
+from zbatch.manifest.loras import NamedLora
 from zbatch.manifest.requests import RequestProgram, build_program
 from zbatch.manifest.schema import check_schema
 from zbatch.manifest.secrets import find_secrets
 from zbatch.manifest.source import Document, read_document
 from zbatch.manifest.statics import check_names, check_static_fields
 from zbatch.manifest.templates import ValueTemplate, compile_value, needed_names, order_vars
-from zbatch.manifest.values import NamedLora
 
 DEFAULT_DIR = "runs/{{ name }}"
 

@@ -12,8 +12,9 @@ import orjson
 
 from zbatch.api.contract import DEFAULTS, FIELDS, MAX_SEED, MODELS, check_body
 from zbatch.manifest.findings import Place, nearest
+from zbatch.manifest.loras import LoraValue, NamedLora
 from zbatch.manifest.templates import ValueTemplate, needed_names
-from zbatch.manifest.values import AxisValue, LoraValue, NamedLora
+from zbatch.manifest.values import AxisValue
 from zbatch.model import Coordinates, Lora, Request, canonical_number
 
 _TEXT_FIELDS: Final = frozenset({"prompt"})

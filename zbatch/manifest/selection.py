@@ -9,7 +9,7 @@ from zbatch.errors import UsageError
 from zbatch.manifest.findings import nearest
 from zbatch.manifest.grid import Point
 from zbatch.manifest.loader import Manifest
-from zbatch.manifest.values import LoraValue
+from zbatch.manifest.loras import LoraValue
 from zbatch.model import Scalar
 
 

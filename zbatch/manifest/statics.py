@@ -9,9 +9,10 @@ from zbatch.manifest.findings import Findings, Place, nearest
 from zbatch.manifest.grid import Axis, Grid
 from zbatch.manifest.inputs import InputImageError, InputImages, is_remote
 from zbatch.manifest.limits import Limits
+from zbatch.manifest.loras import NamedLora
 from zbatch.manifest.requests import RequestProgram, judge, render_body
 from zbatch.manifest.templates import ValueTemplate
-from zbatch.manifest.values import AxisValue, NamedLora
+from zbatch.manifest.values import AxisValue
 
 _ALWAYS = frozenset({"name", "replica"})
 _IN_FILES = frozenset({"request", "key"})

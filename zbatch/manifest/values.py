@@ -2,82 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any, Final
 
 import orjson
 
-from zbatch.api.contract import MAX_SEED
-from zbatch.manifest.findings import Findings, Place, nearest, shown
+from zbatch.manifest.findings import Findings, Place, shown
+from zbatch.manifest.loras import LoraValue, NamedLora, lora_value, named_lora
+from zbatch.manifest.ranges import Progression, random_seeds, read_range
 from zbatch.model import Coordinates, Scalar, canonical_number
 
-RANGE_KEYS: Final = frozenset({"from", "to", "step", "count"})
-
-
-@dataclass(frozen=True, slots=True)
-class NamedLora:
-    """A LoRA as `loras` names it."""
-
-    name: str
-    path: str
-    trigger: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LoraValue:
-    """What `lora` is in templates: one LoRA, a stack of up to three, or none.
-
-    At scale 0 a LoRA is off: its trigger is empty and it leaves the request; the coordinates stay.
-    """
-
-    parts: tuple[tuple[NamedLora, int | float], ...] = ()
-
-    __template_fields__ = ("name", "scale", "path", "trigger", "stack")
-    __template_text__ = True
-
-    @property
-    def name(self) -> str:
-        """Name; `none` for no LoRA, names joined by `+` for a stack."""
-        return "+".join(lora.name for lora, _ in self.parts) or "none"
-
-    @property
-    def scale(self) -> int | float | None:
-        """Scale; 0 for no LoRA, `None` for a stack."""
-        if len(self.parts) > 1:
-            return None
-        return self.parts[0][1] if self.parts else 0
-
-    @property
-    def path(self) -> str:
-        """Path of the weights; a stack's joined by `+`, empty for no LoRA."""
-        return "+".join(lora.path for lora, _ in self.parts)
-
-    @property
-    def trigger(self) -> str:
-        """Trigger words of what is on, joined by `, `."""
-        return ", ".join(lora.trigger for lora, scale in self.parts if scale and lora.trigger)
-
-    @property
-    def stack(self) -> tuple[LoraValue, ...]:
-        """Each LoRA of it by itself."""
-        return tuple(LoraValue((part,)) for part in self.parts)
-
-    def __str__(self) -> str:
-        return "+".join(f"{lora.name}@{scale}" for lora, scale in self.parts) or "none"
-
-    @property
-    def coordinates(self) -> tuple[tuple[str, Scalar], ...]:
-        """Give `lora.name` and `lora.scale`."""
-        name = str(self) if len(self.parts) > 1 else self.name
-        return (("lora.name", name), ("lora.scale", self.scale))
-
-    def body(self) -> list[dict[str, Any]]:
-        """Give the `loras` of a request: what is on."""
-        return [{"path": lora.path, "scale": scale} for lora, scale in self.parts if scale]
+_MOST_SCALES: Final = 100_000
+"""Scales are held in memory for every name; more of them are a mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,93 +50,19 @@ def coordinate(value: Any) -> Scalar:
 class RangeValues(Sequence[AxisValue]):
     """The values of a range, made when asked for: a range of 10¹² is counted, not built."""
 
-    def __init__(self, axis: str, place: Place, start: Fraction, step: Fraction, count: int) -> None:
+    def __init__(self, axis: str, place: Place, numbers: Progression) -> None:
         self._axis = axis
         self._place = place
-        self._start = start
-        self._step = step
-        self._count = count
+        self._numbers = numbers
 
     def __len__(self) -> int:
-        return self._count
+        return self._numbers.count
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(self._count))]
-        if not 0 <= index < self._count:
-            raise IndexError(index)
-        number = _number(self._start + index * self._step)
+            return [self[number] for number in range(*index.indices(len(self)))]
+        number = self._numbers.number(range(len(self))[index])
         return AxisValue(number, ((self._axis, number),), self._place)
-
-
-def _number(value: Fraction) -> int | float:
-    return value.numerator if value.denominator == 1 else float(value)
-
-
-def _exact(value: float) -> Fraction:
-    # The shortest text of a float is what the person wrote, so this is the decimal itself.
-    return Fraction(repr(value))
-
-
-def range_values(axis: str, spec: Mapping[str, Any], place: Place, findings: Findings) -> RangeValues | None:
-    """Read `{from, to, step}`, `{from, to, count}` or `{from, count}` (with a step of 1), all inclusive.
-
-    Gives `None` after adding a finding where the range does not hold together.
-    """
-    start = _exact(spec["from"])
-    end = _exact(spec["to"]) if "to" in spec else None
-    step = _exact(spec["step"]) if "step" in spec else None
-    count = spec.get("count")
-    if end is not None and step is not None and count is None:
-        return _stepped(axis, place, start, end, step, findings)
-    if end is not None and count is not None and step is None:
-        if count == 1 and end != start:
-            findings.error((*place, "count"), "one value cannot reach from one number to another", got=count)
-            return None
-        return RangeValues(axis, place, start, (end - start) / max(1, count - 1), count)
-    if end is None and count is not None:
-        return RangeValues(axis, place, start, Fraction(1) if step is None else step, count)
-    findings.error(
-        place,
-        "is no whole range",
-        got=dict(spec),
-        hint="write {from, to, step}, {from, to, count} or {from, count}",
-    )
-    return None
-
-
-def _stepped(
-    axis: str, place: Place, start: Fraction, end: Fraction, step: Fraction, findings: Findings
-) -> RangeValues | None:
-    where = (*place, "step")
-    if step == 0:
-        findings.error(where, "must not be 0", got=0)
-        return None
-    steps = (end - start) / step
-    if steps < 0:
-        findings.error(where, "goes away from `to`", got=_number(step), hint=f"write step: {_number(-step)}")
-        return None
-    if steps.denominator != 1:
-        below = start + math.floor(steps) * step
-        findings.error(
-            where,
-            f"does not land on `to`: {_number(start)} by {_number(step)} gives {_number(below)} "
-            f"and {_number(below + step)}, not {_number(end)}",
-            hint=f"write to: {_number(below)} or to: {_number(below + step)}, or say how many with count",
-        )
-        return None
-    return RangeValues(axis, place, start, step, int(steps) + 1)
-
-
-def random_seeds(spec: Mapping[str, Any]) -> list[int]:
-    """Draw seeds from a seed: the same ones for ever, all different, and the first n of any more."""
-    found: dict[int, None] = {}
-    counter = 0
-    while len(found) < spec["random"]:
-        digest = hashlib.sha256(f"zbatch seeds {spec['seed']} {counter}".encode()).digest()
-        found.setdefault(int.from_bytes(digest[:4], "big") & MAX_SEED)
-        counter += 1
-    return list(found)
 
 
 def axis_values(
@@ -214,7 +77,8 @@ def axis_values(
                 findings.error(place, "only the seed axis takes random values")
                 return ()
             return [AxisValue(seed, ((axis, seed),), place) for seed in random_seeds(spec)]
-        return range_values(axis, spec, place, findings) or ()
+        numbers = read_range(spec, place, findings)
+        return () if numbers is None else RangeValues(axis, place, numbers)
     return distinct([axis_value(axis, item, (*place, n), findings) for n, item in enumerate(spec)], findings)
 
 
@@ -244,7 +108,7 @@ def distinct(values: Iterable[AxisValue], findings: Findings) -> list[AxisValue]
         first = seen.setdefault(where, value)
         if first is value:
             continue
-        name = value.label or ", ".join(str(part) for _, part in value.coordinates)
+        name = value.label or ", ".join(_called(part) for _, part in value.coordinates)
         if same(first.value, value.value):
             findings.warning(value.place, f"is there twice: {name} counts once")
         else:
@@ -252,6 +116,10 @@ def distinct(values: Iterable[AxisValue], findings: Findings) -> list[AxisValue]
                 value.place, f"two values of this axis are called {name}", hint="give each its own label"
             )
     return list(seen.values())
+
+
+def _called(part: Scalar) -> str:
+    return part if isinstance(part, str) else shown(part)
 
 
 # ── LoRAs ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -271,7 +139,7 @@ def _lora_values(
         if name == "none":
             found.append(_lora_axis_value(LoraValue(), where))
             continue
-        lora = _named(name, where, loras, findings)
+        lora = named_lora(name, where, loras, findings)
         if lora is not None:
             found.extend(_lora_axis_value(LoraValue(((lora, scale),)), place_) for scale, place_ in scales)
     return found
@@ -279,8 +147,13 @@ def _lora_values(
 
 def _scales(spec: Any, place: Place, findings: Findings) -> list[tuple[int | float, Place]]:
     if isinstance(spec, Mapping):
-        values = range_values("scale", spec, place, findings) or ()
-        return [(value.value, value.place) for value in values]
+        numbers = read_range(spec, place, findings)
+        if numbers is None:
+            return []
+        if numbers.count > _MOST_SCALES:
+            findings.error(place, f"gives more than {_MOST_SCALES:,} scales", got=numbers.count)
+            return []
+        return [(numbers.number(index), place) for index in range(numbers.count)]
     if isinstance(spec, list):
         return [(canonical_number(scale), (*place, n)) for n, scale in enumerate(spec)]
     return [(canonical_number(spec), place)]
@@ -303,51 +176,6 @@ def _lora_axis_value(value: LoraValue, place: Place, label: str | None = None) -
     if label is not None:
         coordinates = (("lora.name", label), coordinates[1])
     return AxisValue(value, coordinates, place, label)
-
-
-def lora_value(
-    item: Any, place: Place, loras: Mapping[str, NamedLora], findings: Findings
-) -> LoraValue | None:
-    """Read `film@0.8`, `{name, scale}`, `none`, or a list of up to three of them."""
-    if isinstance(item, list):
-        parts = [_lora_part(part, (*place, n), loras, findings) for n, part in enumerate(item)]
-        if len(item) > 3:
-            findings.error(place, "a stack holds at most 3 LoRAs", got=len(item))
-            return None
-        return None if None in parts else LoraValue(tuple(part for part in parts if part is not None))
-    if item == "none":
-        return LoraValue()
-    part = _lora_part(item, place, loras, findings)
-    return None if part is None else LoraValue((part,))
-
-
-def _lora_part(
-    item: Any, place: Place, loras: Mapping[str, NamedLora], findings: Findings
-) -> tuple[NamedLora, int | float] | None:
-    if isinstance(item, Mapping) and isinstance(item.get("name"), str):
-        lora = _named(item["name"], (*place, "name"), loras, findings)
-        return None if lora is None else (lora, canonical_number(item.get("scale", 1)))
-    if not isinstance(item, str):
-        findings.error(place, "must be name@scale, {name, scale}, none, or a list of up to three", got=item)
-        return None
-    name, at, text = item.partition("@")
-    lora = _named(name, place, loras, findings)
-    try:
-        scale = float(text) if at else 1.0
-    except ValueError:
-        scale = math.nan
-    if not math.isfinite(scale):
-        findings.error(place, "the scale after @ must be a number", got=item, hint=f"write {name}@0.8")
-        return None
-    return None if lora is None else (lora, canonical_number(scale))
-
-
-def _named(name: str, place: Place, loras: Mapping[str, NamedLora], findings: Findings) -> NamedLora | None:
-    if name not in loras:
-        hint = nearest(name, loras) if loras else "name it under loras: {" + name + ": {path: ...}}"
-        findings.error(place, f"no LoRA is named {shown(name)}", hint=hint)
-        return None
-    return loras[name]
 
 
 def as_coordinates(values: Iterable[AxisValue]) -> Coordinates:
