@@ -112,9 +112,14 @@ def test_a_failed_job_that_is_tried_again_keeps_both_task_ids(one):
 
 def test_nothing_of_a_transaction_that_fails_is_kept(one):
     store, job_id = one
-    with pytest.raises(AssertionError), store.transaction():
-        store.set_submitting(job_id)
-        store.set_failed(job_id, "r", "not submitted yet")
+
+    def two_moves_and_the_second_is_wrong():
+        with store.transaction():
+            store.set_submitting(job_id)
+            store.set_failed(job_id, "r", "not submitted yet")
+
+    with pytest.raises(AssertionError):
+        two_moves_and_the_second_is_wrong()
     assert state_of(store) == "pending"
     assert store.attempts_made() == 0
 

@@ -82,7 +82,7 @@ class Schedule:
         return min(_LONGEST, max(0.02, self._typical * 0.7))
 
     def _next_delay(self, watch: Watch) -> float:
-        growth = 1.25 ** max(0, watch.polls - 3)
+        growth = 1.25 ** min(60, max(0, watch.polls - 3))
         return float(min(_LONGEST, max(0.02, self._typical * 0.2 * growth)))
 
     def _push(self, at: float, watch: Watch) -> None:

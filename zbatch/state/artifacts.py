@@ -22,6 +22,9 @@ MAX_PIXELS = 64_000_000
 """More than this is a decompression bomb, not an answer: the largest picture asked for has 2.4 million."""
 
 
+_PNG_END = b"IEND\xaeB`\x82"
+
+
 class BadImageError(Exception):
     """The bytes are not a whole picture of a kind we keep; the message says what they are."""
 
@@ -87,8 +90,7 @@ def _decode(data: bytes) -> tuple[Image.Image, str]:
                 )
             image_format = str(image.format).lower()
             if image_format == "png":
-                # Decoding stops at the last line; only this looks at what follows, and at the checksums.
-                Image.open(io.BytesIO(data), formats=["PNG"]).verify()
+                _check_png(data)
             image.load()
     except BadImageError:
         raise
@@ -103,6 +105,13 @@ def _decode(data: bytes) -> tuple[Image.Image, str]:
     except Exception as error:
         raise BadImageError(f"the answer is not a whole picture ({len(data)} bytes: {error})") from error
     return image, image_format
+
+
+def _check_png(data: bytes) -> None:
+    """Look at the checksums and at the end, which decoding, done with the last line, does not."""
+    Image.open(io.BytesIO(data), formats=["PNG"]).verify()
+    if _PNG_END not in data:
+        raise BadImageError(f"the answer is not a whole picture ({len(data)} bytes, its end is missing)")
 
 
 def thumb_size(width: int, height: int) -> tuple[int, int]:
