@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from zbatch.api.contract import FIELDS
 from zbatch.expressions import ExpressionError, Template, compile_expression
-from zbatch.manifest.findings import Findings, Place, nearest
+from zbatch.manifest.findings import Findings, Place, named, nearest
 from zbatch.manifest.grid import Axis, ExcludeRule, IncludeRow, match_conditions
 from zbatch.manifest.loras import NamedLora
 from zbatch.manifest.requests import build_program
-from zbatch.manifest.templates import ValueTemplate
+from zbatch.manifest.templates import RESERVED, ValueTemplate
 from zbatch.manifest.values import AxisValue, axis_value, axis_values, lora_axis_value
-
-RESERVED = frozenset(
-    {"name", "request", "key", "vars", "replica", "include", "range", "loop", "self", "none", "true", "false"}
-)
 
 
 def parse_axes(
@@ -48,29 +44,45 @@ def parse_axes(
 
 
 def parse_excludes(
-    rows: Sequence[tuple[int, Mapping[str, Any]]], axes: Sequence[Axis], replicas: int, findings: Findings
+    rows: Sequence[tuple[int, Mapping[str, Any]]],
+    axes: Sequence[Axis],
+    lost: Container[str],
+    replicas: int,
+    findings: Findings,
 ) -> tuple[ExcludeRule, ...]:
-    """Read the exclude rules: partial matches and `when`, both where both are given."""
+    """Read the exclude rules: partial matches and `when`, both where both are given.
+
+    `lost` are names of axes that could not be read; nothing is said of them again.
+    """
     rules = []
     for number, row in rows:
         place: Place = ("exclude", number)
-        wanted = {key: value for key, value in row.items() if key != "when"}
+        wanted = {
+            key: value for key, value in row.items() if key != "when" and key.partition(".")[0] not in lost
+        }
         conditions = match_conditions(wanted, place, axes, replicas, findings)
-        when = _when(row["when"], (*place, "when"), axes, findings) if "when" in row else None
+        when = _when(row["when"], (*place, "when"), axes, lost, findings) if "when" in row else None
         rules.append(ExcludeRule(_rule_text(row), place, conditions, when))
     return tuple(rules)
 
 
-def _when(source: str, place: Place, axes: Sequence[Axis], findings: Findings) -> Template | None:
+def _when(
+    source: str, place: Place, axes: Sequence[Axis], lost: Container[str], findings: Findings
+) -> Template | None:
     try:
         expression = compile_expression(source)
     except ExpressionError as error:
         findings.error(place, f"the expression {error.message}", got=source, hint=error.hint)
         return None
     known = {axis.name for axis in axes} | {"replica"}
-    for name in sorted(expression.names - known):
+    unknown = [name for name in sorted(expression.names - known) if name not in lost]
+    if unknown:
+        what = "which is no axis" if len(unknown) == 1 else "which are no axes"
         findings.error(
-            place, f"the expression uses {name!r}, which is no axis", got=source, hint=nearest(name, known)
+            place,
+            f"the expression uses {named(unknown)}, {what}",
+            got=source,
+            hint=nearest(unknown[0], known),
         )
     return expression
 
@@ -83,32 +95,39 @@ def _rule_text(row: Mapping[str, Any]) -> str:
 
 
 def parse_includes(
-    rows: Sequence[tuple[int, Mapping[str, Any]]],
-    own_requests: Mapping[int, Mapping[str, ValueTemplate]],
+    rows: Sequence[tuple[int, Mapping[str, Any], Mapping[str, ValueTemplate]]],
     axes: Sequence[Axis],
+    lost: Container[str],
     loras: Mapping[str, NamedLora],
     request: Mapping[str, ValueTemplate],
     variables: tuple[tuple[str, ValueTemplate], ...],
     model: str,
     findings: Findings,
 ) -> tuple[IncludeRow, ...]:
-    """Read the rows of include, each with the program that makes its requests."""
+    """Read the rows of include, each with its own request compiled, and with the program that it makes."""
     by_name = {axis.name: axis for axis in axes}
+    vars_ = {name for name, _ in variables}
     mentioned = {
         name for template in (*request.values(), *dict(variables).values()) for name in template.names
     }
     parsed = []
-    for number, row in rows:
+    for number, row, own in rows:
         place: Place = ("include", number)
-        own = own_requests[number]
         own_axes = parse_axes(row.get("matrix", {}), loras, findings, (*place, "matrix"))
         used = mentioned | {name for template in own.values() for name in template.names}
         known = by_name.keys() | FIELDS.keys() | {"lora"} | used
+        own_axis_names = {axis.name for axis in own_axes}
         values = []
         for name, item in row.items():
             if name in ("label", "request", "matrix"):
                 continue
             where = (*place, name)
+            if name in own_axis_names or name in vars_:
+                what = "an axis of this row's own matrix" if name in own_axis_names else "one of vars"
+                findings.error(where, f"{name!r} is {what} already", key=True)
+                continue
+            if name in lost:
+                continue
             if name not in known or name == "loras":
                 offered = (by_name.keys() | FIELDS.keys() | {"lora", "label", "request", "matrix"}) - {
                     "loras"
@@ -136,8 +155,9 @@ def _row_value(
 ) -> AxisValue | None:
     if name == "lora":
         return lora_axis_value(item, place, loras, findings)
-    if axis is not None and not isinstance(item, Mapping | list):
-        for known in axis.values:
-            if known.label is not None and known.matches(item):
+    if axis is not None and isinstance(axis.values, list) and not isinstance(item, Mapping | list):
+        labelled: list[AxisValue] = [value for value in axis.values if value.label is not None]
+        for known in labelled:
+            if known.matches(item):
                 return known
     return axis_value(name, item, place, findings)

@@ -40,12 +40,12 @@ MISSING: Final = Missing()
 
 
 class Findings:
-    """The problems found so far; of several at one position only the first: the rest follow from it."""
+    """The problems found so far; of several at one place only the first: the rest follow from it."""
 
     def __init__(self) -> None:
         self.document: Document | None = None
         self._findings: list[Finding] = []
-        self._seen: set[tuple[str, int, int, Severity]] = set()
+        self._seen: set[tuple[Mark, str, Severity]] = set()
         self.left_out = 0
 
     def __iter__(self) -> Iterator[Finding]:
@@ -90,14 +90,14 @@ class Findings:
         severity: Severity = "error",
     ) -> None:
         """Add a finding at a known position."""
-        where = (mark.file, mark.line, mark.column, severity)
+        path = place if isinstance(place, str) else dotted(place)
+        where = (mark, path, severity)
         if where in self._seen:
             return
         if self.full:
             self.left_out += 1
             return
         self._seen.add(where)
-        path = place if isinstance(place, str) else dotted(place)
         self._findings.append(Finding(mark.file, mark.line, mark.column, path, message, hint, severity))
 
     def error(
@@ -133,6 +133,12 @@ def shown(value: Any) -> str:
     except (TypeError, ValueError):
         text = repr(value)
     return text if len(text) <= 80 else f"{text[:50]}...{text[-20:]}"
+
+
+def named(names: Iterable[str]) -> str:
+    """Name several things in a sentence: `'a', 'b' and 'c'`."""
+    quoted = [repr(name) for name in names]
+    return " and ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)
 
 
 def nearest(word: str, words: Iterable[str]) -> str:

@@ -217,7 +217,8 @@ class Expansion:
     def _render_error(self, error: RenderError, point: Point) -> None:
         message = f"the template {error.message} in the cell {describe(point.coordinates)}"
         if error.undefined is not None:
-            message = f"the template needs {error.undefined!r}, not in the cell {describe(point.coordinates)}"
+            cell = describe(point.coordinates)
+            message = f"the template needs {error.undefined!r}, which is not in the cell {cell}"
         self._findings.error(error.place, message, hint=error.hint)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 from zbatch.api.endpoint import PREVIEW, parse_endpoint
 from zbatch.errors import Finding, UsageError
+from zbatch.expressions import ExpressionError, compile_template
 from zbatch.manifest.axes import parse_axes, parse_excludes, parse_includes
 from zbatch.manifest.findings import Findings, Place, nearest
 from zbatch.manifest.grid import Grid
@@ -19,9 +20,14 @@ from zbatch.manifest.loras import NamedLora
 from zbatch.manifest.requests import RequestProgram, build_program
 from zbatch.manifest.schema import check_schema
 from zbatch.manifest.secrets import find_secrets
+from zbatch.manifest.sections import Sections
 from zbatch.manifest.source import Document, read_document
 from zbatch.manifest.statics import check_names, check_static_fields
-from zbatch.manifest.templates import ValueTemplate, compile_value, needed_names, order_vars
+from zbatch.manifest.templates import (
+    ValueTemplate,
+    compile_value,
+    needed_names,
+)
 
 DEFAULT_DIR = "runs/{{ name }}"
 
@@ -98,59 +104,31 @@ def load_manifest(path: str | Path, *, allow_outside: bool = False) -> Manifest:
         findings.raise_errors()
     find_secrets(document, findings)
     broken = check_schema(document.data, findings)
-    manifest = _Sections(document, broken, findings, allow_outside=allow_outside).parse()
+    manifest = _Parser(document, broken, findings, allow_outside=allow_outside).parse()
     findings.raise_errors()
     return manifest
 
 
-class _Sections:
-    """The sections of one document; what the schema refused is left out, so that it is told once."""
-
-    def __init__(
-        self, document: Document, broken: Collection[Place], findings: Findings, *, allow_outside: bool
-    ) -> None:
-        self.document = document
-        self.findings = findings
-        self.broken = broken
-        self.raw: dict[str, Any] = document.data
-        self.inputs = InputImages.under(document.path.parent, allow_outside=allow_outside)
-
-    def section(self, name: str) -> dict[str, Any]:
-        """Give a map section without its broken entries."""
-        value = self.raw.get(name)
-        if (name,) in self.broken or not isinstance(value, dict):
-            return {}
-        return {key: item for key, item in value.items() if (name, key) not in self.broken}
-
-    def rows(self, name: str) -> list[tuple[int, dict[str, Any]]]:
-        """Give a list section as numbered maps without its broken rows."""
-        value = self.raw.get(name)
-        if (name,) in self.broken or not isinstance(value, list):
-            return []
-        return [
-            (n, item)
-            for n, item in enumerate(value)
-            if (name, n) not in self.broken and isinstance(item, dict)
-        ]
-
-    def scalar(self, name: str, default: Any) -> Any:
-        """Give a scalar at the top, or its default."""
-        return default if (name,) in self.broken else self.raw.get(name, default)
+class _Parser(Sections):
+    """Makes a `Manifest` of the sections."""
 
     def parse(self) -> Manifest:
         """Parse every section; what cannot be parsed is a finding."""
         findings = self.findings
         model = self.scalar("model", "z-image-turbo-lora")
-        loras = _parse_loras(self.section("loras"))
-        variables = self._variables()
-        request = self._templates(self.section("request"), ("request",))
+        loras = self.loras()
+        variables = self.variables()
+        request = self.templates("request")
         limits = self._limits()
         axes = parse_axes(self.section("matrix"), loras, findings)
         replicas = self.scalar("replicas", 1)
         program = build_program(model, request, {}, [axis.name for axis in axes], variables)
         include = self.rows("include")
-        own = {n: self._templates(row.get("request", {}), ("include", n, "request")) for n, row in include}
-        rows = parse_includes(include, own, axes, loras, request, variables, model, findings)
+        lost = self.lost(axes)
+        own = [
+            (n, row, self.compiled(row.get("request", {}), ("include", n, "request"))) for n, row in include
+        ]
+        rows = parse_includes(own, axes, lost, loras, request, variables, model, findings)
         has_matrix = bool(self.raw.get("matrix")) or not self.raw.get("include")
         grid = Grid(tuple(axes), replicas, (), rows, has_matrix)
         self._count(grid, limits)
@@ -158,16 +136,15 @@ class _Sections:
             grid = Grid(
                 tuple(axes),
                 replicas,
-                parse_excludes(self.rows("exclude"), axes, replicas, findings),
+                parse_excludes(self.rows("exclude"), axes, lost, replicas, findings),
                 rows,
                 has_matrix,
             )
         output = self.section("output")
         file = compile_value(output["file"], ("output", "file"), findings) if "file" in output else None
-        directory = output.get("dir", DEFAULT_DIR)
-        report = self._report(grid)
-        declared = self._declared_axes()
-        check_names(program, file, dict(variables), request, declared, grid, findings)
+        directory = self._directory(output.get("dir", DEFAULT_DIR))
+        report = self._report(grid, lost)
+        check_names(program, file, dict(variables), request, lost, grid, findings)
         check_static_fields(program, request, grid, loras, limits, self.inputs, findings)
         return Manifest(
             path=self.document.path,
@@ -189,19 +166,19 @@ class _Sections:
             warnings=findings.warnings,
         )
 
-    def _declared_axes(self) -> frozenset[str]:
-        """Every axis name written down, broken ones too: their templates are not wrong."""
-        matrix = self.raw.get("matrix")
-        return frozenset(matrix) if isinstance(matrix, dict) else frozenset()
-
-    def _templates(self, section: Mapping[str, Any], place: Place) -> dict[str, ValueTemplate]:
-        compiled = {
-            name: compile_value(value, (*place, name), self.findings) for name, value in section.items()
-        }
-        return {name: template for name, template in compiled.items() if template is not None}
-
-    def _variables(self) -> tuple[tuple[str, ValueTemplate], ...]:
-        return order_vars(self._templates(self.section("vars"), ("vars",)), self.findings)
+    def _directory(self, text: str) -> str:
+        place: Place = ("output", "dir")
+        try:
+            template = compile_template(text)
+            unknown = sorted(template.names - {"name"})
+            if unknown:
+                raise ExpressionError(f"uses {unknown[0]!r}: only `name` is known here")
+            directory = str(template.render({"name": self.scalar("name", "manifest")})).strip()
+            if not directory or "\0" in directory:
+                raise ExpressionError("gives no path")
+        except ExpressionError as error:
+            self.findings.error(place, f"the template {error.message}", got=text, hint=error.hint)
+        return text
 
     def _limits(self) -> Limits:
         spec = self.section("limits")
@@ -252,7 +229,7 @@ class _Sections:
                     hint=hint,
                 )
 
-    def _report(self, grid: Grid) -> Report:
+    def _report(self, grid: Grid, lost: Container[str]) -> Report:
         spec = self.section("report")
         group = spec.get("group", ())
         named: list[tuple[Place, Any]] = [(("report", "x"), spec.get("x")), (("report", "y"), spec.get("y"))]
@@ -261,9 +238,8 @@ class _Sections:
         else:
             named += [(("report", "group", n), name) for n, name in enumerate(group)]
         known = coordinate_names(grid)
-        declared = self._declared_axes()
         for place, name in named:
-            if name is not None and name not in known and name.partition(".")[0] not in declared - set(known):
+            if name is not None and name not in known and name.partition(".")[0] not in lost:
                 self.findings.error(place, f"{name!r} is no axis", hint=nearest(name, known))
         return Report(
             spec.get("x"),
@@ -271,12 +247,3 @@ class _Sections:
             (group,) if isinstance(group, str) else tuple(group),
             spec.get("title"),
         )
-
-
-def _parse_loras(section: Mapping[str, Any]) -> dict[str, NamedLora]:
-    return {
-        name: NamedLora(name, spec)
-        if isinstance(spec, str)
-        else NamedLora(name, spec["path"], spec.get("trigger", ""))
-        for name, spec in section.items()
-    }

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator
 
 from zbatch.api.contract import FIELDS
-from zbatch.manifest.findings import Findings, Place, nearest, shown
+from zbatch.manifest.findings import MAX_FINDINGS, Findings, Place, nearest, shown
 
 _TYPES: Final = {
     "object": "a map",
@@ -44,6 +45,11 @@ def _validator() -> Draft202012Validator:
     return Draft202012Validator(json.loads(schema_text()))
 
 
+@cache
+def _sections() -> tuple[str, ...]:
+    return tuple(json.loads(schema_text())["properties"])
+
+
 def check_schema(data: Mapping[str, Any], findings: Findings) -> set[Place]:
     """Hold a document against the schema; give the places (two levels deep at most) that are not as it says.
 
@@ -54,7 +60,22 @@ def check_schema(data: Mapping[str, Any], findings: Findings) -> set[Place]:
         for place, message, got, hint, key in _explain(error):
             findings.error(place, message, hint=hint, key=key, **({} if got is _NOTHING else {"got": got}))
             broken.add(place[:2])
+            if message.startswith("unknown key") and len(place) <= 2:
+                broken |= _meant(place, data)
     return broken
+
+
+def _meant(place: Place, data: Mapping[str, Any]) -> set[Place]:
+    """Say what a misspelt key was to be: nothing is missed where it should stand."""
+    word = str(place[-1])
+    if len(place) == 2:
+        return {(place[0], name) for name in _close(word, FIELDS)} if place[0] == "request" else set()
+    sections: set[Place] = {(name,) for name in _close(word, _sections()) if name not in data}
+    return sections or {("request", name) for name in _close(word, FIELDS)}
+
+
+def _close(word: str, words: Iterable[str]) -> list[str]:
+    return get_close_matches(word, list(words), n=1, cutoff=0.6)
 
 
 _NOTHING: Final = object()
@@ -69,9 +90,14 @@ def _explain(error: Any) -> Iterator[_Explanation]:
     if kind == "additionalProperties":
         yield from _unknown_keys(error, place, schema)
     elif kind == "required":
-        missing = [name for name in error.validator_value if name not in error.instance]
-        for name in missing[:1]:
-            yield place, f"{name} is missing", _NOTHING, "", True
+        unknown = [name for name in error.instance if name not in schema.get("properties", ())][:MAX_FINDINGS]
+        missing = [
+            name for name in error.validator_value if name not in error.instance and not _close(name, unknown)
+        ]
+        if not missing:
+            return
+        verb = "is" if len(missing) == 1 else "are"
+        yield place, f"{' and '.join(missing)} {verb} missing", _NOTHING, "", True
     elif "propertyNames" in error.absolute_schema_path:
         yield (*place, error.instance), str(schema.get("errorMessage", error.message)), _NOTHING, "", True
     elif kind in ("anyOf", "oneOf"):
@@ -91,12 +117,12 @@ def _explain(error: Any) -> Iterator[_Explanation]:
 
 def _unknown_keys(error: Any, place: Place, schema: Mapping[str, Any]) -> Iterator[_Explanation]:
     known = schema.get("properties", {})
-    for name in error.instance:
-        if name in known:
-            continue
+    unknown = (name for name in error.instance if name not in known)
+    for name in islice(unknown, MAX_FINDINGS + 1):
         hint = nearest(name, known)
-        if not place and get_close_matches(name, FIELDS, n=1, cutoff=0.6):
-            hint = f"did you mean request.{get_close_matches(name, FIELDS, n=1, cutoff=0.6)[0]}?"
+        field = "" if place or hint.startswith("did you mean") else "".join(_close(name, FIELDS))
+        if field:
+            hint = f"did you mean request.{field}?"
         if _SECRET.search(name):
             hint = "a key does not belong in a manifest: put it into the variable ZBATCH_API_KEY"
         if error.instance[name] is None and " " in name:

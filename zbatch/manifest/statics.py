@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 
-from zbatch.api.contract import FIELDS
-from zbatch.manifest.findings import Findings, Place, nearest
-from zbatch.manifest.grid import Axis, Grid
+from zbatch.api.contract import FIELDS, MODELS
+from zbatch.manifest.findings import MISSING, Findings, Place, named, nearest
+from zbatch.manifest.grid import Axis, Grid, value_axis
 from zbatch.manifest.inputs import InputImageError, InputImages, is_remote
 from zbatch.manifest.limits import Limits
-from zbatch.manifest.loras import NamedLora
-from zbatch.manifest.requests import RequestProgram, judge, render_body
+from zbatch.manifest.loras import LoraValue, NamedLora
+from zbatch.manifest.requests import Problem, RequestProgram, judge, render_body
 from zbatch.manifest.templates import ValueTemplate
 from zbatch.manifest.values import AxisValue
 
@@ -23,31 +23,31 @@ def check_names(
     file: ValueTemplate | None,
     variables: Mapping[str, ValueTemplate],
     request: Mapping[str, ValueTemplate],
-    declared: frozenset[str],
+    lost: Container[str],
     grid: Grid,
     findings: Findings,
 ) -> None:
     """Report every name in a template that no axis, var or row defines, once each, at its template.
 
-    `declared` are axes as written, broken ones too.
+    `lost` are names that are written down and could not be read.
     """
     row_names = {name for row in grid.rows for name in _row_names(row.values, row.axes)}
-    axes = {axis.name for axis in grid.axes} | declared
+    axes = {axis.name for axis in grid.axes}
     known = axes | row_names | variables.keys() | _ALWAYS
     # A template only the matrix uses may not lean on what only rows define.
     matrix_known = known if not grid.has_matrix else (axes | variables.keys() | _ALWAYS)
     for template in {**request, **program.fields}.values():
         used_by_matrix = template in program.fields.values()
-        _report_names(template, matrix_known if used_by_matrix else known, findings)
+        _report_names(template, matrix_known if used_by_matrix else known, lost, findings)
     for template in variables.values():
-        _report_names(template, known, findings)
+        _report_names(template, known, lost, findings)
     for row in grid.rows:
         here = {*_row_names(row.values, row.axes), *variables, *_ALWAYS}
         for template in row.program.fields.values():
             if template.place[: len(row.place)] == row.place:
-                _report_names(template, here, findings)
+                _report_names(template, here, lost, findings)
     if file is not None:
-        _report_names(file, matrix_known | _IN_FILES, findings)
+        _report_names(file, matrix_known | _IN_FILES, lost, findings)
 
 
 def _row_names(values: Iterable[AxisValue], axes: Iterable[Axis]) -> set[str]:
@@ -55,12 +55,14 @@ def _row_names(values: Iterable[AxisValue], axes: Iterable[Axis]) -> set[str]:
     return names | {axis.name for axis in axes}
 
 
-def _report_names(template: ValueTemplate, known: Iterable[str], findings: Findings) -> None:
-    for name in sorted(template.names - set(known)):
-        hint = nearest(name, known)
-        if name == "lora":
-            hint = "there is no lora axis: add one to matrix, such as lora: [film@0.8, none]"
-        findings.error(template.place, f"the template uses {name!r}, which nothing defines", hint=hint)
+def _report_names(template: ValueTemplate, known: set[str], lost: Container[str], findings: Findings) -> None:
+    unknown = [name for name in sorted(template.names) if name not in known and name not in lost]
+    if not unknown:
+        return
+    hint = nearest(unknown[0], known)
+    if unknown == ["lora"]:
+        hint = "there is no lora axis: add one to matrix, such as lora: [film@0.8, none]"
+    findings.error(template.place, f"the template uses {named(unknown)}, which nothing defines", hint=hint)
 
 
 def check_static_fields(
@@ -74,16 +76,16 @@ def check_static_fields(
 ) -> None:
     """Hold constant fields, and axes that fill a field themselves, against the API's rules."""
     for axis in grid.axes:
-        if axis.name in program.axes:
-            _check_axis(axis.name, axis, limits, inputs, findings)
+        _check_axis(program, axis.name, axis.values, limits, inputs, findings)
     if grid.has_matrix:
         _check_constants(program, loras, limits, findings)
     _check_replaced(program, request, limits, findings)
     for row in grid.rows:
         _check_constants(row.program, loras, limits, findings)
         for axis in row.axes:
-            if axis.name in row.program.axes:
-                _check_axis(axis.name, axis, limits, inputs, findings)
+            _check_axis(row.program, axis.name, axis.values, limits, inputs, findings)
+        for value in row.values:
+            _check_axis(row.program, value_axis(value), [value], limits, inputs, findings)
 
 
 def _check_replaced(
@@ -97,8 +99,22 @@ def _check_replaced(
                     findings.error(template.place, violation.message, got=violation.got, hint=violation.hint)
 
 
-def _check_axis(field: str, axis: Axis, limits: Limits, inputs: InputImages, findings: Findings) -> None:
-    ends = axis.values if len(axis.values) <= 100_000 else (axis.values[0], axis.values[-1])
+def _check_axis(
+    program: RequestProgram,
+    name: str,
+    values: Sequence[AxisValue],
+    limits: Limits,
+    inputs: InputImages,
+    findings: Findings,
+) -> None:
+    field = "loras" if name == "lora" else name
+    if field not in program.axes:
+        return
+    if field not in MODELS[program.model]:
+        message = f"{program.model} takes no {field}"
+        findings.error(values[0].place[:2], message, hint="model: z-image-turbo-lora does", key=True)
+        return
+    ends = values if len(values) <= 100_000 else (values[0], values[-1])
     for value in ends:
         content = value.value
         if content is None:
@@ -112,9 +128,11 @@ def _check_axis(field: str, axis: Axis, limits: Limits, inputs: InputImages, fin
                 hint="leave seed out, or write {random: 4, seed: 1}",
             )
             continue
-        for violation in FIELDS[field](content):
+        body = content.body() if isinstance(content, LoraValue) else content
+        for violation in FIELDS[field](body):
             if violation.liftable not in limits.unchecked:
-                findings.error(value.place, violation.message, got=content, hint=violation.hint)
+                got = violation.got if isinstance(content, LoraValue) else content
+                findings.error(value.place, violation.message, got=got, hint=violation.hint)
         if field in ("image_url", "mask") and isinstance(content, str) and not is_remote(content):
             _check_input(content, value.place, inputs, findings)
 
@@ -134,11 +152,15 @@ def _check_constants(
     alone = RequestProgram(program.model, constants, frozenset(), (), seed_sees_replica=False)
     rendered = render_body(alone, {}, {}, {}, 1, loras)
     if isinstance(rendered, list):
-        for problem in rendered:
-            findings.error(problem.place, problem.message, got=problem.got, hint=problem.hint)
+        _report(rendered, findings)
         return
     made_later = program.axes | (program.fields.keys() - constants.keys())
     for name in {"prompt", "image_url"} & made_later:
         rendered.body[name] = "made for each cell"
-    for problem in judge(rendered, program.model, limits.unchecked):
-        findings.error(problem.place, problem.message, got=problem.got, hint=problem.hint)
+    _report(judge(rendered, program.model, limits.unchecked), findings)
+
+
+def _report(problems: Iterable[Problem], findings: Findings) -> None:
+    for problem in problems:
+        got = MISSING if problem.got is None else problem.got
+        findings.error(problem.place, problem.message, got=got, hint=problem.hint)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from zbatch.errors import ZbatchError
 from zbatch.expressions import ExpressionError, compile_template
 from zbatch.manifest.findings import Findings, Place
+
+RESERVED: Final = frozenset(
+    (
+        "name request key vars replica include label matrix when range loop self "
+        "none true false None True False and or not in is if elif else for"
+    ).split()
+)
+"""Names that templates, rules or rows give another meaning: no axis and no var may have one."""
 
 
 class RenderError(ZbatchError):
@@ -28,6 +36,11 @@ class ValueTemplate:
     names: frozenset[str]
     constant: bool
     render: Callable[[Mapping[str, Any]], Any]
+
+
+def unknown_value(place: Place) -> ValueTemplate:
+    """Stand for a value that a finding has told of already, so that nothing follows from its absence."""
+    return ValueTemplate(place, frozenset(), constant=False, render=lambda _: None)
 
 
 def compile_value(value: Any, place: Place, findings: Findings) -> ValueTemplate | None:
@@ -89,21 +102,47 @@ def order_vars(
 ) -> tuple[tuple[str, ValueTemplate], ...]:
     """Put vars into an order in which each comes after those it uses; cycles are findings."""
     ordered: dict[str, ValueTemplate] = {}
-
-    def visit(name: str, path: tuple[str, ...]) -> None:
-        if name in path:
-            cycle = " -> ".join((*path[path.index(name) :], name))
-            findings.error(variables[name].place, f"uses itself: {cycle}")
-            return
-        if name in ordered:
-            return
-        for used in sorted(variables[name].names & variables.keys()):
-            visit(used, (*path, name))
-        ordered.setdefault(name, variables[name])
-
-    for name in variables:
-        visit(name, ())
+    for first in variables:
+        # A stack of our own: a chain of vars may be longer than Python recurses.
+        path: dict[str, list[str]] = {}
+        waiting = [first]
+        while waiting:
+            name = waiting[-1]
+            if name in ordered:
+                waiting.pop()
+                continue
+            uses = path.setdefault(name, sorted(variables[name].names & variables.keys(), reverse=True))
+            if not uses:
+                ordered[name] = variables[name]
+                path.pop(name)
+                waiting.pop()
+                continue
+            used = uses.pop()
+            if used in path:
+                _report_cycle(list(path), used, variables, findings)
+            else:
+                waiting.append(used)
     return tuple(ordered.items())
+
+
+def _report_cycle(
+    path: list[str], used: str, variables: Mapping[str, ValueTemplate], findings: Findings
+) -> None:
+    cycle = [*path[path.index(used) :], used]
+    shown = cycle if len(cycle) <= 8 else [*cycle[:4], "...", *cycle[-3:]]
+    findings.error(variables[used].place, f"uses itself: {' -> '.join(shown)}")
+
+
+def check_vars(names: Iterable[str], axes: Container[str], findings: Findings) -> None:
+    """Refuse vars with a name that means something else in templates."""
+    for name in names:
+        if name in RESERVED or name == "lora":
+            hint = "that name has a meaning of its own"
+            findings.error(("vars", name), f"a var cannot be called {name!r}", hint=hint, key=True)
+        elif name in axes:
+            findings.error(
+                ("vars", name), f"{name!r} is an axis already", hint="give one of them another name", key=True
+            )
 
 
 def needed_names(names: Iterable[str], variables: Mapping[str, ValueTemplate]) -> frozenset[str]:

@@ -1,0 +1,121 @@
+"""The sections of a manifest, each as far as it could be read: one mistake is told once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Container, Mapping
+from typing import Any
+
+from zbatch.manifest.findings import Findings, Place
+from zbatch.manifest.grid import Axis
+from zbatch.manifest.inputs import InputImages
+from zbatch.manifest.loras import NamedLora
+from zbatch.manifest.source import Document
+from zbatch.manifest.templates import ValueTemplate, check_vars, compile_value, order_vars, unknown_value
+
+
+class Sections:
+    """The sections of one document; what the schema refused is left out, so that it is told once."""
+
+    def __init__(
+        self, document: Document, broken: Collection[Place], findings: Findings, *, allow_outside: bool
+    ) -> None:
+        self.document = document
+        self.findings = findings
+        self.broken = broken
+        self.raw: dict[str, Any] = document.data
+        self.inputs = InputImages.under(document.path.parent, allow_outside=allow_outside)
+
+    def section(self, name: str) -> dict[str, Any]:
+        """Give a map section without its broken entries."""
+        value = self.raw.get(name)
+        if (name,) in self.broken or not isinstance(value, dict):
+            return {}
+        return {key: item for key, item in value.items() if (name, key) not in self.broken}
+
+    def rows(self, name: str) -> list[tuple[int, dict[str, Any]]]:
+        """Give a list section as numbered maps without its broken rows."""
+        value = self.raw.get(name)
+        if (name,) in self.broken or not isinstance(value, list):
+            return []
+        return [
+            (n, item)
+            for n, item in enumerate(value)
+            if (name, n) not in self.broken and isinstance(item, dict)
+        ]
+
+    def scalar(self, name: str, default: Any) -> Any:
+        """Give a scalar at the top, or its default."""
+        return default if (name,) in self.broken else self.raw.get(name, default)
+
+    def lost(self, axes: Collection[Axis]) -> Container[str]:
+        """Names that are written down and could not be read: whoever uses them is not wrong too."""
+        if ("matrix",) in self.broken or ("vars",) in self.broken or ("include",) in self.broken:
+            return _Everything()
+        names = {name for n in range(len(self.raw.get("include") or ())) for name in self._broken_row(n)}
+        return (names | (self.raw.get("matrix") or {}).keys()) - {axis.name for axis in axes}
+
+    def _broken_row(self, number: int) -> set[str]:
+        row = self.raw["include"][number]
+        return set(row) if ("include", number) in self.broken and isinstance(row, dict) else set()
+
+    def templates(self, name: str) -> dict[str, ValueTemplate]:
+        """Compile a section; what is broken in it stands as a value nobody knows."""
+        if (name,) in self.broken:
+            return {"prompt": unknown_value((name,))}
+        broken = [str(place[1]) for place in self.broken if len(place) == 2 and place[0] == name]
+        compiled = self.compiled(self.section(name), (name,))
+        return {**compiled, **{key: unknown_value((name, key)) for key in broken}}
+
+    def compiled(self, section: Mapping[str, Any], place: Place) -> dict[str, ValueTemplate]:
+        """Compile every value of a map."""
+        return {
+            name: compile_value(value, (*place, name), self.findings) or unknown_value((*place, name))
+            for name, value in section.items()
+        }
+
+    def variables(self) -> tuple[tuple[str, ValueTemplate], ...]:
+        """Compile `vars`, in an order in which each comes after those it uses."""
+        templates = self.templates("vars") if ("vars",) not in self.broken else {}
+        matrix = self.raw.get("matrix")
+        check_vars(templates, matrix if isinstance(matrix, dict) else (), self.findings)
+        return order_vars(templates, self.findings)
+
+    def loras(self) -> dict[str, NamedLora]:
+        """Read `loras`; those that could not be read are known by their names."""
+        if ("loras",) in self.broken:
+            return _AnyLora()
+        broken = [name for name in self.raw.get("loras") or () if ("loras", name) in self.broken]
+        if "none" in (self.raw.get("loras") or ()):
+            self.findings.error(
+                ("loras", "none"),
+                "a LoRA cannot be called none",
+                hint="that is the word for no LoRA",
+                key=True,
+            )
+        return {**_parse_loras(self.section("loras")), **{name: NamedLora(name, "") for name in broken}}
+
+
+class _Everything:
+    """Holds every name: what stands for a section nothing of which could be read."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+class _AnyLora(dict[str, NamedLora]):
+    """Knows every name, where `loras` itself could not be read."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> NamedLora:
+        return NamedLora(name, "")
+
+
+def _parse_loras(section: Mapping[str, Any]) -> dict[str, NamedLora]:
+    return {
+        name: NamedLora(name, spec)
+        if isinstance(spec, str)
+        else NamedLora(name, spec["path"], spec.get("trigger", ""))
+        for name, spec in section.items()
+    }
