@@ -116,7 +116,7 @@ class BarProgress(_Lines):
         """Draw."""
         bar = self._bar
         if bar is None:
-            self._bar = bar = tqdm[Any](
+            self._bar = bar = tqdm(
                 total=progress.total,
                 initial=progress.done,
                 unit="img",

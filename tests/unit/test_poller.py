@@ -60,10 +60,22 @@ def test_the_first_poll_comes_short_of_the_guess_then_of_what_was_learned(schedu
     schedule.add(first)
     assert schedule.next_at() == pytest.approx(100 + 1.4)
     clock.now = 110
+    first.polls = 4
     schedule.learn(first)
     schedule.due()
     schedule.add(watch(clock))
     assert schedule.next_at() == pytest.approx(110 + 7)
+
+
+def test_tasks_that_are_done_before_they_are_asked_bring_the_first_poll_forward_quickly(schedule, clock):
+    for _ in range(12):
+        one = watch(clock)
+        schedule.add(one)
+        clock.now = schedule.next_at()
+        schedule.due().polls = 1
+        schedule.learn(one)
+    schedule.add(watch(clock))
+    assert schedule.next_at() - clock.now < 0.5
 
 
 def test_an_adopted_task_teaches_nothing(schedule, clock):

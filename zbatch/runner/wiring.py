@@ -24,8 +24,9 @@ class Patience:
 
     `first_guess` is how long a task is thought to take before one has been seen. `lost_after` is how long a
     task may be "not found" after its submit before it counts as lost, and `lost_answers` how often in a row.
-    A picture is tried `picture_tries` times, with pauses that begin at `picture_pause` and double. An endpoint
-    that cannot be reached is given up after `unreached_at_first`, or `unreached` where it answered before.
+    A picture is tried `picture_tries` times, with pauses that begin at `picture_pause` and double. An
+    endpoint that cannot be reached is given up after `unreached_at_first`, or `unreached` where it answered
+    before.
     """
 
     first_guess: float = 2.0

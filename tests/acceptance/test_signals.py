@@ -1,0 +1,140 @@
+"""Ctrl-C, kill and a closed terminal: first finish what is in flight, then leave at once; both resumable."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+
+import pytest
+from support.command import counts, environment, ordinary_signals, wait_until, zbatch, zbatch_started
+from support.misbehaving_process import MisbehavingProcess
+from support.runs import write_manifest
+
+
+@pytest.fixture
+def server():
+    with MisbehavingProcess("--latency", "0.6") as server:
+        yield server
+
+
+@pytest.fixture
+def command(tmp_path, server):
+    manifest = write_manifest(tmp_path, 40, "concurrency: 6")
+    return ("run", manifest, "-o", tmp_path / "run", "--endpoint", server.url, "--progress", "plain")
+
+
+def hangups_ignored():
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def under_way(server):
+    return lambda: len(server.ledger.accepted) >= 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_first_signal_drains(tmp_path, server, command, number):
+    with zbatch_started(*command, cwd=tmp_path) as process:
+        wait_until(under_way(server), process)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+        assert process.returncode == 130, err
+    found = counts(tmp_path / "run")
+    assert set(found) == {"done", "pending"}
+    assert found["done"] == len(server.ledger.accepted) < 40
+    assert server.ledger.not_fetched() == []
+    assert "of 40 jobs done" in out
+    assert "stopping: no new submits" in err
+    assert "the same command goes on" in err
+    assert "Traceback" not in err
+    assert len((tmp_path / "run" / "jobs.jsonl").read_text().splitlines()) == 40
+    assert (tmp_path / "run" / "index.html").exists()
+
+
+def test_the_second_signal_leaves_at_once_and_the_next_run_goes_on(tmp_path, server, command):
+    server.set(latency=60)
+    with zbatch_started(*command, cwd=tmp_path) as process:
+        wait_until(lambda: counts(tmp_path / "run").get("submitted", 0) == 6, process)
+        process.send_signal(signal.SIGINT)
+        assert "stopping" in process.stderr.readline() + process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        process.wait(10)
+        assert process.returncode == 130
+    assert counts(tmp_path / "run") == {"submitted": 6, "pending": 34}
+    server.set(latency=0)
+    assert len(server.ledger.accepted) == 6
+    command = (*command, "-j", "12", "--only", "seed=" + ",".join(str(seed) for seed in range(7, 41)))
+    with zbatch_started(*command, cwd=tmp_path) as process:
+        # the six are still being made: polled, not repeated
+        wait_until(lambda: counts(tmp_path / "run").get("done", 0) == 34, process)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGHUP)  # two of one kind may be taken for one
+        process.wait(10)
+    assert server.ledger.accepted_twice() == []
+
+
+def test_a_run_that_ignores_the_closed_terminal_goes_on(tmp_path, server, command):
+    """As under nohup, where SIGHUP is ignored from the beginning."""
+    server.set(latency=0.1)
+    with subprocess.Popen(
+        [sys.executable, "-m", "zbatch", *map(str, command)], cwd=tmp_path, env=environment(),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+        preexec_fn=hangups_ignored,  # noqa: PLW1509 - no lock is held
+    ) as process:  # fmt: skip
+        wait_until(under_way(server), process)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(60) == 0
+    assert counts(tmp_path / "run") == {"done": 40}
+
+
+def test_a_terminal_that_closes_drains_although_nothing_can_be_drawn_any_more(tmp_path, server, command):
+    """The bar's stream answers with an error from then on; what is in flight is finished all the same."""
+    leader, follower = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "zbatch", *map(str, command[:-1]), "bar"], cwd=tmp_path, env=environment(),
+        stdin=follower, stdout=follower, stderr=follower, start_new_session=True,
+        preexec_fn=ordinary_signals,  # noqa: PLW1509
+    ) as process:  # fmt: skip
+        os.close(follower)
+        wait_until(under_way(server), process)
+        os.close(leader)
+        process.send_signal(signal.SIGHUP)
+        process.wait(60)
+    found = counts(tmp_path / "run")
+    assert set(found) == {"done", "pending"}
+    assert found["done"] == len(server.ledger.accepted)
+    assert server.ledger.not_fetched() == []
+
+
+def test_a_signal_before_the_first_submit_submits_nothing(tmp_path, server, command):
+    server.set(faults={"submit": ["429-absurd*"]})
+    with zbatch_started(*command, cwd=tmp_path) as process:
+        wait_until(lambda: server.ledger.count("submit") > 0, process)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+        assert process.returncode == 130, err
+    assert counts(tmp_path / "run") == {"pending": 40}
+    assert server.ledger.accepted == []
+
+
+def test_suspended_and_gone_on(tmp_path, server, command):
+    server.set(latency=0.1)
+    with zbatch_started(*command, cwd=tmp_path) as process:
+        wait_until(under_way(server), process)
+        process.send_signal(signal.SIGSTOP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        process.send_signal(signal.SIGCONT)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+    assert server.ledger.accepted_twice() == server.ledger.not_fetched() == []
+
+
+def test_a_second_process_is_refused_while_the_first_goes_on(tmp_path, server, command):
+    with zbatch_started(*command, cwd=tmp_path) as process:
+        wait_until(under_way(server), process)
+        second = zbatch(*command, cwd=tmp_path)
+        assert second.returncode == 4
+        assert f"process {process.pid}" in second.stderr
+        status = zbatch("status", tmp_path / "run", cwd=tmp_path)
+        assert (status.returncode, process.poll()) == (0, None)
