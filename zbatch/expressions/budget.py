@@ -110,7 +110,7 @@ def bound_operator(operator: str, left: Any, right: Any) -> None:
     numbers = [side for side in (left, right) if isinstance(side, int)]
     if operator == "%" and isinstance(left, str):
         raise ExpressionError(
-            "% on text is not available", hint="use the format filter: {{ '%03d' | format(n) }}"
+            "uses % on text, which is not available", hint="use the format filter: {{ '%03d' | format(n) }}"
         )
     if operator == "*" and sized and numbers:
         _bounded_repeat(sized[0], numbers[0])
@@ -140,5 +140,5 @@ def bounded_range(*args: int) -> range:
     """
     numbers = range(*args)
     if len(numbers) > MAX_STEPS:
-        raise ExpressionError(f"range of more than {MAX_STEPS:,} numbers")
+        raise ExpressionError(f"makes a range of more than {MAX_STEPS:,} numbers")
     return numbers

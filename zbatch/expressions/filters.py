@@ -70,7 +70,7 @@ def _slug(value: Any) -> str:
 
 def _join(value: Iterable[Any], d: str = "", attribute: None = None) -> str:
     if attribute is not None:
-        raise ExpressionError("join takes no attribute here")
+        raise ExpressionError("uses join with an attribute, which is not available")
     between = str(plain(d))
     parts = []
     length = 0
@@ -117,14 +117,14 @@ def _indent(s: Any, width: int = 4, first: bool = False) -> str:  # noqa: FBT001
 def _format(value: Any, *args: Any) -> str:
     text = str(plain(value))
     if re.search(r"%[^a-zA-Z%]*(\*|[0-9]{4,})", text):
-        raise ExpressionError("format takes widths of up to 999")
+        raise ExpressionError("uses format with a width of over 999")
     widths = sum(int(width) for width in re.findall(r"[0-9]{1,3}", text))
     arguments = tuple(plain(arg) for arg in args)
     bounded_text(len(text) + widths + sum(len(str(arg)) for arg in arguments))
     try:
         return text % arguments
     except (TypeError, ValueError) as error:
-        raise ExpressionError(f"format: {error}") from error
+        raise ExpressionError(f"fails in format: {error}") from error
 
 
 def _string(value: Any) -> str:
@@ -146,7 +146,7 @@ def _sum(value: Iterable[Any], start: float = 0) -> Any:
         if isinstance(item, Undefined):
             str(item)
         if not isinstance(item, int | float):
-            raise ExpressionError(f"sum adds numbers, not {kind(item)}")
+            raise ExpressionError(f"sums {kind(item)}, and only numbers have a sum")
     for item in value:
         total += item
     return total
@@ -154,7 +154,7 @@ def _sum(value: Iterable[Any], start: float = 0) -> Any:
 
 def _round(value: Any, precision: int = 0, method: str = "common") -> Any:
     if not isinstance(precision, int) or not -20 <= precision <= 20:
-        raise ExpressionError("round takes a precision of -20 to 20")
+        raise ExpressionError("rounds to a precision that is not -20 to 20")
     return jinja_filters.do_round(value, precision, method)  # type: ignore[arg-type]
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any, Final
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, UndefinedError, nodes
@@ -64,6 +65,23 @@ _STATEMENTS: Final = {
     "fromimport": "import",
     "nsref": "namespace",
 }
+
+
+_TOKENS: Final = {
+    "'end of print statement'": "}}",
+    "'end of statement block'": "%}",
+    "'end of template'": "the end",
+    "end of template": "the end",
+    "end of print statement": "}}",
+    "end of statement block": "%}",
+}
+"""Jinja's names of tokens, and how people write them."""
+
+
+_COMPARED: Final = re.compile(r"'(.+)' not supported between instances of '(\w+)' and '(\w+)'")
+_COMBINED: Final = re.compile(
+    r"unsupported operand type\(s\) for (\S+?)(?: or \w+\(\))?: '(\w+)' and '(\w+)'"
+)
 
 
 class _Environment(SandboxedEnvironment):
@@ -136,7 +154,7 @@ class Fence(NodeTransformer):
         if not isinstance(node, _NODES):
             name = type(node).__name__.lower()
             raise ExpressionError(
-                f"{_STATEMENTS.get(name, name)} is not available in templates",
+                f"uses {_STATEMENTS.get(name, name)}, which is not available",
                 hint="use expressions, if, for and set",
             )
         if isinstance(node, nodes.Filter | nodes.Test) and isinstance(node.name, str):
@@ -146,14 +164,18 @@ class Fence(NodeTransformer):
     def _known(self, node: nodes.Filter | nodes.Test) -> None:
         names: Mapping[str, Any] = FILTERS if isinstance(node, nodes.Filter) else TESTS
         if node.name not in names:
-            known = ", ".join(sorted(name for name in names if name.isidentifier()))
+            known = sorted(name for name in names if name.isidentifier())
+            close = get_close_matches(node.name, known, n=1)
             what = "filter" if names is FILTERS else "test"
-            raise ExpressionError(f"no {what} named {node.name!r}", hint=f"there are: {known}")
+            raise ExpressionError(
+                f"uses {node.name!r}, and there is no such {what}",
+                hint=f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}",
+            )
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja calls it
         """Count the steps of a loop."""
         if node.recursive:
-            raise ExpressionError("recursive loops are not available in templates")
+            raise ExpressionError("uses a recursive loop, which is not available")
         self.generic_visit(node)
         node.iter = _through(" counted", node.iter)
         return node
@@ -199,13 +221,14 @@ def translated() -> Iterator[None]:
     except UndefinedError as error:
         raise _undefined(str(error.message)) from error
     except TemplateSyntaxError as error:
-        message = str(error.message)
-        raise ExpressionError(f"does not parse: {message}", hint=_syntax_hint(message)) from error
+        raise _syntax(str(error.message)) from error
     except SecurityError as error:
         raise ExpressionError("calls something templates may not call") from error
     except (RecursionError, MemoryError, SyntaxError) as error:
         raise ExpressionError("is nested too deeply") from error
-    except (TemplateRuntimeError, ArithmeticError, TypeError, ValueError, LookupError) as error:
+    except TypeError as error:
+        raise ExpressionError(f"fails: {_in_words(str(error))}") from error
+    except (TemplateRuntimeError, ArithmeticError, ValueError, LookupError) as error:
         raise ExpressionError(f"fails: {error}") from error
 
 
@@ -214,12 +237,25 @@ def _undefined(message: str) -> ExpressionError:
     if attribute:
         return ExpressionError(f"asks for {attribute[2]!r}, which is not there")
     name = re.match(r"'([^']+)' is undefined", message)
-    return ExpressionError(message, undefined=name and name.group(1))
+    if name is None:
+        return ExpressionError(f"fails: {message}")
+    return ExpressionError(f"needs {name[1]!r}, which is not defined", undefined=name[1])
 
 
-def _syntax_hint(message: str) -> str:
-    return (
-        "braces that are no template are written {{ '{{' }}"
-        if message.startswith(("unexpected", "expected"))
-        else ""
-    )
+def _in_words(message: str) -> str:
+    """Say what Python says of types in the words of manifests."""
+    types = {"str": "text", "int": "a number", "float": "a number", "bool": "true or false"}
+    words = {**types, "NoneType": "null", "list": "a list", "tuple": "a list", "dict": "a map"}
+    match = _COMPARED.match(message) or _COMBINED.match(message)
+    if match is None:
+        return message
+    left, right = (words.get(name, f"a {name}") for name in match.groups()[1:])
+    return f"{match[1]} does not go with {left} and {right}"
+
+
+def _syntax(message: str) -> ExpressionError:
+    for jinja, word in _TOKENS.items():
+        message = message.replace(jinja, word)
+    message = message.rstrip(".").replace("unexpected the end", "it ends too early")
+    hint = "text braces are written {{ '{{' }}" if "too early" in message and "}}" in message else ""
+    return ExpressionError(f"does not parse: {message}", hint=hint)

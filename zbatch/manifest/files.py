@@ -14,9 +14,12 @@ MAX_NAME_BYTES: Final = 240
 
 MAX_PATH_BYTES: Final = 1_000
 _RESERVED: Final = frozenset(
-    {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))}
+    {
+        *("con", "prn", "aux", "nul", "conin$", "conout$"),
+        *(f"{device}{n}" for device in ("com", "lpt") for n in "123456789\u00b9\u00b2\u00b3"),
+    }
 )
-_FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]')
+_FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"|?*\\]')
 
 
 class FileNameError(UsageError):
@@ -34,6 +37,9 @@ def image_file(stem: str, output_format: str) -> str:
     parts = stem.split("/")
     for part in parts:
         _check_part(part)
+    for directory in parts[:-1]:
+        if directory.casefold().endswith((*EXTENSIONS.values(), ".jpeg")):
+            raise FileNameError(f"has a directory called {directory!r}, which could be an image")
     file = f"images/{stem}{EXTENSIONS[output_format]}"
     if len(file.encode()) > MAX_PATH_BYTES:
         raise FileNameError(f"is longer than {MAX_PATH_BYTES} bytes")
@@ -55,7 +61,7 @@ def _check_part(part: str) -> None:
         )
     if part.startswith("."):
         raise FileNameError("begins with a dot and would be hidden", hint="put values through | slug")
-    if part.partition(".")[0].casefold() in _RESERVED:
+    if part.partition(".")[0].rstrip(" ").casefold() in _RESERVED:
         raise FileNameError(f"{part!r} is a reserved name on Windows")
     if len(part.encode()) > MAX_NAME_BYTES:
         raise FileNameError(

@@ -38,6 +38,9 @@ class Missing:
 
 MISSING: Final = Missing()
 
+LOST: Final = Missing()
+"""Stands in a list for an item that a finding has told of already, so that the others keep their places."""
+
 
 class Findings:
     """The problems found so far; of several at one place only the first: the rest follow from it."""

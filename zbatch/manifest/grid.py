@@ -12,7 +12,7 @@ from zbatch.expressions import ExpressionError, Template
 from zbatch.manifest.findings import Findings, Place, nearest
 from zbatch.manifest.loras import LoraValue
 from zbatch.manifest.requests import RequestProgram
-from zbatch.manifest.values import AxisValue, same
+from zbatch.manifest.values import AxisValue, called, same
 from zbatch.model import Coordinates
 
 
@@ -91,7 +91,7 @@ class Grid:
         if self.has_matrix:
             yield from self._matrix_points(used, findings)
         for rule, count in zip(self.excludes, used, strict=True):
-            if not count:
+            if not count and not findings.failed:
                 findings.warning(rule.place, f"this exclude rule matches no cell: {rule.text}")
         for row in self.rows:
             yield from self._row_points(row)
@@ -154,8 +154,14 @@ def _excludes(
     try:
         return bool(rule.when.render(context))
     except ExpressionError as error:
+        cell = ", ".join(
+            f"{name}={called(part)}" for value in values.values() for name, part in value.coordinates
+        )
         findings.error(
-            (*rule.place, "when"), f"the expression {error.message}", got=rule.when.source, hint=error.hint
+            (*rule.place, "when"),
+            f"the expression {error.message} in the cell {cell}",
+            got=rule.when.source,
+            hint=error.hint,
         )
         return False
 

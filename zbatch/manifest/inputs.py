@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +57,12 @@ class InputImages:
         """
         if text.lower().startswith("data:"):
             raise InputImageError("takes no data: URI", hint="put the picture into a file and name that")
-        path = (written_in / text).resolve()
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text):
+            raise InputImageError("is no http(s) URL", hint="use one, or name a file beside the manifest")
+        try:
+            path = (written_in / text).resolve()
+        except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a name with NUL in it
+            raise InputImageError("is no path that leads anywhere") from error
         known = self._known.get(path)
         if known is not None:
             return known
@@ -94,11 +101,18 @@ def _near_files(path: Path) -> str:
 
 def _check_picture(data: bytes) -> str:
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(data))
+        with image:
             image_format = str(image.format).lower()
             image.load()
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise InputImageError("has more than 89 megapixels", hint="scale it down") from error
     except Exception as error:
         raise InputImageError(f"is no picture that decodes ({error})") from error
+    if image_format == "mpo":  # what some cameras write: a JPEG with more pictures behind it
+        return "jpeg"
     if image_format not in MEDIA_TYPES:
         raise InputImageError(f"is a {image_format} file", hint="use png, jpeg or webp")
     return image_format

@@ -17,6 +17,7 @@ from zbatch.manifest.loader import Manifest, load_manifest
 from zbatch.manifest.requests import Rendered, judge, point_context, render_body, to_request
 from zbatch.manifest.selection import Selection
 from zbatch.manifest.templates import RenderError
+from zbatch.manifest.values import called
 from zbatch.model import Cell, Coordinates, InputImage, Job, Request, job_key
 
 
@@ -148,7 +149,7 @@ class Expansion:
             else judge(rendered, self.manifest.model, self.manifest.limits.unchecked)
         )
         for problem in problems:
-            where = f" in the cell {describe(point.coordinates)}" if problem.rendered else ""
+            where = in_cell(point.coordinates) if problem.rendered else ""
             got = MISSING if problem.got is None else problem.got
             suffix = "" if got is MISSING else f" (got {shown(got)})"
             self._findings.error(problem.place, problem.message + suffix + where, hint=problem.hint)
@@ -171,7 +172,7 @@ class Expansion:
         try:
             return inputs.resolve(text, inputs.root)
         except InputImageError as error:
-            message = f"{error.message} (got {shown(text)}) in the cell {describe(point.coordinates)}"
+            message = f"{error.message} (got {shown(text)}){in_cell(point.coordinates)}"
             self._findings.error(place, message, hint=error.hint)
             return None
 
@@ -188,9 +189,7 @@ class Expansion:
             self._render_error(error, point)
             return None
         except FileNameError as error:
-            message = (
-                f"the file name {error.message} (got {shown(stem)}) in the cell {describe(point.coordinates)}"
-            )
+            message = f"the file name {error.message} (got {shown(stem)}){in_cell(point.coordinates)}"
             self._findings.error(template.place, message, hint=error.hint)
             return None
         # Sixteen bytes of a hash stand for the name: a million names would take hundreds of megabytes.
@@ -215,7 +214,7 @@ class Expansion:
         return full
 
     def _render_error(self, error: RenderError, point: Point) -> None:
-        message = f"the template {error.message} in the cell {describe(point.coordinates)}"
+        message = f"the template {error.message}{in_cell(point.coordinates)}"
         if error.undefined is not None:
             cell = describe(point.coordinates)
             message = f"the template needs {error.undefined!r}, which is not in the cell {cell}"
@@ -233,7 +232,12 @@ def expand(manifest: Manifest | str | Path, *, allow_outside: bool = False) -> E
     return Expansion(manifest)
 
 
+def in_cell(coordinates: Coordinates) -> str:
+    """Say which cell a message is about; nothing where there is only one."""
+    return f" in the cell {describe(coordinates)}" if coordinates else ""
+
+
 def describe(coordinates: Coordinates) -> str:
     """Name a cell in a message: its coordinates, shortened."""
-    text = ", ".join(f"{name}={value}" for name, value in coordinates.items())
+    text = ", ".join(f"{name}={called(value)}" for name, value in coordinates.items())
     return (text if len(text) <= 160 else text[:120] + "..." + text[-36:]) or "(the only one)"

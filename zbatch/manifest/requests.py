@@ -11,8 +11,8 @@ from typing import Any, Final
 import orjson
 
 from zbatch.api.contract import DEFAULTS, FIELDS, MAX_SEED, MODELS, check_body
-from zbatch.manifest.findings import Place, nearest
-from zbatch.manifest.loras import LoraValue, NamedLora
+from zbatch.manifest.findings import Place, nearest, shown
+from zbatch.manifest.loras import LoraValue, NamedLora, read_scale
 from zbatch.manifest.templates import ValueTemplate, needed_names
 from zbatch.manifest.values import AxisValue
 from zbatch.model import Coordinates, Lora, Request, canonical_number
@@ -140,9 +140,11 @@ def render_body(
             body[field] = str(body[field])
     if "loras" in body:
         parsed = _lora_bodies(body["loras"], sources["loras"], loras)
-        if parsed and isinstance(parsed[0], Problem):
-            return [problem for problem in parsed if isinstance(problem, Problem)]
-        body["loras"] = parsed
+        problems = [part for part, _ in parsed if isinstance(part, Problem)]
+        if problems:
+            return problems
+        body["loras"] = [part for part, _ in parsed]
+        sources.update({f"loras[{n}]": place for n, (_, place) in enumerate(parsed)})
     chosen = _fill_seed(program, body, coordinates, replica)
     templates = frozenset(f for f, template in program.fields.items() if not template.constant)
     return Rendered(body, sources, templates, chosen)
@@ -211,52 +213,63 @@ def judge(rendered: Rendered, model: str, unchecked: Collection[str]) -> list[Pr
 def _place(field: str, rendered: Rendered) -> Place | None:
     root, *rest = re.findall(r"[^.\[\]]+", field)
     place = rendered.sources.get(root)
+    if rest and f"{root}[{rest[0]}]" in rendered.sources:  # counted without those that are off
+        place = rendered.sources[f"{root}[{rest.pop(0)}]"]
     if place is None or not rest or (place[0] != "request" and "request" not in place):
         return place
     return (*place, *(int(part) if part.isdigit() else part for part in rest))
 
 
-def _lora_bodies(value: Any, place: Place, loras: Mapping[str, NamedLora]) -> list[Any]:
-    """Read the `loras` of a request in any form people write; scale 0 is off and leaves."""
+def _lora_bodies(
+    value: Any, place: Place, loras: Mapping[str, NamedLora]
+) -> list[tuple[dict[str, Any] | Problem, Place]]:
+    """Read the `loras` of a request in any form people write, each with its place; scale 0 leaves."""
     if isinstance(value, LoraValue):
-        return value.body()
+        return [(entry, place) for entry in value.body()]
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, list):
-        return [Problem(place, "must be a list of up to three LoRAs", value, "", rendered=False)]
-    bodies: list[Any] = []
-    problems: list[Any] = []
+        problem = Problem(place, "must be a list of up to three LoRAs", value, "", rendered=False)
+        return [(problem, place)]
+    found: list[tuple[dict[str, Any] | Problem, Place]] = []
     for number, item in enumerate(value):
-        part = _lora_body(item, (*place, number), loras)
-        (problems if isinstance(part, Problem) else bodies).append(part)
-    flat = [entry for part in bodies for entry in part]
-    return problems or [entry for entry in flat if entry.get("scale", 1) != 0]
+        where = (*place, number)
+        part = _lora_body(item, where, loras)
+        if isinstance(part, Problem):
+            found.append((part, where))
+        else:
+            found += [(entry, where) for entry in part if entry["scale"] != 0]
+    return found
 
 
 def _lora_body(item: Any, place: Place, loras: Mapping[str, NamedLora]) -> list[dict[str, Any]] | Problem:
     if isinstance(item, LoraValue):
         return item.body()
-    if item == "none":
+    if item == "none" or item is None:
         return []
     if isinstance(item, str):
         name, at, text = item.partition("@")
         item = {"name": name}
         if at:
-            try:
-                item["scale"] = float(text)
-            except ValueError:
+            item["scale"] = read_scale(text)
+            if item["scale"] is None:
                 return Problem(
-                    place, "the scale after @ must be a number", text, f"write {name}@0.8", rendered=False
+                    place,
+                    "the scale after @ must be a number",
+                    f"{name}@{text}",
+                    f"write {name}@0.8",
+                    rendered=False,
                 )
     if not isinstance(item, Mapping):
         return Problem(place, "must be name@scale, {name, scale} or {path, scale}", item, "", rendered=False)
     entry = dict(item)
     if "name" in entry:
         name = entry.pop("name")
+        if "path" in entry:
+            return Problem(place, "takes a name or a path, not both", item, "", rendered=False)
         if name not in loras:
-            return Problem(
-                place, f"no LoRA is named {name!r}", name, nearest(str(name), loras), rendered=False
-            )
+            hint = nearest(str(name), loras) or f"name it under loras: {{{name}: {{path: ...}}}}"
+            return Problem(place, f"no LoRA is named {shown(name)}", None, hint, rendered=False)
         entry["path"] = loras[name].path
     scale = entry.get("scale", 1)
     entry["scale"] = canonical_number(scale) if isinstance(scale, int | float) else scale

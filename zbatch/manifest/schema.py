@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -16,6 +15,7 @@ from jsonschema import Draft202012Validator
 
 from zbatch.api.contract import FIELDS
 from zbatch.manifest.findings import MAX_FINDINGS, Findings, Place, nearest, shown
+from zbatch.manifest.secrets import names_a_secret
 
 _TYPES: Final = {
     "object": "a map",
@@ -26,9 +26,6 @@ _TYPES: Final = {
     "boolean": "true or false",
     "null": "null",
 }
-_SECRET: Final = re.compile(
-    r"(?i)^(api[-_]?)?(key|token|secret|authori[sz]ation|bearer|password|credentials?)$|api[-_]?key"
-)
 
 
 def schema_text(name: str = "manifest-v1") -> str:
@@ -51,7 +48,7 @@ def _sections() -> tuple[str, ...]:
 
 
 def check_schema(data: Mapping[str, Any], findings: Findings) -> set[Place]:
-    """Hold a document against the schema; give the places (two levels deep at most) that are not as it says.
+    """Hold a document against the schema; give the places that are not as it says.
 
     Whoever reads on leaves these out, so that one mistake is one finding.
     """
@@ -59,7 +56,7 @@ def check_schema(data: Mapping[str, Any], findings: Findings) -> set[Place]:
     for error in _validator().iter_errors(data):
         for place, message, got, hint, key in _explain(error):
             findings.error(place, message, hint=hint, key=key, **({} if got is _NOTHING else {"got": got}))
-            broken.add(place[:2])
+            broken.add(place)
             if message.startswith("unknown key") and len(place) <= 2:
                 broken |= _meant(place, data)
     return broken
@@ -123,9 +120,9 @@ def _unknown_keys(error: Any, place: Place, schema: Mapping[str, Any]) -> Iterat
         field = "" if place or hint.startswith("did you mean") else "".join(_close(name, FIELDS))
         if field:
             hint = f"did you mean request.{field}?"
-        if _SECRET.search(name):
+        if names_a_secret(name):
             hint = "a key does not belong in a manifest: put it into the variable ZBATCH_API_KEY"
-        if error.instance[name] is None and " " in name:
+        if error.instance[name] is None and not hint.startswith("did you mean"):
             hint = "a comma inside { } separates keys: quote a text that has one"
         yield (*place, name), f"unknown key {name!r}", _NOTHING, hint, True
 
@@ -160,7 +157,8 @@ def _words(kind: str, error: Any) -> str:
     value = error.validator_value
     if kind == "type":
         names = [value] if isinstance(value, str) else value
-        return "must be " + " or ".join(_TYPES[name] for name in names)
+        *most, last = (_TYPES[name] for name in names)
+        return "must be " + " or ".join([", ".join(most), last] if most else [last])
     if kind == "enum":
         return "must be " + " or ".join(str(choice) for choice in value)
     words = {

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Container, Mapping
-from typing import Any
+from typing import Any, Final
 
-from zbatch.manifest.findings import Findings, Place
+from zbatch.manifest.findings import LOST, Findings, Place
 from zbatch.manifest.grid import Axis
 from zbatch.manifest.inputs import InputImages
 from zbatch.manifest.loras import NamedLora
 from zbatch.manifest.source import Document
 from zbatch.manifest.templates import ValueTemplate, check_vars, compile_value, order_vars, unknown_value
+
+_UNREAD: Final = "(unread)"
+"""The path of a LoRA that a finding has told of already."""
 
 
 class Sections:
@@ -21,8 +24,10 @@ class Sections:
     ) -> None:
         self.document = document
         self.findings = findings
-        self.broken = broken
         self.raw: dict[str, Any] = document.data
+        items = {place[:3] for place in broken if self._is_item(place)}
+        self._lost_items = items
+        self.broken = {place[:2] for place in broken if not self._is_item(place)}
         self.inputs = InputImages.under(document.path.parent, allow_outside=allow_outside)
 
     def section(self, name: str) -> dict[str, Any]:
@@ -30,7 +35,23 @@ class Sections:
         value = self.raw.get(name)
         if (name,) in self.broken or not isinstance(value, dict):
             return {}
-        return {key: item for key, item in value.items() if (name, key) not in self.broken}
+        return {
+            key: self._whole(item, (name, key))
+            for key, item in value.items()
+            if (name, key) not in self.broken
+        }
+
+    def _is_item(self, place: Place) -> bool:
+        """Tell whether a broken place lies in one item of a list of values: the others can be read."""
+        if len(place) < 3 or place[0] not in ("matrix", "request"):
+            return False
+        section = self.raw[str(place[0])]
+        return isinstance(section, dict) and isinstance(section.get(place[1]), list)
+
+    def _whole(self, value: Any, place: Place) -> Any:
+        if not isinstance(value, list) or not self._lost_items:
+            return value
+        return [LOST if (*place, n) in self._lost_items else item for n, item in enumerate(value)]
 
     def rows(self, name: str) -> list[tuple[int, dict[str, Any]]]:
         """Give a list section as numbered maps without its broken rows."""
@@ -92,7 +113,7 @@ class Sections:
                 hint="that is the word for no LoRA",
                 key=True,
             )
-        return {**_parse_loras(self.section("loras")), **{name: NamedLora(name, "") for name in broken}}
+        return {**_parse_loras(self.section("loras")), **{name: NamedLora(name, _UNREAD) for name in broken}}
 
 
 class _Everything:
@@ -109,7 +130,7 @@ class _AnyLora(dict[str, NamedLora]):
         return True
 
     def __missing__(self, name: str) -> NamedLora:
-        return NamedLora(name, "")
+        return NamedLora(name, _UNREAD)
 
 
 def _parse_loras(section: Mapping[str, Any]) -> dict[str, NamedLora]:

@@ -38,7 +38,9 @@ class Selection:
                 raise UsageError(f"--only takes axis=value[,value] (got {text!r})")
             if name not in known:
                 raise UsageError(f"--only: {name!r} is no axis of this manifest", hint=nearest(name, known))
-            conditions.append((name, tuple(value.strip() for value in values.split(","))))
+            # A value may have a comma of its own: the whole text is tried too.
+            parts = (values.strip(), *(value.strip() for value in values.split(",")))
+            conditions.append((name, tuple(dict.fromkeys(parts))))
         return cls(tuple(conditions), first)
 
     def matches(self, point: Point) -> bool:

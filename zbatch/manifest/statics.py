@@ -78,10 +78,10 @@ def check_static_fields(
     for axis in grid.axes:
         _check_axis(program, axis.name, axis.values, limits, inputs, findings)
     if grid.has_matrix:
-        _check_constants(program, loras, limits, findings)
+        _check_constants(program, loras, limits, inputs, findings)
     _check_replaced(program, request, limits, findings)
     for row in grid.rows:
-        _check_constants(row.program, loras, limits, findings)
+        _check_constants(row.program, loras, limits, inputs, findings)
         for axis in row.axes:
             _check_axis(row.program, axis.name, axis.values, limits, inputs, findings)
         for value in row.values:
@@ -112,7 +112,9 @@ def _check_axis(
         return
     if field not in MODELS[program.model]:
         message = f"{program.model} takes no {field}"
-        findings.error(values[0].place[:2], message, hint="model: z-image-turbo-lora does", key=True)
+        place = values[0].place
+        place = place[:2] if place[0] == "matrix" else place
+        findings.error(place, message, hint="model: z-image-turbo-lora does", key=True)
         return
     ends = values if len(values) <= 100_000 else (values[0], values[-1])
     for value in ends:
@@ -133,7 +135,8 @@ def _check_axis(
             if violation.liftable not in limits.unchecked:
                 got = violation.got if isinstance(content, LoraValue) else content
                 findings.error(value.place, violation.message, got=got, hint=violation.hint)
-        if field in ("image_url", "mask") and isinstance(content, str) and not is_remote(content):
+        local = isinstance(content, str) and content.strip() and not is_remote(content)
+        if field in ("image_url", "mask") and local:
             _check_input(content, value.place, inputs, findings)
 
 
@@ -145,7 +148,11 @@ def _check_input(text: str, place: Place, inputs: InputImages, findings: Finding
 
 
 def _check_constants(
-    program: RequestProgram, loras: Mapping[str, NamedLora], limits: Limits, findings: Findings
+    program: RequestProgram,
+    loras: Mapping[str, NamedLora],
+    limits: Limits,
+    inputs: InputImages,
+    findings: Findings,
 ) -> None:
     """Judge a body of the constant fields; fields that are made per cell only count as given."""
     constants = {name: template for name, template in program.fields.items() if template.constant}
@@ -158,6 +165,10 @@ def _check_constants(
     for name in {"prompt", "image_url"} & made_later:
         rendered.body[name] = "made for each cell"
     _report(judge(rendered, program.model, limits.unchecked), findings)
+    for field in ("image_url", "mask"):
+        text = rendered.body.get(field)
+        if field in constants and isinstance(text, str) and text.strip() and not is_remote(text):
+            _check_input(text, constants[field].place, inputs, findings)
 
 
 def _report(problems: Iterable[Problem], findings: Findings) -> None:

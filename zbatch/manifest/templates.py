@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from zbatch.errors import ZbatchError
 from zbatch.expressions import ExpressionError, compile_template
-from zbatch.manifest.findings import Findings, Place
+from zbatch.manifest.findings import LOST, Findings, Place
 
 RESERVED: Final = frozenset(
     (
@@ -45,6 +45,8 @@ def unknown_value(place: Place) -> ValueTemplate:
 
 def compile_value(value: Any, place: Place, findings: Findings) -> ValueTemplate | None:
     """Compile every string in a value; `None` after a finding where one does not compile."""
+    if value is LOST:
+        return unknown_value(place)
     if isinstance(value, str):
         return _compile_text(value, place, findings)
     if isinstance(value, list):

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from zbatch.manifest.findings import Findings, Place, shown
+from zbatch.manifest.findings import LOST, Findings, Place, shown
 from zbatch.manifest.loras import LoraValue, NamedLora, lora_value, named_lora
 from zbatch.manifest.ranges import Progression, random_seeds, read_range
 from zbatch.model import Coordinates, Scalar, canonical_number
@@ -79,7 +79,10 @@ def axis_values(
             return [AxisValue(seed, ((axis, seed),), place) for seed in random_seeds(spec)]
         numbers = read_range(spec, place, findings)
         return () if numbers is None else RangeValues(axis, place, numbers)
-    return distinct([axis_value(axis, item, (*place, n), findings) for n, item in enumerate(spec)], findings)
+    values = [
+        axis_value(axis, item, (*place, n), findings) for n, item in enumerate(spec) if item is not LOST
+    ]
+    return distinct(values, findings)
 
 
 def axis_value(axis: str, item: Any, place: Place, findings: Findings) -> AxisValue:
@@ -108,7 +111,7 @@ def distinct(values: Iterable[AxisValue], findings: Findings) -> list[AxisValue]
         first = seen.setdefault(where, value)
         if first is value:
             continue
-        name = value.label or ", ".join(_called(part) for _, part in value.coordinates)
+        name = value.label or ", ".join(called(part) for _, part in value.coordinates)
         if same(first.value, value.value):
             findings.warning(value.place, f"is there twice: {name} counts once")
         else:
@@ -118,7 +121,8 @@ def distinct(values: Iterable[AxisValue], findings: Findings) -> list[AxisValue]
     return list(seen.values())
 
 
-def _called(part: Scalar) -> str:
+def called(part: Scalar) -> str:
+    """Write a coordinate as a manifest does: null and true, not None and True."""
     return part if isinstance(part, str) else shown(part)
 
 
@@ -129,7 +133,8 @@ def _lora_values(
     spec: Any, place: Place, loras: Mapping[str, NamedLora], findings: Findings
 ) -> list[AxisValue]:
     if not isinstance(spec, Mapping):
-        values = [lora_axis_value(item, (*place, n), loras, findings) for n, item in enumerate(spec)]
+        given = [(n, item) for n, item in enumerate(spec) if item is not LOST]
+        values = [lora_axis_value(item, (*place, n), loras, findings) for n, item in given]
         return [value for value in values if value is not None]
     names = spec["name"] if isinstance(spec["name"], list) else [spec["name"]]
     scales = _scales(spec.get("scale", 1), (*place, "scale"), findings)
