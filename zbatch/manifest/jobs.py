@@ -114,7 +114,7 @@ class Expansion:
         request = self._request(rendered, point)
         if request is None:
             return None
-        self.seeds_chosen += isinstance(rendered, Rendered) and rendered.seed_chosen
+        self.seeds_chosen += rendered.seed_chosen
         key = job_key(manifest.model, request)
         digest = bytes.fromhex(key)
         cell = Cell(point.coordinates, key)
@@ -142,18 +142,14 @@ class Expansion:
         self._chosen.add(digest)
         return True
 
-    def _request(self, rendered: Rendered | list[Any], point: Point) -> Request | None:
-        problems = (
-            rendered
-            if isinstance(rendered, list)
-            else judge(rendered, self.manifest.model, self.manifest.limits.unchecked)
-        )
+    def _request(self, rendered: Rendered, point: Point) -> Request | None:
+        problems = judge(rendered, self.manifest.model, self.manifest.limits.unchecked)
         for problem in problems:
             where = in_cell(point.coordinates) if problem.rendered else ""
             got = MISSING if problem.got is None else problem.got
             suffix = "" if got is MISSING else f" (got {shown(got)})"
             self._findings.error(problem.place, problem.message + suffix + where, hint=problem.hint)
-        if problems or isinstance(rendered, list):
+        if problems:
             return None
         images: dict[str, str | InputImage] = {}
         for field in ("image_url", "mask"):

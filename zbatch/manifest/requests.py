@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from zbatch.api.contract import DEFAULTS, FIELDS, MAX_SEED, MODELS, check_body
-from zbatch.manifest.findings import Place, nearest, shown
+from zbatch.manifest.findings import LOST, Place, nearest, shown
 from zbatch.manifest.loras import LoraValue, NamedLora, read_scale
 from zbatch.manifest.templates import ValueTemplate, needed_names
 from zbatch.manifest.values import AxisValue
@@ -98,6 +98,8 @@ class Rendered:
     sources: Mapping[str, Place]
     from_template: frozenset[str]
     seed_chosen: bool
+    problems: tuple[Problem, ...] = ()
+    """LoRAs that could not be read; `judge` tells of them."""
 
 
 def point_context(
@@ -119,7 +121,7 @@ def render_body(
     coordinates: Coordinates,
     replica: int,
     loras: Mapping[str, NamedLora],
-) -> Rendered | list[Problem]:
+) -> Rendered:
     """Fill the fields of one request, seed included.
 
     Raises:
@@ -138,16 +140,16 @@ def render_body(
     for field in _TEXT_FIELDS & body.keys():
         if isinstance(body[field], int | float) and not isinstance(body[field], bool):
             body[field] = str(body[field])
+    problems: tuple[Problem, ...] = ()
     if "loras" in body:
         parsed = _lora_bodies(body["loras"], sources["loras"], loras)
-        problems = [part for part, _ in parsed if isinstance(part, Problem)]
-        if problems:
-            return problems
-        body["loras"] = [part for part, _ in parsed]
-        sources.update({f"loras[{n}]": place for n, (_, place) in enumerate(parsed)})
+        problems = tuple(part for part, _ in parsed if isinstance(part, Problem))
+        whole = [(part, place) for part, place in parsed if not isinstance(part, Problem)]
+        body["loras"] = [part for part, _ in whole]
+        sources.update({f"loras[{n}]": place for n, (_, place) in enumerate(whole)})
     chosen = _fill_seed(program, body, coordinates, replica)
     templates = frozenset(f for f, template in program.fields.items() if not template.constant)
-    return Rendered(body, sources, templates, chosen)
+    return Rendered(body, sources, templates, chosen, problems)
 
 
 def _fill_seed(program: RequestProgram, body: dict[str, Any], coordinates: Coordinates, replica: int) -> bool:
@@ -176,7 +178,7 @@ def derived_seed(coordinates: Coordinates, replica: int) -> int:
 
 def judge(rendered: Rendered, model: str, unchecked: Collection[str]) -> list[Problem]:
     """Hold a rendered body against the API's rules and zbatch's own: the seed is never -1."""
-    problems = []
+    problems = list(rendered.problems)
     for violation in check_body(rendered.body, model, unchecked):
         place = _place(violation.field, rendered)
         if place is not None:
@@ -245,7 +247,7 @@ def _lora_bodies(
 def _lora_body(item: Any, place: Place, loras: Mapping[str, NamedLora]) -> list[dict[str, Any]] | Problem:
     if isinstance(item, LoraValue):
         return item.body()
-    if item == "none" or item is None:
+    if item in ("none", None) or item is LOST:
         return []
     if isinstance(item, str):
         name, at, text = item.partition("@")

@@ -59,7 +59,7 @@ def _report_names(template: ValueTemplate, known: set[str], lost: Container[str]
     unknown = [name for name in sorted(template.names) if name not in known and name not in lost]
     if not unknown:
         return
-    hint = nearest(unknown[0], known)
+    hint = "" if findings.full else nearest(unknown[0], known)
     if unknown == ["lora"]:
         hint = "there is no lora axis: add one to matrix, such as lora: [film@0.8, none]"
     findings.error(template.place, f"the template uses {named(unknown)}, which nothing defines", hint=hint)
@@ -158,9 +158,6 @@ def _check_constants(
     constants = {name: template for name, template in program.fields.items() if template.constant}
     alone = RequestProgram(program.model, constants, frozenset(), (), seed_sees_replica=False)
     rendered = render_body(alone, {}, {}, {}, 1, loras)
-    if isinstance(rendered, list):
-        _report(rendered, findings)
-        return
     made_later = program.axes | (program.fields.keys() - constants.keys())
     for name in {"prompt", "image_url"} & made_later:
         rendered.body[name] = "made for each cell"

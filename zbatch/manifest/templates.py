@@ -46,7 +46,7 @@ def unknown_value(place: Place) -> ValueTemplate:
 def compile_value(value: Any, place: Place, findings: Findings) -> ValueTemplate | None:
     """Compile every string in a value; `None` after a finding where one does not compile."""
     if value is LOST:
-        return unknown_value(place)
+        return ValueTemplate(place, frozenset(), constant=True, render=lambda _: LOST)
     if isinstance(value, str):
         return _compile_text(value, place, findings)
     if isinstance(value, list):
