@@ -23,6 +23,8 @@ def plain(value: Any) -> Any:
     """
     if isinstance(value, Undefined):
         str(value)  # raises, with the name in it
+    if isinstance(value, bool):
+        return "true" if value else "false"  # as it is written in a manifest
     if isinstance(value, float):
         return canonical_number(value)
     if value is None:

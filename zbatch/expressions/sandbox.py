@@ -70,6 +70,7 @@ _STATEMENTS: Final = {
 _TOKENS: Final = {
     "'end of print statement'": "}}",
     "'end of statement block'": "%}",
+    "Encountered unknown tag": "there is no tag",
     "'end of template'": "the end",
     "end of template": "the end",
     "end of print statement": "}}",
@@ -115,7 +116,7 @@ class _Environment(SandboxedEnvironment):
             return getattr(obj, attribute)
         if isinstance(obj, Undefined):
             str(obj)  # raises, with the name that was missing first
-        raise ExpressionError(f"asks {kind(obj)} for {attribute!r}, which it does not have for templates")
+        raise ExpressionError(f"asks {kind(obj)} for {attribute!r}, which is not available")
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         if isinstance(argument, str) and not isinstance(obj, Mapping):
@@ -165,7 +166,7 @@ class Fence(NodeTransformer):
         names: Mapping[str, Any] = FILTERS if isinstance(node, nodes.Filter) else TESTS
         if node.name not in names:
             known = sorted(name for name in names if name.isidentifier())
-            close = get_close_matches(node.name, known, n=1)
+            close = get_close_matches(node.name, known, n=1, cutoff=0.7)
             what = "filter" if names is FILTERS else "test"
             raise ExpressionError(
                 f"uses {node.name!r}, and there is no such {what}",
@@ -228,6 +229,8 @@ def translated() -> Iterator[None]:
         raise ExpressionError("is nested too deeply") from error
     except TypeError as error:
         raise ExpressionError(f"fails: {_in_words(str(error))}") from error
+    except ZeroDivisionError as error:
+        raise ExpressionError("divides by zero") from error
     except (TemplateRuntimeError, ArithmeticError, ValueError, LookupError) as error:
         raise ExpressionError(f"fails: {error}") from error
 
@@ -254,6 +257,9 @@ def _in_words(message: str) -> str:
 
 
 def _syntax(message: str) -> ExpressionError:
+    unclosed = re.search(r"block that needs to be closed is '(\w+)'", message)
+    if unclosed:
+        return ExpressionError(f"does not parse: {unclosed[1]!r} needs its {'end' + unclosed[1]!r}")
     for jinja, word in _TOKENS.items():
         message = message.replace(jinja, word)
     message = message.rstrip(".").replace("unexpected the end", "it ends too early")

@@ -95,7 +95,7 @@ def compile_expression(source: str) -> Template:
     _bounded_source(source)
     with translated():
         if is_template(source):
-            raise ExpressionError("is an expression and takes no braces", hint="write it without {{ }}")
+            raise ExpressionError("takes no braces", hint="write it without {{ }}")
         parser = Parser(ENVIRONMENT, source, state="variable")
         expression = parser.parse_expression()
         if not parser.stream.eos:

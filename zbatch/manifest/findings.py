@@ -151,7 +151,7 @@ def nearest(word: str, words: Iterable[str]) -> str:
         begin = word[:1].casefold()
         known = [name for name in known if name[:1].casefold() == begin][:_MOST_WORDS]
     by_fold = {name.casefold(): name for name in known}
-    close = get_close_matches(word.casefold(), by_fold, n=1, cutoff=0.6)
+    close = get_close_matches(word.casefold(), by_fold, n=1, cutoff=0.65)
     if close:
         return f"did you mean {by_fold[close[0]]}?"
     return f"there are: {', '.join(known)}" if known and len(", ".join(known)) <= 160 else ""

@@ -91,7 +91,8 @@ class Grid:
         if self.has_matrix:
             yield from self._matrix_points(used, findings)
         for rule, count in zip(self.excludes, used, strict=True):
-            if not count and not findings.failed:
+            said = any(not matching for _, matching in rule.conditions)
+            if not count and not said and not findings.failed:
                 findings.warning(rule.place, f"this exclude rule matches no cell: {rule.text}")
         for row in self.rows:
             yield from self._row_points(row)

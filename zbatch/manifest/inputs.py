@@ -10,7 +10,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from zbatch.errors import UsageError
 from zbatch.manifest.findings import nearest
@@ -80,6 +80,8 @@ class InputImages:
 
 def _read(path: Path) -> bytes:
     try:
+        if path.is_dir():
+            raise InputImageError("names a directory", hint="put the file's name behind it")
         if not path.is_file():
             raise InputImageError("names no file", hint=_near_files(path))
         if path.stat().st_size > MAX_INPUT_BYTES:
@@ -109,6 +111,8 @@ def _check_picture(data: bytes) -> str:
             image.load()
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise InputImageError("has more than 89 megapixels", hint="scale it down") from error
+    except UnidentifiedImageError as error:
+        raise InputImageError("is no picture") from error
     except Exception as error:
         raise InputImageError(f"is no picture that decodes ({error})") from error
     if image_format == "mpo":  # what some cameras write: a JPEG with more pictures behind it

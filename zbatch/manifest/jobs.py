@@ -105,12 +105,12 @@ class Expansion:
         program = point.row.program if point.row else manifest.program
         try:
             context = point_context(manifest.name, point.values, point.replica, program)
-            rendered = render_body(
-                program, context, point.values, point.coordinates, point.replica, manifest.loras
-            )
         except RenderError as error:
             self._render_error(error, point)
             return None
+        rendered = render_body(
+            program, context, point.values, point.coordinates, point.replica, manifest.loras
+        )
         request = self._request(rendered, point)
         if request is None:
             return None
@@ -143,13 +143,15 @@ class Expansion:
         return True
 
     def _request(self, rendered: Rendered, point: Point) -> Request | None:
+        for failure in rendered.failures:
+            self._render_error(failure, point)
         problems = judge(rendered, self.manifest.model, self.manifest.limits.unchecked)
         for problem in problems:
             where = in_cell(point.coordinates) if problem.rendered else ""
             got = MISSING if problem.got is None else problem.got
             suffix = "" if got is MISSING else f" (got {shown(got)})"
             self._findings.error(problem.place, problem.message + suffix + where, hint=problem.hint)
-        if problems:
+        if problems or rendered.failures:
             return None
         images: dict[str, str | InputImage] = {}
         for field in ("image_url", "mask"):

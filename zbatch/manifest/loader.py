@@ -240,7 +240,9 @@ class _Parser(Sections):
         known = coordinate_names(grid)
         for place, name in named:
             if name is not None and name not in known and name.partition(".")[0] not in lost:
-                self.findings.error(place, f"{name!r} is no axis", hint=nearest(name, known))
+                unread = [axis for axis in self.section("matrix") if axis in lost]
+                hint = nearest(name, {*known, *unread})
+                self.findings.error(place, f"{name!r} is no axis", hint=hint)
         return Report(
             spec.get("x"),
             spec.get("y"),

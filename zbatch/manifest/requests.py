@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -13,13 +13,17 @@ import orjson
 from zbatch.api.contract import DEFAULTS, FIELDS, MAX_SEED, MODELS, check_body
 from zbatch.manifest.findings import LOST, Place, nearest, shown
 from zbatch.manifest.loras import LoraValue, NamedLora, read_scale
-from zbatch.manifest.templates import ValueTemplate, needed_names
+from zbatch.manifest.templates import RenderError, ValueTemplate, needed_names
 from zbatch.manifest.values import AxisValue
 from zbatch.model import Coordinates, Lora, Request, canonical_number
 
 _TEXT_FIELDS: Final = frozenset({"prompt"})
 _HELD_STILL: Final = frozenset({"size", "strength", "output_format"})
 """Coordinates a derived seed does not see, so that comparisons along them hold it still (and `lora.*`)."""
+
+
+_NOT_MADE: Final = {"prompt": "(not made)", "image_url": "(not made)"}
+"""What stands for fields that others need, where their template failed: that is told already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,8 @@ class Rendered:
     seed_chosen: bool
     problems: tuple[Problem, ...] = ()
     """LoRAs that could not be read; `judge` tells of them."""
+    failures: tuple[RenderError, ...] = ()
+    """Templates that failed on these values; their fields are not judged."""
 
 
 def point_context(
@@ -122,20 +128,22 @@ def render_body(
     replica: int,
     loras: Mapping[str, NamedLora],
 ) -> Rendered:
-    """Fill the fields of one request, seed included.
-
-    Raises:
-        RenderError: a template failed on these values.
-    """
+    """Fill the fields of one request, seed included."""
     body: dict[str, Any] = {}
     sources: dict[str, Place] = {}
+    failures: list[RenderError] = []
     for field in MODELS[program.model] if "loras" not in program.fields else FIELDS:
         if field in program.axes:
             value = values["lora" if field == "loras" and "lora" in values else field]
             body[field], sources[field] = value.value, value.place
         elif field in program.fields:
             template = program.fields[field]
-            body[field], sources[field] = template.render(context), template.place
+            sources[field] = template.place
+            try:
+                body[field] = template.render(context)
+            except RenderError as error:
+                failures.append(error)
+                body[field] = _NOT_MADE.get(field)
     body = {field: value for field, value in body.items() if value is not None}
     for field in _TEXT_FIELDS & body.keys():
         if isinstance(body[field], int | float) and not isinstance(body[field], bool):
@@ -149,7 +157,7 @@ def render_body(
         sources.update({f"loras[{n}]": place for n, (_, place) in enumerate(whole)})
     chosen = _fill_seed(program, body, coordinates, replica)
     templates = frozenset(f for f, template in program.fields.items() if not template.constant)
-    return Rendered(body, sources, templates, chosen, problems)
+    return Rendered(body, sources, templates, chosen, problems, tuple(failures))
 
 
 def _fill_seed(program: RequestProgram, body: dict[str, Any], coordinates: Coordinates, replica: int) -> bool:
@@ -178,7 +186,7 @@ def derived_seed(coordinates: Coordinates, replica: int) -> int:
 
 def judge(rendered: Rendered, model: str, unchecked: Collection[str]) -> list[Problem]:
     """Hold a rendered body against the API's rules and zbatch's own: the seed is never -1."""
-    problems = list(rendered.problems)
+    problems = [replace(problem, rendered="loras" in rendered.from_template) for problem in rendered.problems]
     for violation in check_body(rendered.body, model, unchecked):
         place = _place(violation.field, rendered)
         if place is not None:

@@ -157,7 +157,8 @@ def _words(kind: str, error: Any) -> str:
     value = error.validator_value
     if kind == "type":
         names = [value] if isinstance(value, str) else value
-        *most, last = (_TYPES[name] for name in names)
+        others = {"number", "integer", "boolean"} & set(names)
+        *most, last = ("a template" if name == "string" and others else _TYPES[name] for name in names)
         return "must be " + " or ".join([", ".join(most), last] if most else [last])
     if kind == "enum":
         return "must be " + " or ".join(str(choice) for choice in value)
@@ -179,7 +180,7 @@ def _hint(kind: str, error: Any) -> str:
     if (
         kind == "type"
         and isinstance(error.instance, int | float | bool)
-        and "string" in error.validator_value
+        and error.validator_value in ("string", ["string", "null"])
     ):
         text = str(error.instance)
         return f'quote it: "{text.lower() if isinstance(error.instance, bool) else text}"'

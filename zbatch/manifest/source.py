@@ -73,7 +73,8 @@ def read_document(path: Path, findings: Findings) -> Document:
     try:
         _Builder(document, findings).build()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        cut_off = error.problem is not None and "end of stream" in error.problem
+        mark = (error.context_mark if cut_off else None) or error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         message = " ".join(part for part in (error.context, error.problem) if part)
         findings.at(

@@ -123,7 +123,7 @@ def distinct(values: Iterable[AxisValue], findings: Findings) -> list[AxisValue]
 
 def called(part: Scalar) -> str:
     """Write a coordinate as a manifest does: null and true, not None and True."""
-    return part if isinstance(part, str) else shown(part)
+    return part if isinstance(part, str) and part == part.strip() != "" else shown(part)
 
 
 # ── LoRAs ────────────────────────────────────────────────────────────────────────────────────────────────
