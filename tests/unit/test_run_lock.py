@@ -102,6 +102,23 @@ def test_creating_twice_and_after_a_crash_before_the_state_is_fine(directory):
     assert list(directory.parts.iterdir()) == []
 
 
+def test_some_room_is_held_while_a_run_goes_on(directory):
+    with directory.reserved():
+        assert directory.reserve.stat().st_size == 2**20
+        directory.give_reserve()
+        assert not directory.reserve.exists()
+        directory.give_reserve()
+    with directory.reserved():
+        pass
+    assert not directory.reserve.exists()
+
+
+def test_without_even_that_much_room_nothing_begins(directory):
+    directory.reserve.mkdir()
+    with pytest.raises(DiskError, match="no room to begin"), directory.reserved():
+        pass
+
+
 def test_parts_that_are_no_directory_are_a_disk_error(directory):
     directory.parts.rmdir()
     directory.parts.write_text("")

@@ -112,7 +112,7 @@ class Session:
         directory.create()
         with RunLock(directory):
             directory.clear_parts()
-            with contextlib.closing(Store(directory.state)) as store:
+            with directory.reserved(), contextlib.closing(Store(directory.state)) as store:
                 key = self._prepare(store, directory)
                 writer = StateWriter(store)
                 try:
@@ -214,6 +214,7 @@ class Session:
         tally = await writer.commit(_tally)
         async with self._client(key) as client, SaverPool(directory) as savers:
             wiring = Wiring(
+                directory,
                 writer,
                 client,
                 limiter,

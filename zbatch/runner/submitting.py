@@ -215,6 +215,8 @@ class Submitter:
                 return await self._wiring.writer.commit(step)
             except SurroundingsError as error:
                 self._wiring.halt.abandon(error)
+                # A task id that is not written down is a picture that is paid and lost.
+                self._wiring.directory.give_reserve()
                 if number + 1 < _WRITE_TRIES:
                     await asyncio.sleep(0.25 * 2**number)
                 elif task_id:

@@ -15,6 +15,7 @@ from zbatch.runner.events import Event, EventName, Listener, Progress
 from zbatch.runner.limiter import Limiter
 from zbatch.runner.reach import Reach
 from zbatch.runner.savers import SaverPool
+from zbatch.state.directory import RunDirectory
 from zbatch.state.writer import StateWriter
 
 
@@ -112,6 +113,7 @@ class Tally:
 class Wiring:
     """Everything the stages share. Made once by the session."""
 
+    directory: RunDirectory
     writer: StateWriter
     client: ApiClient
     limiter: Limiter

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -41,6 +42,11 @@ class RunDirectory:
     def parts(self) -> Path:
         """Files being written; whatever a crash leaves here is worth nothing."""
         return self.path / ".parts"
+
+    @property
+    def reserve(self) -> Path:
+        """Room kept for the last words of a run whose disk is full."""
+        return self.path / ".reserve"
 
     @property
     def index(self) -> Path:
@@ -115,8 +121,40 @@ class RunDirectory:
         except OSError as error:
             raise DiskError(f"cannot empty {self.parts}: {error.strerror or error}") from error
 
+    @contextlib.contextmanager
+    def reserved(self) -> Iterator[None]:
+        """Hold some room while a run goes on, which `give_reserve` gives back when the disk is full.
 
-_OURS = frozenset({".lock", ".parts", "images", "thumbs", "run.log.jsonl"})
+        Raises:
+            DiskError: there is not even that much.
+        """
+        self._take_reserve()
+        try:
+            yield
+        finally:
+            self.give_reserve()
+
+    def _take_reserve(self) -> None:
+        try:
+            with self.reserve.open("wb") as stream:
+                stream.write(bytes(RESERVE_BYTES))
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError as error:
+            self.give_reserve()
+            raise DiskError(
+                f"no room to begin a run in {self.path}: {error.strerror or error}",
+                hint="nothing was submitted; make room and run again",
+            ) from error
+
+    def give_reserve(self) -> None:
+        """Give the room back to whoever must still write what cannot be asked again."""
+        with contextlib.suppress(OSError):
+            self.reserve.unlink(missing_ok=True)
+
+
+RESERVE_BYTES = 2**20
+_OURS = frozenset({".lock", ".parts", ".reserve", "images", "thumbs", "run.log.jsonl"})
 
 
 class RunLock:
