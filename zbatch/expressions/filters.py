@@ -22,7 +22,7 @@ def plain(value: Any) -> Any:
         ExpressionError: it is no text, number or boolean.
     """
     if isinstance(value, Undefined):
-        str(value)  # raises, with the name in it
+        return str(value)  # raises, with the name in it; empty for an `if` without `else`
     if isinstance(value, bool):
         return "true" if value else "false"  # as it is written in a manifest
     if isinstance(value, float):

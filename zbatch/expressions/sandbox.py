@@ -140,7 +140,8 @@ class _Environment(SandboxedEnvironment):
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         for value in args:
             charge_for(value)
-        return charge_for(super().call(context, obj, *args, **kwargs))
+        result = super().call(context, obj, *args, **kwargs)
+        return result if isinstance(result, range) else charge_for(result)  # a range is not built yet
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         bound_operator(operator, left, right)

@@ -139,7 +139,7 @@ def _value(value: Any) -> Any:
 
 def _held(value: Any) -> Any:
     if isinstance(value, Undefined):
-        str(value)  # raises, with the name in it
+        return str(value)  # raises, with the name in it; empty for an `if` without `else`
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ExpressionError("gives no finite number")

@@ -150,6 +150,9 @@ def nearest(word: str, words: Iterable[str]) -> str:
     if len(known) > _MOST_WORDS:  # comparing with a hundred thousand of them takes seconds
         begin = word[:1].casefold()
         known = [name for name in known if name[:1].casefold() == begin][:_MOST_WORDS]
+    parts = [name for name in known if word and name.startswith(f"{word}.")]
+    if parts:
+        return f"did you mean {parts[0]}?"
     by_fold = {name.casefold(): name for name in known}
     close = get_close_matches(word.casefold(), by_fold, n=1, cutoff=0.65)
     if close:
