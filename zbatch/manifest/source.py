@@ -73,8 +73,9 @@ def read_document(path: Path, findings: Findings) -> Document:
     try:
         _Builder(document, findings).build()
     except yaml.MarkedYAMLError as error:
-        cut_off = error.problem is not None and "end of stream" in error.problem
-        mark = (error.context_mark if cut_off else None) or error.problem_mark or error.context_mark
+        mark, opened = error.problem_mark, error.context_mark
+        if mark is None or (opened and mark.index >= len(document.text.rstrip())):
+            mark = opened  # nothing stands at the end of the file: say where it was opened
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         message = " ".join(part for part in (error.context, error.problem) if part)
         findings.at(
