@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 import orjson
 
 from zbatch.runner.events import Event, Listener, Progress
+
+_log = logging.getLogger(__name__)
 
 
 class EventLog:
@@ -40,20 +43,26 @@ class EventLog:
 
 
 class Listeners:
-    """Hands everything on to several listeners."""
+    """Hands everything on to several listeners. One that fails is told nothing more."""
 
     def __init__(self, *listeners: Listener) -> None:
-        self._listeners = listeners
+        self._listeners = list(listeners)
 
     def event(self, event: Event) -> None:
         """Hand one event on."""
-        for listener in self._listeners:
-            listener.event(event)
+        self._each(lambda listener: listener.event(event))
 
     def progress(self, progress: Progress) -> None:
         """Hand a snapshot on."""
-        for listener in self._listeners:
-            listener.progress(progress)
+        self._each(lambda listener: listener.progress(progress))
+
+    def _each(self, tell: Callable[[Listener], None]) -> None:
+        for listener in list(self._listeners):
+            try:
+                tell(listener)
+            except Exception:  # noqa: BLE001 - whatever a stranger's listener raises, the run goes on
+                self._listeners.remove(listener)
+                _log.exception("a listener failed and is told nothing more")
 
 
 def configure_logging() -> None:

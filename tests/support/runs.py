@@ -14,10 +14,11 @@ from support.misbehaving import MisbehavingServer
 from zbatch.manifest.loader import load_manifest
 from zbatch.model import JobState
 from zbatch.runner.events import Event, Progress
-from zbatch.runner.session import Order, Outcome
+from zbatch.runner.order import Order, Outcome
 from zbatch.runner.wiring import Patience
+from zbatch.settings import Settings, resolve
 from zbatch.state.run import JobRecord, Run
-from zbatch.workflow import Settings, perform, resolve
+from zbatch.workflow import perform
 
 QUICK = Patience(
     first_guess=0.05,

@@ -11,9 +11,10 @@ from zbatch.api.endpoint import EndpointKind
 from zbatch.cli import options
 from zbatch.cli.output import ExitCode, plural, say, tell
 from zbatch.manifest.loader import load_manifest
+from zbatch.plans import save_plan
+from zbatch.runner.order import Order
 from zbatch.runner.plan import Plan, make_plan
-from zbatch.runner.session import Order
-from zbatch.workflow import Settings, resolve, save_plan
+from zbatch.settings import Settings, resolve
 
 
 @click.command("plan", epilog="Examples: zbatch plan fox.yaml · zbatch plan fox.yaml --only seed=1000 --json")

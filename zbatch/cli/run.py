@@ -14,10 +14,14 @@ from zbatch.cli import options
 from zbatch.cli.output import ExitCode, complain, plural, say, tell
 from zbatch.manifest.loader import load_manifest
 from zbatch.model import JobState
+from zbatch.plans import order_of_plan, read_plan
 from zbatch.progress import progress_listener
-from zbatch.runner.session import Ending, Order, Outcome, Session
+from zbatch.runner.order import Ending, Order, Outcome
+from zbatch.runner.preparation import InterruptedEarlyError
+from zbatch.runner.session import Session
+from zbatch.settings import Settings, resolve
 from zbatch.state.directory import RunDirectory
-from zbatch.workflow import Settings, order_of_plan, perform, read_plan, resolve
+from zbatch.workflow import perform
 
 
 @click.command(
@@ -81,6 +85,9 @@ def command(
     listener = progress_listener(progress, sys.stderr)
     try:
         outcome = perform(order, listener, report=not no_report, started=_answer_signals)
+    except InterruptedEarlyError:
+        tell("interrupted before anything was submitted; nothing was changed")
+        return ExitCode.INTERRUPTED
     finally:
         listener.close()
     return _conclude(outcome, order, report=not no_report)

@@ -89,7 +89,7 @@ def _print(run: Run) -> None:
 
 
 def _advice(run: Run, counts: dict[JobState, int]) -> list[str]:
-    again = f"zbatch run {run.about(Meta.MANIFEST) or 'MANIFEST'}"
+    again = run.about(Meta.AGAIN) or "zbatch run MANIFEST"
     lines = []
     if _open_jobs(run):
         lines.append(f"{again}  (goes on: known tasks are asked for first, nothing is submitted twice)")

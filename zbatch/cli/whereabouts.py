@@ -7,8 +7,8 @@ from pathlib import Path
 
 from zbatch.api.endpoint import parse_endpoint
 from zbatch.manifest.loader import load_manifest
+from zbatch.settings import ENDPOINT_VARIABLE, run_directory
 from zbatch.state.run import Run
-from zbatch.workflow import ENDPOINT_VARIABLE, run_directory
 
 
 def find_run(path: Path, endpoint: str | None) -> Run:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from zbatch.api.endpoint import Endpoint, EndpointKind, parse_endpoint
 from zbatch.errors import EndpointError
+from zbatch.model import JobState
 from zbatch.state.database import Meta
 from zbatch.state.store import Store
 
@@ -11,7 +14,7 @@ from zbatch.state.store import Store
 def key_for(endpoint: Endpoint, key: str | None, *, given: bool) -> str | None:
     """Give the key to send to an endpoint, or none where it needs none.
 
-    `given` says that a flag or variable named this endpoint, now or in an earlier run of this directory.
+    `given` says that a person named this endpoint by flag or variable, now or earlier.
 
     Raises:
         EndpointError: a hosted endpoint and no key, or one that only a manifest names.
@@ -33,13 +36,10 @@ def key_for(endpoint: Endpoint, key: str | None, *, given: bool) -> str | None:
     return key
 
 
-def is_trusted(store: Store, endpoint: Endpoint) -> bool:
-    """Tell whether a person once named this endpoint for this run directory by flag or variable."""
-    return bool(store.meta(Meta.ENDPOINT_TRUSTED) == endpoint.url)
-
-
-def take_endpoint(store: Store, endpoint: Endpoint) -> str:
+def take_endpoint(store: Store, endpoint: Endpoint, retry: Collection[JobState] = ()) -> str:
     """Record the endpoint of a run; give a word about it where it changed, else nothing.
+
+    Tasks in flight at the old one are let go of only where `retry` has unknown outcomes in it.
 
     Raises:
         EndpointError: the directory belongs to another kind of endpoint, or has tasks in flight at another.
@@ -59,9 +59,12 @@ def take_endpoint(store: Store, endpoint: Endpoint) -> str:
             hint="leave out -o (each kind has a directory of its own), or give another one",
         )
     if store.in_flight():
-        raise EndpointError(
-            f"this run has tasks in flight at {old.url}, and {endpoint.url} does not know them",
-            hint=f"finish them first with --endpoint {old.url}",
-        )
+        if JobState.UNKNOWN not in retry:
+            raise EndpointError(
+                f"this run has tasks in flight at {old.url}, and {endpoint.url} does not know them",
+                hint=f"finish them first with --endpoint {old.url}; if it is gone for good, --retry unknown "
+                "lets go of them and submits them again (they may be billed twice)",
+            )
+        store.forget_tasks(f"in flight at {old.url} when the run went on at {endpoint.url}")
     store.set_meta(Meta.ENDPOINT, endpoint.url)
     return f"the endpoint of this run was {old.url} and is {endpoint.url} now"

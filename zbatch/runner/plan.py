@@ -12,7 +12,7 @@ from zbatch.errors import Finding
 from zbatch.manifest.jobs import Expansion
 from zbatch.manifest.selection import Selection
 from zbatch.model import JobState
-from zbatch.runner.session import Order
+from zbatch.runner.order import Order
 from zbatch.state.directory import RunDirectory
 from zbatch.state.run import Run
 

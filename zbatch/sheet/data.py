@@ -242,6 +242,7 @@ def _about(run: Run) -> dict[str, Any]:
         "endpoint": run.about(Meta.ENDPOINT) or "",
         "endpoint_kind": run.about(Meta.ENDPOINT_KIND) or "",
         "manifest": run.about(Meta.MANIFEST) or "",
+        "again": run.about(Meta.AGAIN) or "",
         "identity": run.about(Meta.IDENTITY) or "",
         "version": run.about(Meta.VERSION) or "",
         "created_at": run.about(Meta.CREATED_AT),

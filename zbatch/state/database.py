@@ -22,12 +22,12 @@ class Meta(StrEnum):
     MODEL = "model"
     ENDPOINT = "endpoint"  # base URL, or `preview`
     ENDPOINT_KIND = "endpoint_kind"  # preview, local, hosted
-    ENDPOINT_TRUSTED = "endpoint_trusted"  # base URL that a flag or variable once gave: it may have the key
     MANIFEST = "manifest"  # path of the manifest as it was given
     MANIFEST_SHA256 = "manifest_sha256"
     PRICE = "price"  # USD an image, text of a decimal, or null
     VIEW = "view"  # {"x", "y", "group": [...]} of `report`
     CREATED_AT = "created_at"
+    AGAIN = "again"  # the command that goes on with this run
     VERSION = "version"  # of zbatch, last writer
     IDENTITY = "identity"  # random, for what a browser remembers about this run
 

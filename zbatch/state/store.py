@@ -7,7 +7,6 @@ commits (`zbatch.state.writer` commits them in groups). Reading a run from elsew
 from __future__ import annotations
 
 import contextlib
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,9 @@ from typing import Any
 import orjson
 
 from zbatch.clock import now_iso
-from zbatch.model import EXTENSIONS, TRANSITIONS, Artifact, Cell, Job, JobState, Request
+from zbatch.model import TRANSITIONS, Artifact, Cell, Job, JobState, Request
 from zbatch.state.database import Meta, open_connection, translated
+from zbatch.state.grid import fold, replace_grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,6 @@ class OpenTask:
 def _check_retryable(state: JobState) -> None:
     if state not in (JobState.FAILED, JobState.REJECTED, JobState.UNKNOWN):
         raise AssertionError(f"no job that is {state} is submitted again")
-
-
-def fold(file: str) -> str:
-    """Give the form of a file name that may stand only once in a run: no extension, NFC, case-folded."""
-    # One extension only: whichever format the picture comes in, the same name gives the same fold.
-    file = next((file.removesuffix(end) for end in EXTENSIONS.values() if file.endswith(end)), file)
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", file).casefold())
 
 
 class Store:
@@ -119,64 +112,9 @@ class Store:
             (name, orjson.dumps(value).decode()),
         )
 
-    # ── the grid ────────────────────────────────────────────────────────────────────────────────────────
-
     def replace_grid(self, expansion: Iterable[tuple[Cell, Job | None, bool]]) -> None:
-        """Take over what a manifest gives now: cells in grid order, each with its job where it is the first.
-
-        The third item says whether the cell is selected for new submits. Jobs that are known keep their
-        state, and done ones their path; jobs no cell shows any more keep everything but their position.
-        """
-        self._db.execute("UPDATE jobs SET position = NULL")
-        self._db.execute("DELETE FROM cells")
-        self._db.execute("DELETE FROM selected")
-        for position, (cell, job, selected) in enumerate(expansion):
-            job_id = None
-            if job is not None:
-                job_id = self._plan_job(job, position)
-            elif cell.key is not None:
-                (job_id,) = self._db.execute("SELECT id FROM jobs WHERE key = ?", (cell.key,)).fetchone()
-            self._db.execute(
-                "INSERT INTO cells VALUES (?, ?, ?, ?)",
-                (position, job_id, orjson.dumps(cell.coordinates).decode(), cell.excluded_by),
-            )
-            if selected and job_id is not None:
-                self._db.execute("INSERT OR IGNORE INTO selected VALUES (?)", (job_id,))
-
-    def _plan_job(self, job: Job, position: int) -> int:
-        known = self._db.execute("SELECT id, state, attempts FROM jobs WHERE key = ?", (job.key,)).fetchone()
-        request = orjson.dumps(job.request.body()).decode()
-        if known is not None and known[1] == JobState.DONE:
-            self._db.execute("UPDATE jobs SET position = ? WHERE id = ?", (position, known[0]))
-            return int(known[0])
-        file = self._free_file(job)
-        if known is not None:
-            self._db.execute(
-                "UPDATE jobs SET position = ?, request = ?, file = ?, fold = ? WHERE id = ?",
-                (position, request, file, fold(file), known[0]),
-            )
-            return int(known[0])
-        cursor = self._db.execute(
-            "INSERT INTO jobs (key, model, request, file, fold, position) VALUES (?, ?, ?, ?, ?, ?)",
-            (job.key, job.model, request, file, fold(file), position),
-        )
-        return int(cursor.lastrowid or 0)
-
-    def _free_file(self, job: Job) -> str:
-        """Give the planned path, or one beside it where a job of an earlier manifest has or may get it."""
-        extension = EXTENSIONS[job.request.output_format]
-        stem = job.file.removesuffix(extension)
-        candidates = (job.file, *(f"{stem}-{job.key[:length]}{extension}" for length in (8, 16)))
-        return next(
-            (file for file in candidates if not self._taken(file, job.key)), f"images/{job.key}{extension}"
-        )
-
-    def _taken(self, file: str, key: str) -> bool:
-        row = self._db.execute(
-            "SELECT 1 FROM jobs WHERE fold = ? AND key <> ? AND (state = 'done' OR attempts > 0)",
-            (fold(file), key),
-        ).fetchone()
-        return row is not None
+        """Take over what a manifest gives now (see `zbatch.state.grid`)."""
+        replace_grid(self._db, expansion)
 
     # ── what a run begins with ──────────────────────────────────────────────────────────────────────────
 
@@ -187,11 +125,11 @@ class Store:
             self.set_unknown(job_id, "interrupted", "the process ended before the answer to the submit came")
         return len(rows)
 
-    def forget_tasks(self) -> int:
-        """Let go of every task in flight: for the built-in endpoint, whose tasks die with the process."""
+    def forget_tasks(self, why: str) -> int:
+        """Let go of every task in flight: nobody can be asked for them any more. Gives their number."""
         rows = self._db.execute("SELECT id FROM jobs WHERE state = 'submitted'").fetchall()
         for (job_id,) in rows:
-            self.set_unknown(job_id, "interrupted", "the built-in endpoint ended with its process")
+            self.set_unknown(job_id, "interrupted", why)
         return len(rows)
 
     def retry_unknown(self, attempts: int | None, *, free: bool = False) -> int:

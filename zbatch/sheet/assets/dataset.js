@@ -162,9 +162,9 @@ class Dataset {
 
   /** What a person types to have this cell made again, or made at all. */
   command(cell) {
-    const manifest = shellWord(this.about.manifest || `${this.about.name}.yaml`);
+    const again = this.about.again || `zbatch run ${shellWord(this.about.manifest || `${this.about.name}.yaml`)}`;
     const state = this.state(cell);
-    if (["failed", "rejected", "unknown"].includes(state)) return `zbatch run ${manifest} --retry ${state}`;
-    return ["pending", "submitted", "submitting"].includes(state) ? `zbatch run ${manifest}` : "";
+    if (["failed", "rejected", "unknown"].includes(state)) return `${again} --retry ${state}`;
+    return ["pending", "submitted", "submitting"].includes(state) ? again : "";
   }
 }

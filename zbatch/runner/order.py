@@ -1,0 +1,59 @@
+"""What a run is asked for, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+
+from zbatch.api.endpoint import Endpoint
+from zbatch.errors import ZbatchError
+from zbatch.manifest.loader import Manifest
+from zbatch.model import JobState
+from zbatch.runner.wiring import Patience
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What one call of `run` asks for, everything resolved: flags have won over the manifest.
+
+    `endpoint_given` says that a flag or variable named the endpoint; `rate` is in submits a second.
+    """
+
+    manifest: Manifest
+    endpoint: Endpoint
+    endpoint_given: bool
+    directory: Path
+    key: str | None = None
+    only: tuple[str, ...] = ()
+    first: int | None = None
+    retry: tuple[JobState, ...] = ()
+    concurrency: int | None = None
+    rate: float | None = None
+    max_cost: Decimal | None = None
+    again: str = ""
+    """The command that would go on with this run, for `status` and the sheet to say."""
+    patience: Patience = field(default_factory=Patience)
+
+
+class Ending(StrEnum):
+    """How a run ended."""
+
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+    INTERRUPTED = "interrupted"
+    MAX_COST = "max_cost"
+    RUN_DEADLINE = "run_deadline"
+    STOPPED = "stopped"  # by the endpoint, the account or the disk: see the error
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a run. `error` is there where something outside stopped it."""
+
+    ending: Ending
+    directory: Path
+    counts: dict[JobState, int]
+    selected: dict[JobState, int]
+    error: ZbatchError | None = None

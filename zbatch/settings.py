@@ -1,0 +1,112 @@
+"""What flags (or arguments), variables and the manifest say, settled into one order."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from zbatch.api.endpoint import Endpoint, parse_endpoint
+from zbatch.errors import UsageError
+from zbatch.expressions import ExpressionError, compile_template
+from zbatch.manifest.limits import parse_rate
+from zbatch.manifest.loader import Manifest
+from zbatch.model import JobState
+from zbatch.runner.order import Order
+
+KEY_VARIABLE = "ZBATCH_API_KEY"
+ENDPOINT_VARIABLE = "ZBATCH_ENDPOINT"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What flags (or arguments) and variables say; where they say nothing, the manifest decides.
+
+    `rate` is written as in the manifest (`60/min`), `max_cost` in USD.
+    """
+
+    endpoint: str | None = None
+    run_dir: str | Path | None = None
+    api_key: str | None = None
+    concurrency: int | None = None
+    rate: str | None = None
+    only: tuple[str, ...] = ()
+    first: int | None = None
+    retry: tuple[str, ...] = ()
+    max_cost: str | float | Decimal | None = None
+    allow_outside: bool = False
+
+
+def resolve(manifest: Manifest, settings: Settings) -> Order:
+    """Settle flags against variables against the manifest.
+
+    Raises:
+        UsageError: a setting that cannot be read.
+    """
+    given = settings.endpoint or os.environ.get(ENDPOINT_VARIABLE) or None
+    endpoint = parse_endpoint(given or manifest.endpoint)
+    return Order(
+        manifest=manifest,
+        endpoint=endpoint,
+        endpoint_given=given is not None,
+        directory=run_directory(manifest, endpoint, settings.run_dir),
+        key=settings.api_key or os.environ.get(KEY_VARIABLE) or None,
+        only=settings.only,
+        first=settings.first,
+        retry=_states(settings.retry),
+        concurrency=settings.concurrency,
+        rate=None if settings.rate is None else parse_rate(settings.rate),
+        max_cost=_max_cost(settings.max_cost, manifest),
+        again=_again(manifest, settings, given),
+    )
+
+
+def _again(manifest: Manifest, settings: Settings, endpoint: str | None) -> str:
+    words = ["zbatch", "run", str(manifest.path)]
+    words += ["--endpoint", endpoint] if endpoint else []
+    words += ["-o", str(settings.run_dir)] if settings.run_dir is not None else []
+    return shlex.join(words)
+
+
+def run_directory(manifest: Manifest, endpoint: Endpoint, run_dir: str | Path | None = None) -> Path:
+    """Say where the run of a manifest against an endpoint lies.
+
+    Raises:
+        UsageError: `output.dir` does not render.
+    """
+    if run_dir is not None:
+        return Path(run_dir)
+    try:
+        directory = str(compile_template(manifest.output_dir).render({"name": manifest.name}))
+    except ExpressionError as error:
+        raise UsageError(f"output.dir: the template {error.message}", hint=error.hint) from error
+    return Path(directory.rstrip("/") + endpoint.suffix)
+
+
+def _states(names: Iterable[str]) -> tuple[JobState, ...]:
+    retryable = (JobState.FAILED, JobState.REJECTED, JobState.UNKNOWN)
+    found = []
+    for name in (part.strip() for text in names for part in text.split(",")):
+        if name not in retryable:
+            raise UsageError(f"--retry takes {', '.join(retryable)} (got {name!r})")
+        found.append(JobState(name))
+    return tuple(dict.fromkeys(found))
+
+
+def _max_cost(value: str | float | Decimal | None, manifest: Manifest) -> Decimal | None:
+    if value is None:
+        return None
+    try:
+        cost = Decimal(str(value))
+    except ArithmeticError as error:
+        raise UsageError(f"--max-cost takes USD, such as 5.00 (got {value!r})") from error
+    if not cost.is_finite() or cost < 0:
+        raise UsageError(f"--max-cost takes USD, such as 5.00 (got {value!r})")
+    if manifest.price is None:
+        raise UsageError(
+            "--max-cost needs a price in the manifest", hint="add price: with the USD an image costs"
+        )
+    return cost

@@ -1,0 +1,79 @@
+"""The grid in the state: cells and jobs as the manifest last gave them, laid over what is known already."""
+
+from __future__ import annotations
+
+import sqlite3
+import unicodedata
+from collections.abc import Iterable
+
+import orjson
+
+from zbatch.model import EXTENSIONS, Cell, Job, JobState
+
+
+def fold(file: str) -> str:
+    """Give the form of a file name that may stand only once in a run: no extension, NFC, case-folded."""
+    # One extension only: whichever format the picture comes in, the same name gives the same fold.
+    file = next((file.removesuffix(end) for end in EXTENSIONS.values() if file.endswith(end)), file)
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", file).casefold())
+
+
+def replace_grid(connection: sqlite3.Connection, expansion: Iterable[tuple[Cell, Job | None, bool]]) -> None:
+    """Take over what a manifest gives now: cells in grid order, each with its job where it is the first.
+
+    The third item says whether the cell is selected for new submits. Jobs that are known keep their
+    state, and done ones their path; jobs no cell shows any more keep everything but their position.
+    """
+    connection.execute("UPDATE jobs SET position = NULL")
+    connection.execute("DELETE FROM cells")
+    connection.execute("DELETE FROM selected")
+    for position, (cell, job, selected) in enumerate(expansion):
+        job_id = None
+        if job is not None:
+            job_id = _plan_job(connection, job, position)
+        elif cell.key is not None:
+            (job_id,) = connection.execute("SELECT id FROM jobs WHERE key = ?", (cell.key,)).fetchone()
+        connection.execute(
+            "INSERT INTO cells VALUES (?, ?, ?, ?)",
+            (position, job_id, orjson.dumps(cell.coordinates).decode(), cell.excluded_by),
+        )
+        if selected and job_id is not None:
+            connection.execute("INSERT OR IGNORE INTO selected VALUES (?)", (job_id,))
+
+
+def _plan_job(connection: sqlite3.Connection, job: Job, position: int) -> int:
+    known = connection.execute("SELECT id, state, attempts FROM jobs WHERE key = ?", (job.key,)).fetchone()
+    request = orjson.dumps(job.request.body()).decode()
+    if known is not None and known[1] == JobState.DONE:
+        connection.execute("UPDATE jobs SET position = ? WHERE id = ?", (position, known[0]))
+        return int(known[0])
+    file = _free_file(connection, job)
+    if known is not None:
+        connection.execute(
+            "UPDATE jobs SET position = ?, request = ?, file = ?, fold = ? WHERE id = ?",
+            (position, request, file, fold(file), known[0]),
+        )
+        return int(known[0])
+    cursor = connection.execute(
+        "INSERT INTO jobs (key, model, request, file, fold, position) VALUES (?, ?, ?, ?, ?, ?)",
+        (job.key, job.model, request, file, fold(file), position),
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def _free_file(connection: sqlite3.Connection, job: Job) -> str:
+    """Give the planned path, or one beside it where a job of an earlier manifest has or may get it."""
+    extension = EXTENSIONS[job.request.output_format]
+    stem = job.file.removesuffix(extension)
+    candidates = (job.file, *(f"{stem}-{job.key[:length]}{extension}" for length in (8, 16)))
+    return next(
+        (file for file in candidates if not _taken(connection, file, job.key)), f"images/{job.key}{extension}"
+    )
+
+
+def _taken(connection: sqlite3.Connection, file: str, key: str) -> bool:
+    row = connection.execute(
+        "SELECT 1 FROM jobs WHERE fold = ? AND key <> ? AND (state = 'done' OR attempts > 0)",
+        (fold(file), key),
+    ).fetchone()
+    return row is not None
