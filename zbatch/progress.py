@@ -60,17 +60,22 @@ class _Lines:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._told: dict[tuple[str, str], int] = {}
+        self._last_words = ""
 
     def event(self, event: Event) -> None:
         """Take one event."""
         if event.name not in SHOWN:
             return
+        words = _words(event)
+        if words == self._last_words:  # what several jobs meet at once is told once
+            return
+        self._last_words = words
         kind = (event.name.value, event.reason)
         self._told[kind] = self._told.get(kind, 0) + 1
         if self._told[kind] <= _MAX_LINES:
-            self.write(_words(event))
+            self.write(words)
         elif self._told[kind] == _MAX_LINES + 1:
-            self.write(f"more of the same ({event.name}: {event.reason}) go to run.log.jsonl only")
+            self.write(f"more like this ({event.reason or event.name}) is in run.log.jsonl")
 
     def write(self, text: str) -> None:
         """Write one line."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from enum import IntEnum
+from pathlib import Path
 
 import click
+import orjson
 
 
 class ExitCode(IntEnum):
@@ -21,8 +23,11 @@ class ExitCode(IntEnum):
 
 
 def say(text: str = "") -> None:
-    """Write a result to stdout."""
-    click.echo(text, color=None if _colour(sys.stdout) else False)
+    """Write a result to stdout. Where nobody reads it any more, what the command did and ends with stands."""
+    try:
+        click.echo(text, color=None if _colour(sys.stdout) else False)
+    except BrokenPipeError:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the process ends
 
 
 def tell(text: str) -> None:
@@ -39,9 +44,9 @@ def complain(text: str) -> None:
     tell("\n".join([label + first, *rest]))
 
 
-def warn(text: str) -> None:
-    """Write a warning to stderr."""
-    tell(text)
+def complain_as_json(text: str) -> None:
+    """Write what is wrong to stderr for a machine that reads lines of JSON there."""
+    tell(orjson.dumps({"type": "error", "message": text}).decode())
 
 
 def _colour(stream: object) -> bool:

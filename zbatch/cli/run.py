@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from zbatch.cli import options
-from zbatch.cli.output import ExitCode, complain, plural, say, tell
+from zbatch.cli.output import ExitCode, complain, complain_as_json, plural, say, tell
 from zbatch.manifest.loader import load_manifest
 from zbatch.model import JobState
 from zbatch.plans import order_of_plan, read_plan
@@ -90,7 +90,13 @@ def command(
         return ExitCode.INTERRUPTED
     finally:
         listener.close()
-    return _conclude(outcome, order, report=not no_report)
+    _print_results(outcome, report=not no_report)
+    if progress == "json":
+        if outcome.error is not None:
+            complain_as_json(str(outcome.error))
+    else:
+        _explain(outcome, order)
+    return _exit_code(outcome)
 
 
 def _answer_signals(session: Session, loop: asyncio.AbstractEventLoop) -> None:
@@ -110,25 +116,34 @@ def _answer_signals(session: Session, loop: asyncio.AbstractEventLoop) -> None:
             loop.add_signal_handler(number, signalled)
 
 
-def _conclude(outcome: Outcome, order: Order, *, report: bool) -> int:
-    selected = outcome.selected
-    total, done = sum(selected.values()), selected[JobState.DONE]
+def _print_results(outcome: Outcome, *, report: bool) -> None:
+    total, done = sum(outcome.selected.values()), outcome.selected[JobState.DONE]
     say(f"{done:,} of {plural(total, 'job')} done in {outcome.directory}")
-    if report:
-        say(f"sheet: {RunDirectory(outcome.directory).index}")
-    rest = ", ".join(
-        f"{number} {state}" for state, number in selected.items() if number and state != JobState.DONE
-    )
-    if rest:
+    index = RunDirectory(outcome.directory).index
+    if report and index.exists():
+        say(f"sheet: {index}")
+
+
+def _explain(outcome: Outcome, order: Order) -> None:
+    left = {state: number for state, number in outcome.selected.items() if number and state != JobState.DONE}
+    if left:
+        rest = ", ".join(f"{number} {state}" for state, number in left.items())
         tell(f"not done: {rest}; zbatch status {outcome.directory} says why and what to do")
-    if outcome.ending is Ending.STOPPED and outcome.error is not None:
+    if outcome.error is not None:
         complain(str(outcome.error))
-        return ExitCode.SURROUNDINGS
-    if outcome.ending is Ending.INTERRUPTED:
-        tell(f"interrupted: the same command goes on where this stopped ({order.manifest.path})")
-        return ExitCode.INTERRUPTED
-    if outcome.ending is Ending.MAX_COST:
-        tell("max_cost is reached: no more submits; raise it and run again to go on")
-    if outcome.ending is Ending.RUN_DEADLINE:
-        tell("limits.run_deadline is over: run again to go on")
-    return ExitCode.OK if outcome.ending is Ending.COMPLETE else ExitCode.NOT_ALL_DONE
+    words = {
+        Ending.INTERRUPTED: f"interrupted; this goes on where it stopped: {order.again}",
+        Ending.MAX_COST: "max_cost is reached: no more submits; raise it and run again to go on",
+        Ending.RUN_DEADLINE: "limits.run_deadline is over: run again to go on",
+    }
+    if outcome.ending in words:
+        tell(words[outcome.ending])
+
+
+def _exit_code(outcome: Outcome) -> ExitCode:
+    codes = {
+        Ending.COMPLETE: ExitCode.OK,
+        Ending.STOPPED: ExitCode.SURROUNDINGS,
+        Ending.INTERRUPTED: ExitCode.INTERRUPTED,
+    }
+    return codes.get(outcome.ending, ExitCode.NOT_ALL_DONE)
