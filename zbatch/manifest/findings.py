@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from zbatch.manifest.source import Document
+
+_UNPRINTABLE: Final = re.compile(
+    "[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff]"
+)
 
 Place = tuple[str | int, ...]
 """Where something stands inside a document: `("matrix", "lora", "scale", 2)`."""
@@ -93,7 +98,7 @@ class Findings:
         severity: Severity = "error",
     ) -> None:
         """Add a finding at a known position."""
-        path = place if isinstance(place, str) else dotted(place)
+        path = printable(place if isinstance(place, str) else dotted(place))
         where = (mark, path, severity)
         if where in self._seen:
             return
@@ -101,7 +106,9 @@ class Findings:
             self.left_out += 1
             return
         self._seen.add(where)
-        self._findings.append(Finding(mark.file, mark.line, mark.column, path, message, hint, severity))
+        self._findings.append(
+            Finding(mark.file, mark.line, mark.column, path, printable(message), printable(hint), severity)
+        )
 
     def error(
         self, place: Place, message: str, *, got: Any = MISSING, hint: str = "", key: bool = False
@@ -119,6 +126,14 @@ class Findings:
         mark = self.document.mark(place, key=key) if self.document else Mark("", 1, 1)
         suffix = "" if got is MISSING else f" (got {shown(got)})"
         self.at(mark, place, message + suffix, hint=hint, severity=severity)
+
+
+def printable(text: str) -> str:
+    """Write control characters and those that turn the direction of text as escapes.
+
+    Findings go to terminals, and what they repeat was written by strangers.
+    """
+    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def dotted(place: Place) -> str:

@@ -28,6 +28,11 @@ MAX_ALIASED: Final = 50_000
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+_FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
+_LINE_BREAK: Final = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
+"""As YAML has them; positions count all of these."""
+
+
 @dataclass(slots=True)
 class Document:
     """One parsed YAML file. `data` is plain; positions are looked up by place (`("matrix", "seed", 0)`)."""
@@ -73,10 +78,10 @@ def read_document(path: Path, findings: Findings) -> Document:
     try:
         _Builder(document, findings).build()
     except yaml.MarkedYAMLError as error:
-        mark, opened = error.problem_mark, error.context_mark
-        if mark is None or (opened and mark.index >= len(document.text.rstrip())):
+        mark, opened, end = error.problem_mark, error.context_mark, len(document.text.rstrip())
+        if mark is None or (opened and mark.index >= end):
             mark = opened  # nothing stands at the end of the file: say where it was opened
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        line, column = _position(document.text, min(mark.index, end)) if mark else (1, 1)
         message = " ".join(part for part in (error.context, error.problem) if part)
         findings.at(
             Mark(name, line, column), "", f"is no YAML: {message}", hint=_syntax_hint(document.text, line)
@@ -124,12 +129,17 @@ def _decode(data: bytes, name: str, findings: Findings) -> str:
 
 def _reader_position(text: str, error: yaml.YAMLError) -> tuple[int, int]:
     position = getattr(error, "position", None)
-    match = re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]", text)
+    match = _FORBIDDEN.search(text)
     if match:
         position = match.start()
     if not isinstance(position, int) or position > len(text):
         return 1, 1
-    return text.count("\n", 0, position) + 1, position - (text.rfind("\n", 0, position) + 1) + 1
+    return _position(text, position)
+
+
+def _position(text: str, index: int) -> tuple[int, int]:
+    lines = _LINE_BREAK.split(text[:index])
+    return len(lines), len(lines[-1]) + 1
 
 
 def _reader_words(error: yaml.YAMLError) -> str:
