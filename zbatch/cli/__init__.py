@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from zbatch.cli.app import app
+from zbatch.cli.app import ReaderGoneError, app
 from zbatch.cli.output import ExitCode, complain
 from zbatch.errors import SurroundingsError, UsageError
 from zbatch.logs import configure_logging
@@ -38,8 +38,8 @@ def run_command_line(arguments: list[str]) -> int:
         return ExitCode.SURROUNDINGS
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read us has gone (`zbatch jobs | head`): no more output, and no complaint at exit.
+    except ReaderGoneError:
+        # No more output, and no complaint at exit.
         sys.stdout = None
         return ExitCode.OK
     except Exception:  # noqa: BLE001 - the last line of defence: a bug of ours, told in one line

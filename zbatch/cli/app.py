@@ -22,7 +22,18 @@ COMMANDS: Final = {
 }
 
 
+class ReaderGoneError(Exception):
+    """Whoever read our output has gone (`zbatch jobs | head`)."""
+
+
 class _Group(click.Group):
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            # click would make exit code 1 of it: this is no failure of ours.
+            raise ReaderGoneError from error
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 

@@ -115,9 +115,8 @@ def _decode(data: bytes, name: str, findings: Findings) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = data[: error.start]
-        line = before.count(b"\n") + 1
-        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8").lstrip("\ufeff")) + 1
+        before = data[: error.start].decode("utf-8-sig")
+        line, column = _position(before, len(before))
         findings.at(
             Mark(name, line, column),
             "",
