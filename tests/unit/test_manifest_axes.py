@@ -302,3 +302,43 @@ def test_rules_name_lora_in_every_way(bench):
     ]:
         points = bench.coordinates(body + f"exclude: [{rule}]\n")
         assert [point["lora.name"] for point in points] == left, rule
+
+
+def test_rules_look_into_a_labelled_map_or_list_and_know_its_label(bench):
+    body = P + (
+        "matrix: {a: [{label: m, value: {x: 1}}, {label: l, value: [5, 6]}, {label: t, value: text}, "
+        "{label: n, value: 3}, {label: b, value: true}]}\n"
+    )
+    for rule, left in [
+        ("a == 'm'", ["l", "t", "n", "b"]),
+        ("a is mapping and a.x == 1", ["l", "t", "n", "b"]),
+        ("a == 'l' and a[1] == 6", ["m", "t", "n", "b"]),
+        ("a != 't'", ["t"]),
+        ("a in ['t', 'n']", ["m", "l", "b"]),
+        ("a == 3", ["m", "l", "t", "b"]),
+        ("a == 'b'", ["m", "l", "t", "n"]),
+    ]:
+        points = bench.coordinates(body + f'exclude: [{{when: "{rule}"}}]\n')
+        assert [point["a"] for point in points] == left, rule
+
+
+def test_a_labelled_lora_is_met_by_its_label_its_name_and_its_scale(bench):
+    body = LORAS + P + "matrix: {lora: [{label: soft, value: film@0.2}, film, none]}\n"
+    for rule, left in [
+        ("{lora: soft}", ["film", "none"]),
+        ("{lora.name: soft}", ["film", "none"]),
+        ("{lora.name: film}", ["none"]),
+        ("{lora: film}", ["none"]),
+        ("{lora.scale: 0.2}", ["film", "none"]),
+        ("{when: lora.name == 'soft'}", ["film", "none"]),
+        ("{when: lora.name == 'film'}", ["none"]),
+        ("{when: lora.stack | length == 0}", ["soft", "film"]),
+    ]:
+        points = bench.coordinates(body + f"exclude: [{rule}]\n")
+        assert [point["lora.name"] for point in points] == left, rule
+    assert sum(step.selected for step in bench.steps(body, only=("lora.name=film",))) == 2
+
+
+def test_a_lora_is_text_where_a_prompt_is_made_of_it(bench):
+    body = LORAS + "request: {prompt: '{{ lora }}'}\nmatrix: {lora: [film@0.5, [film, ink]]}\n"
+    assert [request["prompt"] for request in bench.requests(body)] == ["film@0.5", "film@1+ink@1"]

@@ -96,6 +96,7 @@ def test_plain_scalars(text, value):
         ("16:9", "base 60", '"16:9"'),
         ("1:30:00", "base 60", "quote"),
         ("9007199254740993", "too large", "quote"),
+        ("118446744073709551616", "too large", "quote"),
         ("-99999999999999999999", "too large", "quote"),
         ("99999999999999999999.5", "too large", "quote"),
         ("9" * 400 + ".0", "too large", "quote"),

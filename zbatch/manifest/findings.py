@@ -100,7 +100,7 @@ class Findings:
         """Add a finding at a known position."""
         path = printable(place if isinstance(place, str) else dotted(place))
         where = (mark, path, severity)
-        if where in self._seen:
+        if where in self._seen or (mark, path, "error") in self._seen:
             return
         if self.full:
             self.left_out += 1
@@ -147,7 +147,7 @@ def dotted(place: Place) -> str:
 def shown(value: Any) -> str:
     """Show a value as JSON, cut in the middle where it is long."""
     try:
-        text = orjson.dumps(value, default=str).decode()
+        text = orjson.dumps(value, default=str, option=orjson.OPT_PASSTHROUGH_DATACLASS).decode()
     except (TypeError, ValueError):
         text = repr(value)
     return text if len(text) <= 80 else f"{text[:50]}...{text[-20:]}"

@@ -10,6 +10,7 @@ from typing import Any
 
 from zbatch.expressions import ExpressionError, Template
 from zbatch.manifest.findings import Findings, Place, nearest
+from zbatch.manifest.labels import comparable
 from zbatch.manifest.loras import LoraValue
 from zbatch.manifest.requests import RequestProgram
 from zbatch.manifest.values import AxisValue, called, same
@@ -208,58 +209,6 @@ def match_conditions(
 def _matches(candidate: AxisValue, key: str, axis: str, wanted: Any) -> bool:
     if key == axis:
         return candidate.matches(wanted)
+    if key == "lora.name" and isinstance(candidate.value, LoraValue) and wanted == candidate.value.name:
+        return True
     return any(name == key and same(part, wanted) for name, part in candidate.coordinates)
-
-
-class LabelledText(str):
-    """A text that also equals its label: what `when` compares."""
-
-    __slots__ = ("label",)
-    label: str
-
-    def __eq__(self, other: object) -> bool:
-        return str.__eq__(self, other) is True or other == self.label
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    __hash__ = str.__hash__
-
-
-class LabelledNumber(float):
-    """A number that also equals its label."""
-
-    __slots__ = ("label",)
-    label: str
-
-    def __eq__(self, other: object) -> bool:
-        return float.__eq__(self, other) is True or other == self.label
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    __hash__ = float.__hash__
-
-
-def comparable(value: AxisValue) -> Any:
-    """Give what `when` sees of a value: itself, equal to its label as well where it has one."""
-    if value.label is None:
-        return value.value
-    if isinstance(value.value, LoraValue):
-        name = LabelledText(value.value.name)
-        name.label = value.label
-        return {
-            "name": name,
-            "scale": value.value.scale,
-            "path": value.value.path,
-            "trigger": value.value.trigger,
-        }
-    if isinstance(value.value, str):
-        text = LabelledText(value.value)
-        text.label = value.label
-        return text
-    if isinstance(value.value, int | float) and not isinstance(value.value, bool):
-        number = LabelledNumber(value.value)
-        number.label = value.label
-        return number
-    return value.label

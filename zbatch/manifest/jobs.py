@@ -180,8 +180,10 @@ class Expansion:
             return image_file(key[:16], request.output_format)
         try:
             stem = template.render({**self._all_vars(context), "request": request.body(), "key": key})
-            if not isinstance(stem, str):
+            if isinstance(stem, int | float) or hasattr(stem, "__template_text__"):
                 stem = str(stem)
+            if not isinstance(stem, str):
+                raise FileNameError("must be text")
             file = image_file(stem, request.output_format)
         except RenderError as error:
             self._render_error(error, point)

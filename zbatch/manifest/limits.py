@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from zbatch.errors import UsageError
 
+MAX_SECONDS: Final = 3650 * 86400
 DEFAULT_MAX_JOBS: Final = 1_000_000
 _SECONDS: Final[Mapping[str, float]] = {
     "ms": 0.001,
@@ -68,9 +69,12 @@ def parse_duration(text: str) -> float:
     """Read `90s`, `30m` or `8h` as seconds.
 
     Raises:
-        UsageError: it is none of these.
+        UsageError: it is none of these, 0, or longer than ten years.
     """
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)", text.strip())
     if match is None:
         raise UsageError(f"a time is written as 90s, 30m or 8h (got {text!r})")
-    return float(match[1]) * _SECONDS[match[2]]
+    seconds = float(match[1]) * _SECONDS[match[2]]
+    if not 0 < seconds <= MAX_SECONDS:
+        raise UsageError(f"a time is more than 0 and at most ten years (got {text!r})")
+    return seconds

@@ -146,8 +146,10 @@ def render_body(
                 body[field] = _NOT_MADE.get(field)
     body = {field: value for field, value in body.items() if value is not None}
     for field in _TEXT_FIELDS & body.keys():
-        if isinstance(body[field], int | float) and not isinstance(body[field], bool):
-            body[field] = str(body[field])
+        text = body[field]
+        number = isinstance(text, int | float) and not isinstance(text, bool)
+        if number or hasattr(text, "__template_text__"):
+            body[field] = str(text)
     problems: tuple[Problem, ...] = ()
     if "loras" in body:
         parsed = _lora_bodies(body["loras"], sources["loras"], loras)

@@ -58,17 +58,17 @@ def read_scalar(text: str) -> tuple[Scalar, ScalarProblem | None]:
     if len(text) > _LONGEST_NUMBER:  # no pattern runs over a text of megabytes
         return text, _too_large() if _NUMERIC.issuperset(text) and text[0] != "." else None
     if _INTEGER.fullmatch(text):
-        return _exact(int(text))
+        return _exact(text, int(text))
     for pattern, why in _AMBIGUOUS:
         if pattern.fullmatch(text):
             return text, ScalarProblem(why, _plainer(text))
     if _DECIMAL.fullmatch(text):
-        return _exact(canonical_number(float(text)))
+        return _exact(text, canonical_number(float(text)))
     return text, None
 
 
-def _exact(number: float) -> tuple[Scalar, ScalarProblem | None]:
-    return number, None if abs(number) <= MAX_EXACT else _too_large()
+def _exact(text: str, number: float) -> tuple[Scalar, ScalarProblem | None]:
+    return (number, None) if abs(number) <= MAX_EXACT else (text, _too_large())
 
 
 def _too_large() -> ScalarProblem:

@@ -59,6 +59,9 @@ def _matches(point: Point, name: str, wanted: str) -> bool:
             return wanted in (value.value.name, str(value.value))
         if isinstance(value.value, str | int | float | None) and _reads_as(value.value, wanted):
             return True
+    lora = point.values["lora"].value if name == "lora.name" and "lora" in point.values else None
+    if isinstance(lora, LoraValue) and wanted == lora.name:
+        return True
     return name in point.coordinates and _reads_as(point.coordinates[name], wanted)
 
 

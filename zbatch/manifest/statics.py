@@ -110,11 +110,11 @@ def _check_axis(
     field = "loras" if name == "lora" else name
     if field not in program.axes:
         return
-    if field not in MODELS[program.model]:
-        message = f"{program.model} takes no {field}"
+    whole = _wrong_as_a_whole(program, field)
+    if whole is not None:
         place = values[0].place
         place = place[:2] if place[0] == "matrix" else place
-        findings.error(place, message, hint="model: z-image-turbo-lora does", key=True)
+        findings.error(place, whole[0], hint=whole[1], key=True)
         return
     ends = values if len(values) <= 100_000 else (values[0], values[-1])
     for value in ends:
@@ -138,6 +138,15 @@ def _check_axis(
         local = isinstance(content, str) and content.strip() and not is_remote(content)
         if field in ("image_url", "mask") and local:
             _check_input(content, value.place, inputs, findings)
+
+
+def _wrong_as_a_whole(program: RequestProgram, field: str) -> tuple[str, str] | None:
+    """Say what is wrong with every value of an axis at once, and what to do."""
+    if field not in MODELS[program.model]:
+        return f"{program.model} takes no {field}", "model: z-image-turbo-lora does"
+    if field in ("strength", "mask") and "image_url" not in program.axes | program.fields.keys():
+        return "needs image_url", "give image_url, the picture to start from"
+    return None
 
 
 def _check_input(text: str, place: Place, inputs: InputImages, findings: Findings) -> None:
