@@ -55,9 +55,7 @@ def main() -> None:
         jobs = options.jobs // 20 * 20
         print(f"{jobs} jobs of {options.side} pixels in {seconds:.1f} s: {jobs / seconds:.1f} jobs/s")
         print(f"CPU {cpu / jobs * 1000:.1f} ms a job, rendering in process included")
-        print(
-            f"peak memory of any process {usage.ru_maxrss / 1024:.0f} MiB, data.js {sheet / 1024:.0f} kB"
-        )
+        print(f"peak memory of any process {usage.ru_maxrss / 1024:.0f} MiB, data.js {sheet / 1024:.0f} kB")
 
 
 if __name__ == "__main__":

@@ -10,11 +10,12 @@ import orjson
 from zbatch.api.contract import FIELDS
 from zbatch.expressions import ExpressionError, Template, compile_expression
 from zbatch.manifest.findings import Findings, Place, named, nearest
-from zbatch.manifest.grid import Axis, ExcludeRule, IncludeRow, match_conditions
+from zbatch.manifest.grid import IncludeRow
 from zbatch.manifest.loras import NamedLora
 from zbatch.manifest.requests import build_program
+from zbatch.manifest.rules import ExcludeRule, match_conditions
 from zbatch.manifest.templates import RESERVED, ValueTemplate
-from zbatch.manifest.values import AxisValue, axis_value, axis_values, lora_axis_value
+from zbatch.manifest.values import Axis, AxisValue, axis_values, one_value, zip_axis
 
 
 def parse_axes(
@@ -41,6 +42,27 @@ def parse_axes(
         if len(values):
             axes.append(Axis(name, values, where))
     return axes
+
+
+def parse_zip(
+    spec: Any, axes: Sequence[Axis], loras: Mapping[str, NamedLora], findings: Findings
+) -> Axis | None:
+    """Read `zip`; its columns may be no axes of the matrix."""
+    place: Place = ("zip",)
+    axis = zip_axis(spec, place, loras, findings)
+    if axis is None:
+        return None
+    taken = {name for other in axes for name in other.names}
+    for name in axis.names:
+        if name in RESERVED or name == "loras":
+            findings.error(
+                place, f"an axis cannot be called {name!r}", hint="that name has a meaning of its own"
+            )
+        elif name in taken:
+            findings.error(place, f"{name!r} is an axis of matrix already")
+        elif not name.isidentifier():
+            findings.error(place, f"{name!r} is no name a template can use", hint="rename the column")
+    return axis
 
 
 def parse_excludes(
@@ -74,7 +96,7 @@ def _when(
     except ExpressionError as error:
         findings.error(place, f"the expression {error.message}", got=source, hint=error.hint)
         return None
-    known = {axis.name for axis in axes} | {"replica"}
+    known = {name for axis in axes for name in axis.names} | {"replica"}
     unknown = [name for name in sorted(expression.names - known) if name not in lost]
     if unknown:
         what = "which is no axis" if len(unknown) == 1 else "which are no axes"
@@ -105,7 +127,7 @@ def parse_includes(
     findings: Findings,
 ) -> tuple[IncludeRow, ...]:
     """Read the rows of include, each with its own request compiled, and with the program that it makes."""
-    by_name = {axis.name: axis for axis in axes}
+    by_name = dict(column for axis in axes for column in axis.columns())
     vars_ = {name for name, _ in variables}
     mentioned = {
         name for template in (*request.values(), *dict(variables).values()) for name in template.names
@@ -116,7 +138,7 @@ def parse_includes(
         own_axes = parse_axes(row.get("matrix", {}), loras, findings, (*place, "matrix"))
         used = mentioned | {name for template in own.values() for name in template.names}
         known = by_name.keys() | FIELDS.keys() | {"lora"} | used
-        own_axis_names = {axis.name for axis in own_axes}
+        own_axis_names = {name for axis in own_axes for name in axis.names}
         values = []
         for name, item in row.items():
             if name in ("label", "request", "matrix"):
@@ -139,7 +161,7 @@ def parse_includes(
             value = _row_value(name, item, where, by_name.get(name), loras, findings)
             if value is not None:
                 values.append(value)
-        names = {name for name in row if name in known} | {axis.name for axis in own_axes}
+        names = {name for name in row if name in known} | own_axis_names
         program = build_program(model, request, own, names, variables)
         parsed.append(IncludeRow(place, row.get("label"), tuple(values), tuple(own_axes), program))
     return tuple(parsed)
@@ -149,15 +171,13 @@ def _row_value(
     name: str,
     item: Any,
     place: Place,
-    axis: Axis | None,
+    known_values: Sequence[AxisValue] | None,
     loras: Mapping[str, NamedLora],
     findings: Findings,
 ) -> AxisValue | None:
-    if name == "lora":
-        return lora_axis_value(item, place, loras, findings)
-    if axis is not None and isinstance(axis.values, list) and not isinstance(item, Mapping | list):
-        labelled: list[AxisValue] = [value for value in axis.values if value.label is not None]
+    if name != "lora" and isinstance(known_values, list) and not isinstance(item, Mapping | list):
+        labelled: list[AxisValue] = [value for value in known_values if value.label is not None]
         for known in labelled:
             if known.matches(item):
                 return known
-    return axis_value(name, item, place, findings)
+    return one_value(name, item, place, loras, findings)

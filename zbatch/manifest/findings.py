@@ -110,6 +110,12 @@ class Findings:
             Finding(mark.file, mark.line, mark.column, path, printable(message), printable(hint), severity)
         )
 
+    def take(self, other: Findings) -> None:
+        """Take over what was found in another file."""
+        for finding in other._findings:
+            mark = Mark(finding.file, finding.line, finding.column)
+            self.at(mark, finding.path, finding.message, hint=finding.hint, severity=finding.severity)
+
     def error(
         self, place: Place, message: str, *, got: Any = MISSING, hint: str = "", key: bool = False
     ) -> None:

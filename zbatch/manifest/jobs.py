@@ -11,7 +11,7 @@ from typing import Any
 from zbatch.errors import Finding, UsageError
 from zbatch.manifest.files import FileNameError, folded, image_file
 from zbatch.manifest.findings import MISSING, Findings, Place, shown
-from zbatch.manifest.grid import Point
+from zbatch.manifest.grid import Notes, Point
 from zbatch.manifest.inputs import InputImageError, is_remote
 from zbatch.manifest.loader import Manifest, load_manifest
 from zbatch.manifest.requests import Rendered, judge, point_context, render_body, to_request
@@ -46,6 +46,7 @@ class Expansion:
         self.cells = 0
         self.jobs = 0
         self.excluded = 0
+        self.notes = Notes()
         self.seeds_chosen = 0
         self._findings = Findings()
         self._findings.document = manifest.document
@@ -72,7 +73,7 @@ class Expansion:
             ManifestError: at the end, with everything that was wrong; cells that are wrong are not given.
             UsageError: the selection selects nothing.
         """
-        for point in self.manifest.grid.points(self._findings):
+        for point in self.manifest.grid.points(self._findings, self.notes):
             if point.excluded_by is not None:
                 self.excluded += 1
                 yield Step(Cell(point.coordinates, None, point.excluded_by), None)

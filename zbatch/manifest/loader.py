@@ -11,17 +11,19 @@ from typing import Any
 from zbatch.api.endpoint import PREVIEW, parse_endpoint
 from zbatch.errors import Finding, UsageError
 from zbatch.expressions import ExpressionError, compile_template
-from zbatch.manifest.axes import parse_axes, parse_excludes, parse_includes
+from zbatch.manifest.axes import parse_axes, parse_excludes, parse_includes, parse_zip
 from zbatch.manifest.findings import Findings, Place, nearest
 from zbatch.manifest.grid import Grid
 from zbatch.manifest.inputs import InputImages
 from zbatch.manifest.limits import Limits, parse_limits
 from zbatch.manifest.loras import NamedLora
+from zbatch.manifest.merging import read_with_bases
 from zbatch.manifest.requests import RequestProgram, build_program
+from zbatch.manifest.sampling import MAX_SAMPLED, Sample
 from zbatch.manifest.schema import check_schema
 from zbatch.manifest.secrets import find_secrets
 from zbatch.manifest.sections import Sections
-from zbatch.manifest.source import Document, read_document
+from zbatch.manifest.source import Document
 from zbatch.manifest.statics import check_names, check_static_fields
 from zbatch.manifest.templates import (
     ValueTemplate,
@@ -98,9 +100,11 @@ def load_manifest(path: str | Path, *, allow_outside: bool = False) -> Manifest:
     """
     path = Path(path)
     findings = Findings()
-    document = read_document(path, findings)
+    document = read_with_bases(path, findings)
     if not isinstance(document.data, dict):
         findings.error((), "a manifest is a map of keys to values", got=document.data)
+        findings.raise_errors()
+    if document.incomplete:
         findings.raise_errors()
     find_secrets(document, findings)
     broken = check_schema(document.data, findings)
@@ -121,16 +125,21 @@ class _Parser(Sections):
         request = self.templates("request")
         limits = self._limits()
         axes = parse_axes(self.section("matrix"), loras, findings)
+        zipped = self.raw.get("zip")
+        if zipped and ("zip",) not in self.broken:
+            zip_axis = parse_zip(zipped, axes, loras, findings)
+            axes += [zip_axis] if zip_axis is not None else []
+            self.zip_lost = zip_axis is None
         replicas = self.scalar("replicas", 1)
-        program = build_program(model, request, {}, [axis.name for axis in axes], variables)
+        program = build_program(model, request, {}, [name for axis in axes for name in axis.names], variables)
         include = self.rows("include")
         lost = self.lost(axes)
         own = [
             (n, row, self.compiled(row.get("request", {}), ("include", n, "request"))) for n, row in include
         ]
         rows = parse_includes(own, axes, lost, loras, request, variables, model, findings)
-        has_matrix = bool(self.raw.get("matrix")) or not self.raw.get("include")
-        grid = Grid(tuple(axes), replicas, (), rows, has_matrix)
+        has_matrix = bool(self.raw.get("matrix") or zipped) or not self.raw.get("include")
+        grid = Grid(tuple(axes), replicas, (), rows, has_matrix, self._sample())
         self._count(grid, limits)
         if not findings.failed or grid.count <= limits.max_jobs:
             grid = Grid(
@@ -139,6 +148,7 @@ class _Parser(Sections):
                 parse_excludes(self.rows("exclude"), axes, lost, replicas, findings),
                 rows,
                 has_matrix,
+                grid.sample,
             )
         output = self.section("output")
         file = compile_value(output["file"], ("output", "file"), findings) if "file" in output else None
@@ -190,6 +200,12 @@ class _Parser(Sections):
                 del spec[name]
         return parse_limits(spec)
 
+    def _sample(self) -> Sample | None:
+        spec = self.section("sample")
+        if not spec or any(place[:1] == ("sample",) for place in self.broken):
+            return None
+        return Sample(spec["method"], spec["n"], spec.get("seed", 1))
+
     def _price(self, limits: Limits) -> Decimal | None:
         price = self.scalar("price", None)
         if limits.max_cost is not None and price is None and ("price",) not in self.broken:
@@ -219,6 +235,11 @@ class _Parser(Sections):
                 f"the grid has {grid.count:,} cells ({axes}), "
                 f"more than limits.max_jobs allows ({limits.max_jobs:,})",
                 hint=hint,
+            )
+        elif grid.sample is not None and grid.count > MAX_SAMPLED:
+            self.findings.error(
+                ("sample",),
+                f"is taken from grids of up to {MAX_SAMPLED:,} cells (this one has {grid.count:,})",
             )
         for row in grid.rows:
             if row.count * grid.replicas > limits.max_jobs:

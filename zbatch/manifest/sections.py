@@ -6,11 +6,11 @@ from collections.abc import Collection, Container, Mapping
 from typing import Any, Final
 
 from zbatch.manifest.findings import LOST, Findings, Place
-from zbatch.manifest.grid import Axis
 from zbatch.manifest.inputs import InputImages
 from zbatch.manifest.loras import NamedLora
 from zbatch.manifest.source import Document
 from zbatch.manifest.templates import ValueTemplate, check_vars, compile_value, order_vars, unknown_value
+from zbatch.manifest.values import Axis
 
 _UNREAD: Final = "(unread)"
 """The path of a LoRA that a finding has told of already."""
@@ -28,6 +28,7 @@ class Sections:
         items = {place[:3] for place in broken if self._is_item(place)}
         self._lost_items = items
         self.broken = {place[:2] for place in broken if not self._is_item(place)}
+        self.zip_lost = False
         self.inputs = InputImages.under(document.path.parent, allow_outside=allow_outside)
 
     def section(self, name: str) -> dict[str, Any]:
@@ -70,10 +71,18 @@ class Sections:
 
     def lost(self, axes: Collection[Axis]) -> Container[str]:
         """Names that are written down and could not be read: whoever uses them is not wrong too."""
-        if ("matrix",) in self.broken or ("vars",) in self.broken or ("include",) in self.broken:
+        if (
+            self.zip_lost
+            or ("zip",) in self.broken
+            or ("matrix",) in self.broken
+            or ("vars",) in self.broken
+            or ("include",) in self.broken
+        ):
             return _Everything()
         names = {name for n in range(len(self.raw.get("include") or ())) for name in self._broken_row(n)}
-        return (names | (self.raw.get("matrix") or {}).keys()) - {axis.name for axis in axes}
+        return (names | (self.raw.get("matrix") or {}).keys()) - {
+            name for axis in axes for name in axis.names
+        }
 
     def _broken_row(self, number: int) -> set[str]:
         row = self.raw["include"][number]

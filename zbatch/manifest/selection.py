@@ -29,7 +29,7 @@ class Selection:
         """
         if first is not None and first < 1:
             raise UsageError(f"--first takes a number of at least 1 (got {first})")
-        known = set(manifest.coordinate_names) | {axis.name for axis in manifest.grid.axes}
+        known = set(manifest.coordinate_names) | {name for axis in manifest.grid.axes for name in axis.names}
         conditions = []
         for text in only:
             name, equals, values = text.partition("=")
@@ -59,8 +59,9 @@ def _matches(point: Point, name: str, wanted: str) -> bool:
             return wanted in (value.value.name, str(value.value))
         if isinstance(value.value, str | int | float | None) and _reads_as(value.value, wanted):
             return True
-    lora = point.values["lora"].value if name == "lora.name" and "lora" in point.values else None
-    if isinstance(lora, LoraValue) and wanted == lora.name:
+    lora = point.values.get("lora")
+    named = name == "lora.name" and lora is not None and isinstance(lora.value, LoraValue)
+    if named and lora is not None and wanted == lora.value.name:
         return True
     return name in point.coordinates and _reads_as(point.coordinates[name], wanted)
 

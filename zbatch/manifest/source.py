@@ -33,6 +33,15 @@ _LINE_BREAK: Final = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 """As YAML has them; positions count all of these."""
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file a manifest is made of: itself, what it extends, its data files."""
+
+    path: Path
+    sha256: str
+    data: bytes
+
+
 @dataclass(slots=True)
 class Document:
     """One parsed YAML file. `data` is plain; positions are looked up by place (`("matrix", "seed", 0)`)."""
@@ -44,6 +53,21 @@ class Document:
     data: Any = None
     marks: dict[Place, Mark] = field(default_factory=dict)
     key_marks: dict[Place, Mark] = field(default_factory=dict)
+    sources: list[Source] = field(default_factory=list)
+    incomplete: bool = False
+    """Whether something it extends could not be read: what it says of the rest would not be true."""
+
+    def add_source(self, path: Path, data: bytes) -> None:
+        """Note a file that the document is made of, too."""
+        if all(source.path != path for source in self.sources):
+            self.sources.append(Source(path, hashlib.sha256(data).hexdigest(), data))
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over everything it is made of: of its one file, or of the hashes of all."""
+        if len(self.sources) == 1:
+            return self.sources[0].sha256
+        return hashlib.sha256("".join(source.sha256 for source in self.sources).encode()).hexdigest()
 
     def mark(self, place: Place, *, key: bool = False) -> Mark:
         """Position of a value (or of its key); of the nearest thing round it where it has none of its own."""
@@ -73,7 +97,8 @@ def read_document(path: Path, findings: Findings) -> Document:
     if len(data) > MAX_BYTES:
         findings.at(Mark(name, 1, 1), "", f"has more than {MAX_BYTES // 1_000_000} MB")
         raise ManifestError(findings)
-    document = Document(path, name, _decode(data, name, findings), hashlib.sha256(data).hexdigest())
+    document = Document(path, name, decode_text(data, name, findings), hashlib.sha256(data).hexdigest())
+    document.add_source(path, data)
     findings.document = document
     try:
         _Builder(document, findings).build()
@@ -111,7 +136,12 @@ def _files_near(path: Path) -> str:
     return "" if path.exists() else nearest(path.name, names)
 
 
-def _decode(data: bytes, name: str, findings: Findings) -> str:
+def decode_text(data: bytes, name: str, findings: Findings) -> str:
+    """Decode UTF-8, with or without a byte order mark.
+
+    Raises:
+        ManifestError: it is not UTF-8; the finding names the byte and its place.
+    """
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -6,14 +6,15 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 
 from zbatch.api.contract import FIELDS, MODELS
 from zbatch.manifest.findings import MISSING, Findings, Place, named, nearest
-from zbatch.manifest.grid import Axis, Grid, value_axis
+from zbatch.manifest.grid import Grid
 from zbatch.manifest.inputs import InputImageError, InputImages, is_remote
 from zbatch.manifest.limits import Limits
 from zbatch.manifest.loras import LoraValue, NamedLora
 from zbatch.manifest.requests import Problem, RequestProgram, judge, render_body
 from zbatch.manifest.templates import ValueTemplate
-from zbatch.manifest.values import AxisValue
+from zbatch.manifest.values import Axis, AxisValue
 
+_MOST_VALUES = 100_000
 _ALWAYS = frozenset({"name", "replica"})
 _IN_FILES = frozenset({"request", "key"})
 
@@ -32,7 +33,7 @@ def check_names(
     `lost` are names that are written down and could not be read.
     """
     row_names = {name for row in grid.rows for name in _row_names(row.values, row.axes)}
-    axes = {axis.name for axis in grid.axes}
+    axes = {name for axis in grid.axes for name in axis.names}
     known = axes | row_names | variables.keys() | _ALWAYS
     # A template only the matrix uses may not lean on what only rows define.
     matrix_known = known if not grid.has_matrix else (axes | variables.keys() | _ALWAYS)
@@ -52,7 +53,7 @@ def check_names(
 
 def _row_names(values: Iterable[AxisValue], axes: Iterable[Axis]) -> set[str]:
     names = {name.partition(".")[0] for value in values for name, _ in value.coordinates}
-    return names | {axis.name for axis in axes}
+    return names | {name for axis in axes for name in axis.names}
 
 
 def _report_names(template: ValueTemplate, known: set[str], lost: Container[str], findings: Findings) -> None:
@@ -76,16 +77,18 @@ def check_static_fields(
 ) -> None:
     """Hold constant fields, and axes that fill a field themselves, against the API's rules."""
     for axis in grid.axes:
-        _check_axis(program, axis.name, axis.values, limits, inputs, findings)
+        for name, values in axis.columns():
+            _check_axis(program, name, values, limits, inputs, findings)
     if grid.has_matrix:
         _check_constants(program, loras, limits, inputs, findings)
     _check_replaced(program, request, limits, findings)
     for row in grid.rows:
         _check_constants(row.program, loras, limits, inputs, findings)
         for axis in row.axes:
-            _check_axis(row.program, axis.name, axis.values, limits, inputs, findings)
+            for name, values in axis.columns():
+                _check_axis(row.program, name, values, limits, inputs, findings)
         for value in row.values:
-            _check_axis(row.program, value_axis(value), [value], limits, inputs, findings)
+            _check_axis(row.program, value.axis, [value], limits, inputs, findings)
 
 
 def _check_replaced(
@@ -107,46 +110,45 @@ def _check_axis(
     inputs: InputImages,
     findings: Findings,
 ) -> None:
+    """Check an axis that fills a field itself: that the field may be there, and every value of it."""
     field = "loras" if name == "lora" else name
     if field not in program.axes:
         return
-    whole = _wrong_as_a_whole(program, field)
-    if whole is not None:
-        place = values[0].place
-        place = place[:2] if place[0] == "matrix" else place
-        findings.error(place, whole[0], hint=whole[1], key=True)
-        return
-    ends = values if len(values) <= 100_000 else (values[0], values[-1])
-    for value in ends:
-        content = value.value
-        if content is None:
-            continue
-        if field == "prompt" and isinstance(content, int | float) and not isinstance(content, bool):
-            continue
-        if field == "seed" and content == -1:
-            findings.error(
-                value.place,
-                "must not be -1: a random seed cannot be made again",
-                hint="leave seed out, or write {random: 4, seed: 1}",
-            )
-            continue
-        body = content.body() if isinstance(content, LoraValue) else content
-        for violation in FIELDS[field](body):
-            if violation.liftable not in limits.unchecked:
-                got = violation.got if isinstance(content, LoraValue) else content
-                findings.error(value.place, violation.message, got=got, hint=violation.hint)
-        local = isinstance(content, str) and content.strip() and not is_remote(content)
-        if field in ("image_url", "mask") and local:
-            _check_input(content, value.place, inputs, findings)
-
-
-def _wrong_as_a_whole(program: RequestProgram, field: str) -> tuple[str, str] | None:
-    """Say what is wrong with every value of an axis at once, and what to do."""
-    if field not in MODELS[program.model]:
-        return f"{program.model} takes no {field}", "model: z-image-turbo-lora does"
+    place = values[0].place[:2] if values[0].place[0] == "matrix" else values[0].place
     if field in ("strength", "mask") and "image_url" not in program.axes | program.fields.keys():
-        return "needs image_url", "give image_url, the picture to start from"
-    return None
+        hint = "give image_url, the picture to start from"
+        findings.error(place, "needs image_url", hint=hint, key=True)
+        return
+    if field not in MODELS[program.model]:
+        message = f"{program.model} takes no {field}"
+        findings.error(place, message, hint="model: z-image-turbo-lora does", key=True)
+        return
+    for value in values if len(values) <= _MOST_VALUES else (values[0], values[-1]):
+        _check_value(field, value, limits, inputs, findings)
+
+
+def _check_value(
+    field: str, value: AxisValue, limits: Limits, inputs: InputImages, findings: Findings
+) -> None:
+    content = value.value
+    number = isinstance(content, int | float) and not isinstance(content, bool)
+    if content is None or (field == "prompt" and number):
+        return
+    if field == "seed" and content == -1:
+        findings.error(
+            value.place,
+            "must not be -1: a random seed cannot be made again",
+            hint="leave seed out, or write {random: 4, seed: 1}",
+        )
+        return
+    body = content.body() if isinstance(content, LoraValue) else content
+    for violation in FIELDS[field](body):
+        if violation.liftable not in limits.unchecked:
+            got = violation.got if isinstance(content, LoraValue) else content
+            findings.error(value.place, violation.message, got=got, hint=violation.hint)
+    local = isinstance(content, str) and content.strip() and not is_remote(content)
+    if field in ("image_url", "mask") and local:
+        _check_input(content, value.place, inputs, findings)
 
 
 def _check_input(text: str, place: Place, inputs: InputImages, findings: Findings) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 
+from zbatch.manifest.datafiles import column_values, read_rows, row_place, typed_row
 from zbatch.manifest.findings import LOST, Findings, Place, shown
 from zbatch.manifest.loras import LoraValue, NamedLora, lora_value, named_lora
 from zbatch.manifest.ranges import Progression, random_seeds, read_range
@@ -25,6 +26,17 @@ class AxisValue:
     coordinates: tuple[tuple[str, Scalar], ...]
     place: Place
     label: str | None = None
+
+    @property
+    def axis(self) -> str:
+        """Name of the axis it is of."""
+        name = self.coordinates[0][0]
+        return name.partition(".")[0] if isinstance(self.value, LoraValue) else name
+
+    @property
+    def parts(self) -> tuple[AxisValue, ...]:
+        """The value itself: what a row of zip has several of."""
+        return (self,)
 
     def matches(self, wanted: Any) -> bool:
         """Tell whether a rule that names `wanted` means this value, by its label or by itself."""
@@ -45,6 +57,50 @@ def coordinate(value: Any) -> Scalar:
     if value is None or isinstance(value, str | int):
         return value
     return orjson.dumps(value).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class ZipRow:
+    """One row of zip: a value for each of its axes, walking together."""
+
+    parts: tuple[AxisValue, ...]
+    place: Place
+
+    @property
+    def coordinates(self) -> tuple[tuple[str, Scalar], ...]:
+        """Those of all its values."""
+        return tuple(pair for part in self.parts for pair in part.coordinates)
+
+
+class RowList(list[ZipRow]):
+    """The rows of zip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A named list of values; zip is one whose rows give several axes their values."""
+
+    name: str
+    values: Sequence[AxisValue | ZipRow]
+    place: Place
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The axes it gives values to: itself, or the columns of zip."""
+        return tuple(part.axis for part in self.values[0].parts) if len(self.values) else (self.name,)
+
+    @property
+    def coordinate_names(self) -> tuple[str, ...]:
+        """The coordinates its values give: `lora.name` and `lora.scale` for `lora`, else its own name."""
+        return tuple(name for name, _ in self.values[0].coordinates) if len(self.values) else (self.name,)
+
+    def columns(self) -> Iterator[tuple[str, Sequence[AxisValue]]]:
+        """Each axis it gives values to, with those values."""
+        if isinstance(self.values, RowList):
+            for number, name in enumerate(self.names):
+                yield name, [row.parts[number] for row in self.values]
+        else:
+            yield self.name, cast("Sequence[AxisValue]", self.values)
 
 
 class RangeValues(Sequence[AxisValue]):
@@ -69,6 +125,8 @@ def axis_values(
     axis: str, spec: Any, place: Place, loras: Mapping[str, NamedLora], findings: Findings
 ) -> Sequence[AxisValue]:
     """Read an axis: a list of values, a range, or random seeds; the `lora` axis by its own rules."""
+    if isinstance(spec, Mapping) and "file" in spec:
+        return distinct(_file_values(axis, spec, place, loras, findings), findings)
     if axis == "lora":
         return distinct(_lora_values(spec, place, loras, findings), findings)
     if isinstance(spec, Mapping):
@@ -83,6 +141,65 @@ def axis_values(
         axis_value(axis, item, (*place, n), findings) for n, item in enumerate(spec) if item is not LOST
     ]
     return distinct(values, findings)
+
+
+def _file_values(
+    axis: str, spec: Mapping[str, Any], place: Place, loras: Mapping[str, NamedLora], findings: Findings
+) -> list[AxisValue]:
+    rows = read_rows(spec["file"], (*place, "file"), findings)
+    found = []
+    for number, row in enumerate(column_values(axis, rows or [], spec.get("column"), place, findings)):
+        where = row_place((*place, "file"), number, row, findings)
+        value = one_value(axis, row.value, where, loras, findings)
+        if value is not None:
+            found.append(value)
+    return found
+
+
+def zip_axis(spec: Any, place: Place, loras: Mapping[str, NamedLora], findings: Findings) -> Axis | None:
+    """Read `zip`: rows inline, or those of a data file; every row gives the same axes a value."""
+    if isinstance(spec, Mapping):
+        rows = read_rows(spec["file"], (*place, "file"), findings) or []
+        named: list[tuple[Place, Mapping[str, Any]]] = []
+        for number, row in enumerate(rows):
+            where = row_place((*place, "file"), number, row, findings)
+            if not isinstance(row.value, Mapping):
+                findings.error(where, "must have columns, one for each axis", got=row.value)
+                return None
+            named.append((where, typed_row(row, findings)))
+    else:
+        named = [((*place, n), item) for n, item in enumerate(spec) if isinstance(item, Mapping)]
+    return _zip_rows(named, place, loras, findings) if named else None
+
+
+def _zip_rows(
+    named: Sequence[tuple[Place, Mapping[str, Any]]],
+    place: Place,
+    loras: Mapping[str, NamedLora],
+    findings: Findings,
+) -> Axis | None:
+    columns = list(named[0][1])
+    zipped = RowList()
+    for where, row in named:
+        if row.keys() != set(columns):
+            missing = [name for name in columns if name not in row] or [n for n in row if n not in columns]
+            what = "is missing here" if missing[0] in columns else "is not in the first row"
+            findings.error(where, f"rows walk together: {missing[0]!r} {what}")
+            continue
+        parts = [one_value(name, row[name], (*where, name), loras, findings) for name in columns]
+        whole = tuple(part for part in parts if part is not None)
+        if len(whole) == len(parts):
+            zipped.append(ZipRow(whole, where))
+    return Axis("zip", zipped, place) if zipped else None
+
+
+def one_value(
+    axis: str, item: Any, place: Place, loras: Mapping[str, NamedLora], findings: Findings
+) -> AxisValue | None:
+    """Read one value of an axis, the `lora` axis by its own rules."""
+    if axis == "lora":
+        return lora_axis_value(item, place, loras, findings)
+    return axis_value(axis, item, place, findings)
 
 
 def axis_value(axis: str, item: Any, place: Place, findings: Findings) -> AxisValue:
