@@ -36,7 +36,9 @@ TRANSITIONS: Final[Mapping[JobState, frozenset[JobState]]] = {
         {JobState.PENDING, JobState.SUBMITTED, JobState.REJECTED, JobState.UNKNOWN}
     ),
     JobState.SUBMITTED: frozenset({JobState.DONE, JobState.FAILED, JobState.UNKNOWN}),
-    JobState.DONE: frozenset(),
+    JobState.DONE: frozenset(
+        {JobState.SUBMITTED}
+    ),  # its file is gone: the task is asked again, nothing is paid
     JobState.FAILED: frozenset({JobState.PENDING}),
     JobState.REJECTED: frozenset({JobState.PENDING}),
     JobState.UNKNOWN: frozenset({JobState.PENDING}),

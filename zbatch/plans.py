@@ -26,8 +26,11 @@ def save_plan(plan: Plan, settings: Settings, order: Order, path: Path) -> None:
     """Save a plan with everything that `run` needs to do it, and nothing else.
 
     Raises:
+        UsageError: another file lies there.
         DiskError: it could not be written.
     """
+    if path.exists() and not _is_plan(path):
+        raise UsageError(f"{path} is there already and is no plan", hint="give another name with -o")
     saved = {
         "zbatch_plan": 1,
         "manifest": str(order.manifest.path.resolve()),
@@ -51,7 +54,7 @@ def read_plan(path: Path) -> dict[str, Any] | None:
     Raises:
         UsageError: it is a damaged one.
     """
-    if path.suffix != ".json":
+    if path.suffix != ".json" and not _is_plan(path):
         return None
     try:
         saved = orjson.loads(path.read_bytes())
@@ -60,6 +63,15 @@ def read_plan(path: Path) -> dict[str, Any] | None:
     if not isinstance(saved, dict) or saved.get("zbatch_plan") != 1:
         raise UsageError(f"{path} is no plan that `zbatch plan -o` saved")
     return saved
+
+
+def _is_plan(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            begin = stream.read(200).lstrip()
+    except OSError:
+        return False
+    return begin.startswith(b"{") and b'"zbatch_plan"' in begin
 
 
 def order_of_plan(saved: Mapping[str, Any], settings: Settings) -> Order:

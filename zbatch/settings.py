@@ -87,7 +87,7 @@ def run_directory(manifest: Manifest, endpoint: Endpoint, run_dir: str | Path | 
 
 
 def _states(names: Iterable[str]) -> tuple[JobState, ...]:
-    retryable = (JobState.FAILED, JobState.REJECTED, JobState.UNKNOWN)
+    retryable = (JobState.FAILED, JobState.REJECTED, JobState.UNKNOWN, JobState.SUBMITTED)
     found = []
     for name in (part.strip() for text in names for part in text.split(",")):
         if name not in retryable:

@@ -92,9 +92,9 @@ def run(
         api_key=api_key,
         concurrency=concurrency,
         rate=rate,
-        only=(only,) if isinstance(only, str) else tuple(only),
+        only=_several(only),
         first=first,
-        retry=(retry,) if isinstance(retry, str) else tuple(retry),
+        retry=_several(retry),
         max_cost=max_cost,
         allow_outside=allow_outside,
     )
@@ -112,6 +112,9 @@ def make_plan(
     run_dir: str | Path | None = None,
     only: Iterable[str] = (),
     first: int | None = None,
+    retry: Iterable[str] = (),
+    rate: str | None = None,
+    max_cost: str | float | Decimal | None = None,
     allow_outside: bool = False,
 ) -> Plan:
     """Say what `run` would do and cost, checking everything; nothing is submitted or written.
@@ -120,9 +123,20 @@ def make_plan(
         ManifestError: with everything that is wrong.
     """
     settings = Settings(
-        endpoint=endpoint, run_dir=run_dir, only=tuple(only), first=first, allow_outside=allow_outside
+        endpoint=endpoint,
+        run_dir=run_dir,
+        only=_several(only),
+        first=first,
+        retry=_several(retry),
+        rate=rate,
+        max_cost=max_cost,
+        allow_outside=allow_outside,
     )
     return plan_order(resolve(_loaded(manifest, allow_outside=allow_outside), settings))
+
+
+def _several(given: Iterable[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _loaded(manifest: str | Path | Manifest, *, allow_outside: bool) -> Manifest:

@@ -449,3 +449,13 @@ def test_the_built_in_endpoint_from_init_to_report(tmp_path):
     report = zbatch("report", "zbatch.yaml", "--single-file", cwd=tmp_path)
     assert report.returncode == 0, report.stderr
     assert (tmp_path / "runs" / "first-steps-preview" / "sheet.html").is_file()
+
+
+def test_a_plan_overwrites_no_other_file_and_may_have_any_name(tmp_path):
+    manifest = write_manifest(tmp_path, 1)
+    refused = zbatch("plan", manifest, "-o", manifest, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "is no plan" in refused.stderr
+    for _ in range(2):
+        assert zbatch("plan", manifest, "-o", "saved", cwd=tmp_path).returncode == 0
+    assert zbatch("run", "saved", "--no-report", cwd=tmp_path).returncode == 0

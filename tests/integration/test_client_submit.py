@@ -13,6 +13,7 @@ from zbatch.api.errors import (
     OutcomeUnknownError,
     RejectedError,
     ThrottledError,
+    WrongAddressError,
 )
 from zbatch.api.timeouts import Timeouts
 from zbatch.api.transport import AiohttpTransport
@@ -92,10 +93,16 @@ def test_a_clear_no_is_taken_as_one(fault, expected, status, reason):
     assert "said the server" in error.message or "Bad gateway" in error.message
 
 
+def test_a_page_that_says_404_is_no_api_and_took_nothing():
+    error, ledger = submitted("404-html")
+    assert type(error) is WrongAddressError
+    assert not ledger.accepted
+
+
 @pytest.mark.parametrize(
     "fault",
     [
-        *("408", "500", "500-billing", "502-html", "504-html", "404-html", "html-200", "close", "reset"),
+        *("408", "500", "500-billing", "502-html", "504-html", "html-200", "close", "reset"),
         *("close-unread", "reset-unread"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Trust, other addresses, early signals, and listeners that fail."""
+"""What a run begins with: trust, other addresses, early signals, pictures that are gone, tasks let go of."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from support.misbehaving import MisbehavingServer
 from support.runs import QUICK, Recorder, finish, order_for, write_manifest
 
 from zbatch.api.endpoint import parse_endpoint
-from zbatch.errors import EndpointError
+from zbatch.errors import EndpointError, StateError
 from zbatch.runner.preparation import InterruptedEarlyError
 from zbatch.runner.trust import is_trusted, trust
 from zbatch.state.run import Run
@@ -92,3 +92,61 @@ def test_the_command_that_goes_on_is_kept_with_the_run(tmp_path):
         with Run(order.directory) as run:
             again = run.about("again")
     assert again == f"zbatch run {manifest} --endpoint {server.url} -o {order.directory}"
+
+
+def test_a_picture_that_is_gone_or_was_changed_is_fetched_again_and_never_submitted_again(tmp_path):
+    manifest = write_manifest(tmp_path, jobs=3)
+    with MisbehavingServer() as server:
+        first = finish(order_for(manifest, server.url))
+        files = [tmp_path / "run" / record.file for record in first.jobs.values()]
+        files[0].unlink()
+        files[1].write_bytes(b"something else")
+        second = finish(order_for(manifest, server.url))
+        assert second.states == {"done": 3}
+        assert len(server.ledger.accepted) == 3
+    assert any("gone or changed" in event.message for event in second.told.events)
+
+
+def test_a_picture_that_is_gone_with_its_task_is_held(tmp_path):
+    manifest = write_manifest(tmp_path, jobs=1)
+    with MisbehavingServer() as server:
+        first = finish(order_for(manifest, server.url))
+    (tmp_path / "run" / first.jobs[1].file).unlink()
+    with MisbehavingServer() as server:  # another server: it knows no such task
+        second = finish(order_for(manifest, server.url))
+        assert second.states == {"unknown": 1}
+        assert len(server.ledger.accepted) == 0
+        third = finish(order_for(manifest, server.url, retry=("unknown",)))
+    assert third.states == {"done": 1}
+
+
+def test_a_task_whose_picture_never_comes_is_let_go_of_only_where_that_is_said(tmp_path):
+    manifest = write_manifest(tmp_path, jobs=1)
+    with MisbehavingServer({"image": ["html-200"] * 4}) as server:
+        assert finish(order_for(manifest, server.url)).states == {"submitted": 1}
+        done = finish(order_for(manifest, server.url, retry=("submitted",)))
+        assert done.states == {"done": 1}
+        assert len(server.ledger.accepted) == 2
+
+
+def test_an_empty_state_beside_pictures_is_not_begun_anew(tmp_path):
+    manifest = write_manifest(tmp_path, jobs=1)
+    with MisbehavingServer() as server:
+        order = order_for(manifest, server.url)
+        finish(order)
+        (order.directory / "state.sqlite3").write_bytes(b"")
+        with pytest.raises(StateError, match="is empty"):
+            perform(order, Recorder(), report=False)
+        with pytest.raises(StateError, match="is empty"):
+            Run(order.directory)
+        assert len(server.ledger.accepted) == 1
+
+
+def test_another_manifest_of_the_same_name_is_told_of(tmp_path):
+    manifest = write_manifest(tmp_path, jobs=1)
+    other = manifest.rename(tmp_path / "other.yaml")
+    write_manifest(tmp_path, jobs=1)
+    with MisbehavingServer() as server:
+        finish(order_for(manifest, server.url))
+        told = finish(order_for(other, server.url)).told
+    assert any("was made from" in event.message for event in told.events)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from support.server_http import over_socket
 
-from zbatch.errors import EndpointError, UsageError
+from zbatch.errors import DiskError, EndpointError, UsageError
 from zbatch.server.serving import bind, serve_app
 
 
@@ -31,7 +31,7 @@ def test_a_key_file_must_hold_a_key(tmp_path):
         file.write_bytes(content)
         with pytest.raises(UsageError, match="key file"):
             serve_app(api_key_file=file)
-    with pytest.raises(UsageError, match="cannot read"):
+    with pytest.raises(DiskError, match="cannot read"):
         serve_app(api_key_file=tmp_path / "none")
 
 

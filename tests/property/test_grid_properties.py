@@ -398,12 +398,20 @@ def test_bytes_never_break_the_loader(data, tmp_path):
     check_findings(path)
 
 
+BREAKS = {ord(character): f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029\ufeff"}
+
+
+def quoted(value):
+    # JSON leaves these as they are, and YAML takes them for ends of lines.
+    return orjson.dumps(value).decode().translate(BREAKS)
+
+
 def as_yaml(value, indent=""):
     """Write block YAML by hand, everything quoted that could be read differently."""
     if isinstance(value, dict) and value:
         lines = []
         for key, item in value.items():
-            head = f"{indent}{orjson.dumps(key).decode()}:"
+            head = f"{indent}{quoted(key)}:"
             block = isinstance(item, dict | list) and item
             lines.append(f"{head}\n{as_yaml(item, indent + '  ')}" if block else f"{head} {as_yaml(item)}")
         return "\n".join(lines)
@@ -414,11 +422,7 @@ def as_yaml(value, indent=""):
             else f"{indent}- {as_yaml(item)}"
             for item in value
         )
-    return (
-        repr(value)
-        if isinstance(value, int) and not isinstance(value, bool)
-        else orjson.dumps(value).decode()
-    )
+    return repr(value) if isinstance(value, int) and not isinstance(value, bool) else quoted(value)
 
 
 @given(manifest=mutated())

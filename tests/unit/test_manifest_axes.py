@@ -51,7 +51,15 @@ def test_a_long_seed_range_is_checked_at_its_ends(bench):
 @pytest.mark.parametrize("spellings", ["1, 1.0", "1, +1", "0, -0", "0, -0.0", "2.5, 2.50", "x, 'x'"])
 def test_two_spellings_of_one_value_are_one(bench, spellings):
     assert len(values(bench, f"[{spellings}]")) == 1
-    assert len(bench.warnings(P + f"matrix: {{a: [{spellings}]}}\n")) == 1
+    used = "request: {prompt: 'p {{ a }}'}\n"
+    assert len(bench.warnings(used + f"matrix: {{a: [{spellings}]}}\n")) == 1
+
+
+def test_an_axis_that_nothing_uses_is_a_warning(bench):
+    (warning,) = bench.warnings(P + "matrix: {a: [1, 2]}\n")
+    assert "nothing in request uses 'a'" in warning
+    assert not bench.warnings(P + "vars: {b: '{{ a }}'}\noutput: {file: '{{ b }}'}\nmatrix: {a: [1, 2]}\n")
+    assert not bench.warnings(P + "matrix: {seed: [1, 2]}\n")
 
 
 def test_a_number_a_text_and_a_boolean_are_three(bench):

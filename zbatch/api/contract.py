@@ -100,7 +100,7 @@ def _check_seed(value: Any) -> Iterator[Violation]:
     if not _is_integer(value):
         yield Violation("seed", "must be an integer", value)
     elif not -1 <= value <= MAX_SEED:
-        yield Violation("seed", f"must be -1 to {MAX_SEED}", value)
+        yield Violation("seed", f"must be 0 to {MAX_SEED}, or -1 for a random one", value)
 
 
 def _check_loras(value: Any) -> Iterator[Violation]:

@@ -47,7 +47,7 @@ retry = click.option(
     "--retry",
     multiple=True,
     metavar="STATES",
-    help="Submit these again: failed, rejected, unknown (comma-separated). Unknown ones may be billed twice.",
+    help="Submit again: failed, rejected, unknown (may be billed twice), submitted (given up on).",
 )
 allow_outside = click.option(
     "--allow-outside", is_flag=True, help="Let input images lie outside the manifest's directory."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from enum import IntEnum
 from pathlib import Path
@@ -38,9 +39,8 @@ def tell(text: str) -> None:
 def complain(text: str) -> None:
     """Write what is wrong to stderr."""
     first, *rest = text.splitlines() or [""]
-    label = (
-        "" if first[:1] == "/" or ":" in first.split(" ")[0] else click.style("error: ", fg="red", bold=True)
-    )
+    placed = re.match(r"\S+:\d+:\d+: ", first) is not None
+    label = "" if placed else click.style("error: ", fg="red", bold=True)
     tell("\n".join([label + first, *rest]))
 
 

@@ -65,7 +65,7 @@ def command(
     plan = make_plan(order)
     if out is not None:
         save_plan(plan, settings, order, out)
-        tell(f"saved: zbatch run {out} refuses to do anything else")
+        tell(f"saved; zbatch run {out} does this and nothing more")
     if as_json:
         say(orjson.dumps(plan.to_json(), option=orjson.OPT_INDENT_2).decode())
     else:

@@ -107,6 +107,7 @@ def _answer_signals(session: Session, loop: asyncio.AbstractEventLoop) -> None:
         nonlocal count
         count += 1
         if count > 1:
+            os.write(2, b"\nleft at once; the same command goes on, and nothing is submitted twice\n")
             os._exit(ExitCode.INTERRUPTED)
         session.drain()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +73,14 @@ def _print(run: Run) -> None:
         if number and state is not JobState.DONE:
             say(f"  {state:<11}{number:>8,}")
     if cost is not None:
-        say(f"  cost so far {cost:.2f} USD: {plural(run.attempts(), 'attempt')} at {run.price}")
+        free = run.about(Meta.ENDPOINT_KIND) == "preview"
+        label = "would have cost (preview is free)" if free else "cost so far"
+        say(f"  {label} {cost:.2f} USD: {plural(run.attempts(), 'attempt')} at {run.price}")
     if run.orphans():
         say(f"  {plural(run.orphans(), 'job')} of earlier manifests kept, not shown")
+    budget = run.about(Meta.MAX_COST)
+    if budget is not None and cost is not None and run.price and cost + run.price > Decimal(budget):
+        say(f"  max_cost of {budget} USD is reached: raise it in limits or with --max-cost to go on")
     failures = run.failures()
     if failures:
         say("why:")
@@ -93,6 +99,11 @@ def _advice(run: Run, counts: dict[JobState, int]) -> list[str]:
     lines = []
     if _open_jobs(run):
         lines.append(f"{again}  (goes on: known tasks are asked for first, nothing is submitted twice)")
+    if _given_up(run):
+        lines.append(
+            f"{again} --retry submitted  (lets go of tasks that an earlier run gave up on and submits them "
+            "again: they were billed)"
+        )
     if counts[JobState.UNKNOWN]:
         lines.append(
             f"{again} --retry unknown  (submits {plural(counts[JobState.UNKNOWN], 'job')} again: their "
@@ -103,6 +114,10 @@ def _advice(run: Run, counts: dict[JobState, int]) -> list[str]:
     if counts[JobState.REJECTED]:
         lines.append(f"mend the manifest, or {again} --retry rejected  (the API refused these requests)")
     return lines
+
+
+def _given_up(run: Run) -> int:
+    return sum(failure.count for failure in run.failures() if failure.state is JobState.SUBMITTED)
 
 
 def _short(text: str) -> str:

@@ -114,7 +114,7 @@ def _check_picture(data: bytes) -> str:
     except UnidentifiedImageError as error:
         raise InputImageError("is no picture") from error
     except Exception as error:
-        raise InputImageError(f"is no picture that decodes ({error})") from error
+        raise InputImageError("is no picture that decodes") from error
     if image_format == "mpo":  # what some cameras write: a JPEG with more pictures behind it
         return "jpeg"
     if image_format not in MEDIA_TYPES:

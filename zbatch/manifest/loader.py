@@ -24,7 +24,7 @@ from zbatch.manifest.schema import check_schema
 from zbatch.manifest.secrets import find_secrets
 from zbatch.manifest.sections import Sections
 from zbatch.manifest.source import Document
-from zbatch.manifest.statics import check_names, check_static_fields
+from zbatch.manifest.statics import check_names, check_static_fields, warn_of_idle_axes
 from zbatch.manifest.templates import (
     ValueTemplate,
     compile_value,
@@ -156,6 +156,8 @@ class _Parser(Sections):
         report = self._report(grid, lost)
         check_names(program, file, dict(variables), request, lost, grid, findings)
         check_static_fields(program, request, grid, loras, limits, self.inputs, findings)
+        if not findings.failed:
+            warn_of_idle_axes(program, file, dict(variables), grid, findings)
         return Manifest(
             path=self.document.path,
             document=self.document,
@@ -184,8 +186,10 @@ class _Parser(Sections):
             if unknown:
                 raise ExpressionError(f"uses {unknown[0]!r}: only `name` is known here")
             directory = str(template.render({"name": self.scalar("name", "manifest")})).strip()
-            if not directory or "\0" in directory:
-                raise ExpressionError("gives no path")
+            if Path(directory.rstrip("/")).name in ("", ".", "..") or directory.endswith(("/.", "/..")):
+                raise ExpressionError("must end in the name of a directory", hint="such as runs/{{ name }}")
+            if directory.startswith("~") or not directory.isprintable():
+                raise ExpressionError("must be a plain path: no ~, no control characters")
         except ExpressionError as error:
             self.findings.error(place, f"the template {error.message}", got=text, hint=error.hint)
         return text
@@ -214,7 +218,14 @@ class _Parser(Sections):
                 "needs a price",
                 hint="add price: with the USD an image costs, such as 0.0085",
             )
-        return None if price is None else Decimal(str(price))
+        cost = None if price is None else Decimal(str(price))
+        if cost is not None and limits.max_cost is not None and cost > limits.max_cost:
+            self.findings.warning(
+                ("limits", "max_cost"),
+                "is less than one image costs: nothing can be submitted",
+                got=float(limits.max_cost),
+            )
+        return cost
 
     def _endpoint(self) -> str:
         endpoint = self.scalar("endpoint", PREVIEW)

@@ -11,7 +11,7 @@ from zbatch.manifest.inputs import InputImageError, InputImages, is_remote
 from zbatch.manifest.limits import Limits
 from zbatch.manifest.loras import LoraValue, NamedLora
 from zbatch.manifest.requests import Problem, RequestProgram, judge, render_body
-from zbatch.manifest.templates import ValueTemplate
+from zbatch.manifest.templates import ValueTemplate, needed_names
 from zbatch.manifest.values import Axis, AxisValue
 
 _MOST_VALUES = 100_000
@@ -49,6 +49,30 @@ def check_names(
                 _report_names(template, here, lost, findings)
     if file is not None:
         _report_names(file, matrix_known | _IN_FILES, lost, findings)
+
+
+def warn_of_idle_axes(
+    program: RequestProgram,
+    file: ValueTemplate | None,
+    variables: Mapping[str, ValueTemplate],
+    grid: Grid,
+    findings: Findings,
+) -> None:
+    """Warn of axes that no field and no template uses: their cells differ in nothing but the seed."""
+    used = program.names | program.axes | (needed_names(file.names, variables) if file else frozenset())
+    if "loras" in program.axes:
+        used |= {"lora"}
+    for axis in grid.axes if grid.has_matrix else ():
+        idle = [name for name in axis.names if name not in used]
+        if idle:
+            findings.warning(
+                axis.place,
+                f"nothing in request uses {named(idle)}: cells along it differ in their seed at most",
+                hint="put {{ "
+                + idle[0]
+                + " }} into the prompt, or write replicas for several images of a cell",
+                key=True,
+            )
 
 
 def _row_names(values: Iterable[AxisValue], axes: Iterable[Axis]) -> set[str]:

@@ -116,7 +116,7 @@ def _known(order: Order) -> tuple[Mapping[str, JobState], int]:
 
 
 def _to_submit(state: JobState | None, order: Order) -> bool:
-    if state in (None, JobState.PENDING) or state in order.retry:
+    if state in (None, JobState.PENDING) or (state in order.retry and state is not JobState.SUBMITTED):
         return True
     if order.endpoint.kind is EndpointKind.PREVIEW:
         return state in (JobState.SUBMITTING, JobState.SUBMITTED, JobState.UNKNOWN)

@@ -6,6 +6,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from zbatch.api.endpoint import EndpointKind
 from zbatch.clock import now_iso
@@ -63,9 +64,10 @@ class Preparation:
         order = self._order
         expansion = self._expansion()
         with store.transaction():
-            words = [take_endpoint(store, order.endpoint, order.retry)]
+            words = [take_endpoint(store, order.endpoint, order.retry), self._moved(store)]
             store.replace_grid(self._rows(expansion))
             self._describe(store)
+            words.append(self._missing(store, directory))
             words.append(self._settle(store))
         if order.endpoint_given and order.endpoint.kind is EndpointKind.HOSTED:
             trust(order.endpoint)
@@ -96,7 +98,7 @@ class Preparation:
 
     def _describe(self, store: Store) -> None:
         manifest = self._order.manifest
-        report = manifest.report
+        report, policy = manifest.report, policy_of(self._order)
         facts = {
             Meta.NAME: manifest.name,
             Meta.DESCRIPTION: manifest.description,
@@ -107,6 +109,7 @@ class Preparation:
             Meta.PRICE: None if manifest.price is None else str(manifest.price),
             Meta.VIEW: {"x": report.x, "y": report.y, "group": list(report.group)},
             Meta.AGAIN: self._order.again,
+            Meta.MAX_COST: None if policy.max_cost is None else str(policy.max_cost),
             Meta.VERSION: __version__,
         }
         for name, value in facts.items():
@@ -134,6 +137,19 @@ class Preparation:
         store.retry(self._order.retry)
         return word
 
+    def _missing(self, store: Store, directory: RunDirectory) -> str:
+        missing = store.ask_again_for_missing(directory.path)
+        if not missing:
+            return ""
+        return f"{missing} pictures that were done are gone or changed; their tasks are asked for them again"
+
+    def _moved(self, store: Store) -> str:
+        """Say so where the directory's run was made from another manifest: two of one name share it."""
+        before = store.meta(Meta.MANIFEST)
+        if before is None or Path(before).name == self._order.manifest.path.name:
+            return ""
+        return f"this run was made from {before} and goes on with {self._order.manifest.path}"
+
 
 def policy_of(order: Order) -> Policy:
     """Give what a run may do."""
@@ -146,6 +162,7 @@ def policy_of(order: Order) -> Policy:
         job_deadline=limits.job_deadline,
         run_deadline=limits.run_deadline,
         price=order.manifest.price,
+        free=preview,
         max_cost=limits.max_cost if order.max_cost is None else order.max_cost,
         inputs_root=order.manifest.inputs.root,
         patience=replace(order.patience, first_guess=0.1, lost_after=0.0) if preview else order.patience,

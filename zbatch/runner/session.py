@@ -174,6 +174,7 @@ def _tally(store: Store) -> Tally:
         total=sum(counts.values()) + store.unselected_tasks(),
         done=counts[JobState.DONE],
         failed=held,
+        pending=counts[JobState.PENDING],
         attempts=store.attempts_made(),
     )
 

@@ -53,6 +53,7 @@ class Submitter:
             # The pages still to come would bring it once more.
             self._put_back.add(job.id)
         self._again.append(job)
+        self._wiring.tally.pending += 1
         self._wiring.settled.set()
 
     async def run(self, others_busy: Callable[[], bool]) -> None:
@@ -81,6 +82,7 @@ class Submitter:
                 if not await wiring.limiter.take():
                     return
                 wiring.tally.attempts += 1
+                wiring.tally.pending -= 1
                 self._under_way += 1
                 group.create_task(self._submit(job))
 

@@ -49,6 +49,7 @@ class Policy:
     job_deadline: float
     run_deadline: float | None
     price: Decimal | None
+    free: bool
     max_cost: Decimal | None
     inputs_root: Path
     patience: Patience
@@ -102,6 +103,7 @@ class Tally:
     total: int = 0
     done: int = 0
     failed: int = 0
+    pending: int = 0
     attempts: int = 0
     made_now: int = 0
     submits: int = 0
@@ -139,7 +141,7 @@ class Wiring:
 
     def snapshot(self) -> Progress:
         """Give the progress as it is now."""
-        tally, price = self.tally, self.policy.price
+        tally, price = self.tally, None if self.policy.free else self.policy.price
         return Progress(
             done=tally.done,
             total=tally.total,
@@ -151,9 +153,6 @@ class Wiring:
             made_now=tally.made_now,
             seconds=monotonic() - tally.started,
             cost=None if price is None else price * tally.attempts,
-            cost_expected=None
-            if price is None
-            else price
-            * (tally.attempts + max(0, tally.total - tally.done - tally.failed - self.limiter.in_flight)),
+            cost_expected=None if price is None else price * (tally.attempts + tally.pending),
             draining=self.halt.reason,
         )

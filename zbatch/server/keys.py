@@ -7,7 +7,7 @@ import hmac
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zbatch.errors import UsageError
+from zbatch.errors import DiskError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,13 +39,16 @@ def read_keys(file: Path | str) -> KeyRing:
     """Read a key file: one key a line, blank lines and lines that start with `#` left out.
 
     Raises:
-        UsageError: where the file cannot be read, is not text, or holds no key.
+        DiskError: where the file cannot be read.
+        UsageError: where it is not text, or holds no key.
     """
     path = Path(file)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read the key file {path}: {error}") from error
+    except OSError as error:
+        raise DiskError(f"cannot read the key file {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the key file {path} is no text") from error
     keys = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if not keys:
         raise UsageError(f"the key file {path} holds no key", hint="write one key a line")

@@ -27,6 +27,7 @@ class Meta(StrEnum):
     PRICE = "price"  # USD an image, text of a decimal, or null
     VIEW = "view"  # {"x", "y", "group": [...]} of `report`
     CREATED_AT = "created_at"
+    MAX_COST = "max_cost"  # USD, text of a decimal, or null
     AGAIN = "again"  # the command that goes on with this run
     VERSION = "version"  # of zbatch, last writer
     IDENTITY = "identity"  # random, for what a browser remembers about this run
@@ -60,6 +61,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> 
         migrate(connection)
         return
     connection.execute("PRAGMA query_only = ON")
+    if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+        raise StateError(f"the state {path} is empty: no run has begun here, or it was damaged")
     if pending_migrations(connection):
         raise StateError(f"the state {path} is from an older zbatch", hint="zbatch run brings it up to date")
 

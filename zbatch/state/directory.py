@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from zbatch.errors import DiskError, RunBusyError, UsageError
+from zbatch.errors import DiskError, RunBusyError, StateError, UsageError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -100,6 +100,11 @@ class RunDirectory:
             ) from error
 
     def _check_foreign(self) -> None:
+        if self.exists() and self.state.stat().st_size == 0 and any(self.images.glob("*")):
+            raise StateError(
+                f"the state {self.state} is empty, though {self.images} has pictures: it was damaged",
+                hint="restore it from a backup, or give another directory with -o; going on would pay again",
+            )
         if not self.path.is_dir() or self.exists():
             return
         strange = sorted(entry.name for entry in self.path.iterdir() if entry.name not in _OURS)
@@ -178,7 +183,10 @@ class RunLock:
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise DiskError(f"cannot lock the run: {self._path}: {error.strerror or error}") from error
+            raise DiskError(
+                f"cannot lock the run: {self._path}: {error.strerror or error}",
+                hint="choose a writable place with -o/--run-dir",
+            ) from error
         try:
             self._own(descriptor)
         except BaseException:

@@ -50,6 +50,13 @@ class OpenTask:
     age: float = 0.0
 
 
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
 def _check_retryable(state: JobState) -> None:
     if state not in (JobState.FAILED, JobState.REJECTED, JobState.UNKNOWN):
         raise AssertionError(f"no job that is {state} is submitted again")
@@ -155,13 +162,31 @@ class Store:
             (attempts,),
         ).rowcount
 
+    def ask_again_for_missing(self, root: Path) -> int:
+        """Find pictures that are gone or have another size; have their tasks asked again. Gives their number.
+
+        Asking costs nothing; a task that is no longer known is held as `unknown`, never submitted by itself.
+        """
+        rows = self._db.execute(
+            "SELECT id, file, bytes FROM jobs WHERE state = 'done' AND position IS NOT NULL"
+        ).fetchall()
+        missing = [(job_id, file) for job_id, file, size in rows if _size(root / file) != size]
+        for job_id, file in missing:
+            message = f"{file} is gone or was changed: its task is asked for the picture again"
+            self._move(job_id, JobState.DONE, JobState.SUBMITTED, "file_missing", message)
+            self._attempt(job_id, "ended_at = NULL, outcome = NULL")
+        return len(missing)
+
     def retry(self, states: Iterable[JobState]) -> int:
         """Put jobs back because a person said so (`--retry`), attempts counted afresh. Gives their number.
 
-        Only selected jobs that the manifest still shows.
+        Only selected jobs that the manifest still shows; of submitted ones only those with a reason.
         """
         count = 0
         for state in states:
+            if state is JobState.SUBMITTED:
+                self._let_go()
+                state = JobState.UNKNOWN  # noqa: PLW2901 - they are unknown now
             _check_retryable(state)
             count += self._db.execute(
                 """UPDATE jobs SET state = 'pending', retried_at = attempts
@@ -169,6 +194,15 @@ class Store:
                 (state,),
             ).rowcount
         return count
+
+    def _let_go(self) -> None:
+        """Let go of selected tasks that an earlier run gave up on (they carry a reason)."""
+        rows = self._db.execute(
+            """SELECT id, message FROM jobs WHERE state = 'submitted' AND reason IS NOT NULL
+               AND position IS NOT NULL AND id IN (SELECT job_id FROM selected)"""
+        ).fetchall()
+        for job_id, message in rows:
+            self.set_unknown(job_id, "let_go", f"let go of by --retry submitted ({message})")
 
     # ── what a run takes up ─────────────────────────────────────────────────────────────────────────────
 
