@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -188,6 +188,33 @@ class Cell:
     coordinates: Coordinates
     key: str | None
     excluded_by: str | None = None
+
+
+class Row(NamedTuple):
+    """One cell as the state and `zbatch jobs` take it: JSON, no records.
+
+    `request` and `file` are there where this cell is the first to show its job; `key` is not, where an
+    exclude rule (`excluded_by`) took the cell out. `selected` says whether a run may newly submit the job.
+    """
+
+    coordinates: bytes
+    key: str | None
+    request: bytes | None = None
+    file: str | None = None
+    excluded_by: str | None = None
+    selected: bool = True
+
+    @classmethod
+    def of(cls, cell: Cell, job: Job | None, *, selected: bool = True) -> Row:
+        """Write a cell down, and its job where it is the first to show it."""
+        return cls(
+            orjson.dumps(cell.coordinates),
+            cell.key,
+            None if job is None else orjson.dumps(job.request.body()),
+            None if job is None else job.file,
+            cell.excluded_by,
+            selected,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from support.store_rows import artifact, grid, job, look
+from support.store_rows import MODEL, artifact, grid, job, look
 
 from zbatch.model import JobState
 from zbatch.state.run import Run
@@ -112,7 +112,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(shown=SHOWN, chosen=st.sets(SEEDS), dies=st.booleans())
     def manifest(self, shown, chosen, dies) -> None:
         if not self.write(
-            lambda: self.store.replace_grid(grid([JOBS[seed] for seed in shown], chosen)), dies=dies
+            lambda: self.store.replace_grid(grid([JOBS[seed] for seed in shown], chosen), MODEL), dies=dies
         ):
             return
         self.shown, self.selected = shown, chosen & set(shown)

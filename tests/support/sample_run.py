@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from zbatch.model import Artifact, Cell, Job, JobState, Lora, Request, job_key
+from zbatch.model import Artifact, Cell, Job, JobState, Lora, Request, Row, job_key
 from zbatch.state.artifacts import Asked, save_artifact
 from zbatch.state.database import Meta
 from zbatch.state.directory import RunDirectory
@@ -68,7 +68,7 @@ def write_sample(path: Path, sample: Sample | None = None) -> Path:
     try:
         with store.transaction():
             _write_meta(store, sample)
-            store.replace_grid(_grid(sample))
+            store.replace_grid(_grid(sample), MODEL)
         _settle(store, directory, sample)
     finally:
         store.close()
@@ -95,19 +95,19 @@ def _write_meta(store: Store, sample: Sample) -> None:
         store.set_meta(name, value)
 
 
-def _grid(sample: Sample) -> Iterator[tuple[Cell, Job | None, bool]]:
+def _grid(sample: Sample) -> Iterator[Row]:
     known: set[str] = set()
     for cell, request in _cells(sample):
         if request is None:
-            yield cell, None, False
+            yield Row.of(cell, None, selected=False)
             continue
         key = job_key(MODEL, request)
         shown = replace(cell, key=key)
         if key in known:
-            yield shown, None, True
+            yield Row.of(shown, None)
             continue
         known.add(key)
-        yield shown, Job(key, MODEL, request, f"images/{key[:16]}.webp", cell.coordinates), True
+        yield Row.of(shown, Job(key, MODEL, request, f"images/{key[:16]}.webp", cell.coordinates))
 
 
 def _cells(sample: Sample) -> Iterator[tuple[Cell, Request | None]]:

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from zbatch.model import Artifact, Cell, Job, Request, job_key
+from zbatch.model import Artifact, Cell, Job, Request, Row, job_key
 from zbatch.state.store import PendingJob, Store
 
 MODEL = "m"
@@ -21,19 +21,17 @@ def job(seed: int, file: str = "", output_format: str = "webp") -> Job:
     return Job(key, MODEL, request, f"images/{file or key[:16]}{extension}", {"seed": seed})
 
 
-def grid(
-    jobs: Iterable[Job], selected: Iterable[int] | None = None
-) -> Iterator[tuple[Cell, Job | None, bool]]:
+def grid(jobs: Iterable[Job], selected: Iterable[int] | None = None) -> Iterator[Row]:
     chosen = None if selected is None else set(selected)
     for planned in jobs:
         seed = planned.request.seed
-        yield Cell({"seed": seed}, planned.key), planned, chosen is None or seed in chosen
+        yield Row.of(Cell({"seed": seed}, planned.key), planned, selected=chosen is None or seed in chosen)
 
 
 def store_of(path: Path, *jobs: Job, selected: Iterable[int] | None = None) -> Store:
     store = Store(path)
     with store.transaction():
-        store.replace_grid(grid(jobs, selected))
+        store.replace_grid(grid(jobs, selected), MODEL)
     return store
 
 

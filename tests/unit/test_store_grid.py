@@ -3,9 +3,9 @@
 from contextlib import closing
 
 import pytest
-from support.store_rows import bring_to, grid, job, look, pending, store_of
+from support.store_rows import MODEL, bring_to, grid, job, look, pending, store_of
 
-from zbatch.model import Cell, JobState
+from zbatch.model import Cell, JobState, Row
 from zbatch.state.run import Run
 
 
@@ -16,7 +16,7 @@ def path(tmp_path):
 
 def replace(store, jobs, selected=None):
     with store.transaction():
-        store.replace_grid(grid(jobs, selected))
+        store.replace_grid(grid(jobs, selected), MODEL)
 
 
 def rows(store):
@@ -117,10 +117,11 @@ def test_cells_share_jobs_and_excluded_ones_have_none(path):
         with store.transaction():
             store.replace_grid(
                 [
-                    (Cell({"x": 1}, one.key), one, False),
-                    (Cell({"x": 2}, None, "{x: 2}"), None, True),
-                    (Cell({"x": 3}, one.key), None, True),
-                ]
+                    Row.of(Cell({"x": 1}, one.key), one, selected=False),
+                    Row.of(Cell({"x": 2}, None, "{x: 2}"), None),
+                    Row.of(Cell({"x": 3}, one.key), None),
+                ],
+                MODEL,
             )
         assert list(pending(store)) == [1]
     with Run(path.parent) as run:
@@ -148,7 +149,7 @@ def test_an_expansion_that_fails_leaves_the_grid_as_it_was(path):
 
     with closing(store_of(path, job(1, "one"))) as store:
         with pytest.raises(RuntimeError), store.transaction():
-            store.replace_grid(breaking())
+            store.replace_grid(breaking(), MODEL)
         assert rows(store) == {1: ("images/one.webp", 0, "pending")}
 
 

@@ -3,7 +3,7 @@
 from contextlib import closing
 
 import pytest
-from support.store_rows import bring_to, grid, job, look, pending, store_of
+from support.store_rows import MODEL, bring_to, grid, job, look, pending, store_of
 
 from zbatch.model import JobState
 from zbatch.state.run import Run
@@ -85,14 +85,14 @@ def test_nobody_may_retry_what_has_not_ended_badly(store, state):
 
 def test_only_selected_jobs_that_are_shown_are_put_back_by_hand(store):
     with store.transaction():
-        store.replace_grid(grid([job(4), job(6)], selected={6}))
+        store.replace_grid(grid([job(4), job(6)], selected={6}), MODEL)
     assert store.retry([JobState.FAILED, JobState.REJECTED, JobState.UNKNOWN]) == 1
     assert states(store)[6] == "pending"
 
 
 def test_what_the_manifest_no_longer_shows_is_never_put_back(store):
     with store.transaction():
-        store.replace_grid(grid([job(0)]))
+        store.replace_grid(grid([job(0)]), MODEL)
     assert store.retry_failed(9) == store.retry_unknown(None) == store.retry(list(JobState)[4:]) == 0
     for seed in (4, 6):
         assert not store.try_again(seed + 1, None, JobState(STATES[seed]))

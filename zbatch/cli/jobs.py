@@ -27,19 +27,14 @@ def command(manifest: Path, cells: bool, allow_outside: bool) -> int:
     """
     expansion = Expansion(load_manifest(manifest, allow_outside=allow_outside))
     out = sys.stdout.buffer
-    for step in expansion.steps():
-        if cells:
-            if step.cell.key is not None:
-                out.write(orjson.dumps({"key": step.cell.key, "coordinates": step.cell.coordinates}) + b"\n")
-        elif step.job is not None:
-            job = step.job
-            line = {
-                "key": job.key,
-                "coordinates": job.coordinates,
-                "request": job.request.body(),
-                "file": job.file,
-            }
-            out.write(orjson.dumps(line) + b"\n")
+    for row in expansion.rows():
+        if row.key is None or (row.request is None and not cells):
+            continue
+        begin = b'{"key":"%b","coordinates":%b' % (row.key.encode(), row.coordinates)
+        if cells or row.request is None:
+            out.write(begin + b"}\n")
+        else:
+            out.write(b'%b,"request":%b,"file":%b}\n' % (begin, row.request, orjson.dumps(row.file)))
     out.flush()
     for warning in expansion.warnings:
         tell(str(warning))

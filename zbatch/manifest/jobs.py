@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zbatch.errors import Finding, UsageError
+from zbatch.manifest.compiled import CompiledGrid, SlowWayError
 from zbatch.manifest.files import FileNameError, folded, image_file
 from zbatch.manifest.findings import MISSING, Findings, Place, shown
 from zbatch.manifest.grid import Notes, Point
@@ -18,7 +19,7 @@ from zbatch.manifest.requests import Rendered, judge, point_context, render_body
 from zbatch.manifest.selection import Selection
 from zbatch.manifest.templates import RenderError
 from zbatch.manifest.values import called
-from zbatch.model import Cell, Coordinates, InputImage, Job, Request, job_key
+from zbatch.model import Cell, Coordinates, InputImage, Job, Request, Row, job_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +93,53 @@ class Expansion:
                 "--only selects no cell", hint="zbatch jobs --cells lists the coordinates there are"
             )
 
+    def rows(self) -> Iterator[Row]:
+        """Stream every cell as the state and `zbatch jobs` take it, the fast way where there is one.
+
+        Raises:
+            ManifestError: at the end, with everything that was wrong.
+            UsageError: the selection selects nothing.
+        """
+        given = 0
+        if self.manifest.output_file is None and self._selection == Selection():
+            try:
+                compiled = self.compiled()
+                for row in compiled.rows():
+                    given += 1
+                    self.jobs += row.request is not None
+                    yield row
+            except SlowWayError:
+                self.jobs = 0
+            else:
+                self.cells, self.seeds_chosen = compiled.count, compiled.seeds_chosen
+                return
+        for number, step in enumerate(self.steps()):
+            if number >= given:
+                yield Row.of(step.cell, step.job, selected=step.selected)
+
+    def compiled(self) -> CompiledGrid:
+        """Give the fast way through the grid.
+
+        Raises:
+            SlowWayError: there is none for this manifest.
+        """
+        manifest = self.manifest
+        return CompiledGrid(
+            manifest.name,
+            manifest.program,
+            manifest.grid,
+            manifest.loras,
+            manifest.limits.unchecked,
+            lambda text, _place: manifest.inputs.resolve(text, manifest.inputs.root),
+        )
+
     def check(self) -> None:
         """Run through the whole stream.
 
         Raises:
             ManifestError: with everything that was wrong.
         """
-        for _ in self.steps():
+        for _ in self.rows():
             pass
 
     def _step(self, point: Point) -> Step | None:
@@ -132,7 +173,7 @@ class Expansion:
     @property
     def selected(self) -> int:
         """Count the jobs that are selected."""
-        return len(self._chosen)
+        return self.jobs if self._selection == Selection() else len(self._chosen)
 
     def _select(self, digest: bytes, point: Point) -> bool:
         if digest in self._chosen:

@@ -18,7 +18,7 @@ from zbatch.manifest.values import AxisValue
 from zbatch.model import Coordinates, Lora, Request, canonical_number
 
 _TEXT_FIELDS: Final = frozenset({"prompt"})
-_HELD_STILL: Final = frozenset({"size", "strength", "output_format"})
+HELD_STILL: Final = frozenset({"size", "strength", "output_format"})
 """Coordinates a derived seed does not see, so that comparisons along them hold it still (and `lora.*`)."""
 
 
@@ -152,7 +152,7 @@ def render_body(
             body[field] = str(text)
     problems: tuple[Problem, ...] = ()
     if "loras" in body:
-        parsed = _lora_bodies(body["loras"], sources["loras"], loras)
+        parsed = lora_bodies(body["loras"], sources["loras"], loras)
         problems = tuple(part for part, _ in parsed if isinstance(part, Problem))
         whole = [(part, place) for part, place in parsed if not isinstance(part, Problem)]
         body["loras"] = [part for part, _ in whole]
@@ -180,7 +180,7 @@ def derived_seed(coordinates: Coordinates, replica: int) -> int:
     held = {
         name: value
         for name, value in coordinates.items()
-        if name not in _HELD_STILL and name != "replica" and not name.startswith("lora.")
+        if name not in HELD_STILL and name != "replica" and not name.startswith("lora.")
     }
     digest = hashlib.sha256(orjson.dumps([held, replica], option=orjson.OPT_SORT_KEYS)).digest()
     return int.from_bytes(digest[:4], "big") & MAX_SEED
@@ -232,7 +232,7 @@ def _place(field: str, rendered: Rendered) -> Place | None:
     return (*place, *(int(part) if part.isdigit() else part for part in rest))
 
 
-def _lora_bodies(
+def lora_bodies(
     value: Any, place: Place, loras: Mapping[str, NamedLora]
 ) -> list[tuple[dict[str, Any] | Problem, Place]]:
     """Read the `loras` of a request in any form people write, each with its place; scale 0 leaves."""

@@ -73,17 +73,17 @@ def make_plan(order: Order) -> Plan:
     chosen: set[str] = set()
     keys: list[str] = []
     done = in_flight = held = 0
-    for step in expansion.steps():
-        key = step.cell.key
+    for row in expansion.rows():
+        key = row.key
         if key is None:
             continue
-        if step.job is not None:
+        if row.request is not None:
             keys.append(key)
             state = known.get(key)
             done += state is JobState.DONE
             in_flight += state in (JobState.SUBMITTED, JobState.SUBMITTING)
             held += state in (JobState.FAILED, JobState.REJECTED, JobState.UNKNOWN)
-        if step.selected and key not in chosen and _to_submit(known.get(key), order):
+        if row.selected and key not in chosen and _to_submit(known.get(key), order):
             chosen.add(key)
     price = manifest.price
     rate = order.rate or manifest.limits.rate

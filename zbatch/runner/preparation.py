@@ -14,7 +14,7 @@ from zbatch.errors import DiskError
 from zbatch.manifest.jobs import Expansion
 from zbatch.manifest.lockfile import lock_text
 from zbatch.manifest.selection import Selection
-from zbatch.model import Cell, Job
+from zbatch.model import Row
 from zbatch.runner.access import key_for, take_endpoint
 from zbatch.runner.events import Event, EventName
 from zbatch.runner.order import Order
@@ -65,7 +65,7 @@ class Preparation:
         expansion = self._expansion()
         with store.transaction():
             words = [take_endpoint(store, order.endpoint, order.retry), self._moved(store)]
-            store.replace_grid(self._rows(expansion))
+            store.replace_grid(self._rows(expansion), order.manifest.model)
             self._describe(store)
             words.append(self._missing(store, directory))
             words.append(self._settle(store))
@@ -81,11 +81,11 @@ class Preparation:
         order = self._order
         return Expansion(order.manifest, Selection.parse(order.only, order.first, order.manifest))
 
-    def _rows(self, expansion: Expansion) -> Iterator[tuple[Cell, Job | None, bool]]:
-        for step in expansion.steps():
+    def _rows(self, expansion: Expansion) -> Iterator[Row]:
+        for row in expansion.rows():
             if self._stopped.is_set():
                 raise InterruptedEarlyError
-            yield step.cell, step.job, step.selected
+            yield row
 
     def _keep_sources(self, directory: RunDirectory) -> None:
         manifest = self._order.manifest

@@ -6,9 +6,7 @@ import sqlite3
 import unicodedata
 from collections.abc import Iterable
 
-import orjson
-
-from zbatch.model import EXTENSIONS, Cell, Job, JobState
+from zbatch.model import EXTENSIONS, JobState, Row
 
 
 def fold(file: str) -> str:
@@ -18,36 +16,37 @@ def fold(file: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", file).casefold())
 
 
-def replace_grid(connection: sqlite3.Connection, expansion: Iterable[tuple[Cell, Job | None, bool]]) -> None:
+def replace_grid(connection: sqlite3.Connection, rows: Iterable[Row], model: str) -> None:
     """Take over what a manifest gives now: cells in grid order, each with its job where it is the first.
 
-    The third item says whether the cell is selected for new submits. Jobs that are known keep their
-    state, and done ones their path; jobs no cell shows any more keep everything but their position.
+    Jobs that are known keep their state, and done ones their path; jobs no cell shows any more keep
+    everything but their position.
     """
     connection.execute("UPDATE jobs SET position = NULL")
     connection.execute("DELETE FROM cells")
     connection.execute("DELETE FROM selected")
-    for position, (cell, job, selected) in enumerate(expansion):
+    for position, row in enumerate(rows):
         job_id = None
-        if job is not None:
-            job_id = _plan_job(connection, job, position)
-        elif cell.key is not None:
-            (job_id,) = connection.execute("SELECT id FROM jobs WHERE key = ?", (cell.key,)).fetchone()
+        if row.request is not None and row.key is not None and row.file is not None:
+            job_id = _plan_job(connection, row.key, model, row.request.decode(), row.file, position)
+        elif row.key is not None:
+            (job_id,) = connection.execute("SELECT id FROM jobs WHERE key = ?", (row.key,)).fetchone()
         connection.execute(
             "INSERT INTO cells VALUES (?, ?, ?, ?)",
-            (position, job_id, orjson.dumps(cell.coordinates).decode(), cell.excluded_by),
+            (position, job_id, row.coordinates.decode(), row.excluded_by),
         )
-        if selected and job_id is not None:
+        if row.selected and job_id is not None:
             connection.execute("INSERT OR IGNORE INTO selected VALUES (?)", (job_id,))
 
 
-def _plan_job(connection: sqlite3.Connection, job: Job, position: int) -> int:
-    known = connection.execute("SELECT id, state, attempts FROM jobs WHERE key = ?", (job.key,)).fetchone()
-    request = orjson.dumps(job.request.body()).decode()
+def _plan_job(
+    connection: sqlite3.Connection, key: str, model: str, request: str, file: str, position: int
+) -> int:
+    known = connection.execute("SELECT id, state, attempts FROM jobs WHERE key = ?", (key,)).fetchone()
     if known is not None and known[1] == JobState.DONE:
         connection.execute("UPDATE jobs SET position = ? WHERE id = ?", (position, known[0]))
         return int(known[0])
-    file = _free_file(connection, job)
+    file = _free_file(connection, key, file)
     if known is not None:
         connection.execute(
             "UPDATE jobs SET position = ?, request = ?, file = ?, fold = ? WHERE id = ?",
@@ -56,18 +55,18 @@ def _plan_job(connection: sqlite3.Connection, job: Job, position: int) -> int:
         return int(known[0])
     cursor = connection.execute(
         "INSERT INTO jobs (key, model, request, file, fold, position) VALUES (?, ?, ?, ?, ?, ?)",
-        (job.key, job.model, request, file, fold(file), position),
+        (key, model, request, file, fold(file), position),
     )
     return int(cursor.lastrowid or 0)
 
 
-def _free_file(connection: sqlite3.Connection, job: Job) -> str:
+def _free_file(connection: sqlite3.Connection, key: str, file: str) -> str:
     """Give the planned path, or one beside it where a job of an earlier manifest has or may get it."""
-    extension = EXTENSIONS[job.request.output_format]
-    stem = job.file.removesuffix(extension)
-    candidates = (job.file, *(f"{stem}-{job.key[:length]}{extension}" for length in (8, 16)))
+    extension = next(end for end in EXTENSIONS.values() if file.endswith(end))
+    stem = file.removesuffix(extension)
+    candidates = (file, *(f"{stem}-{key[:length]}{extension}" for length in (8, 16)))
     return next(
-        (file for file in candidates if not _taken(connection, file, job.key)), f"images/{job.key}{extension}"
+        (name for name in candidates if not _taken(connection, name, key)), f"images/{key}{extension}"
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from zbatch.clock import now_iso
-from zbatch.model import TRANSITIONS, Artifact, Cell, Job, JobState, Request
+from zbatch.model import TRANSITIONS, Artifact, JobState, Request, Row
 from zbatch.state.database import Meta, open_connection, translated
 from zbatch.state.grid import fold, replace_grid
 
@@ -119,9 +119,9 @@ class Store:
             (name, orjson.dumps(value).decode()),
         )
 
-    def replace_grid(self, expansion: Iterable[tuple[Cell, Job | None, bool]]) -> None:
+    def replace_grid(self, rows: Iterable[Row], model: str) -> None:
         """Take over what a manifest gives now (see `zbatch.state.grid`)."""
-        replace_grid(self._db, expansion)
+        replace_grid(self._db, rows, model)
 
     # ── what a run begins with ──────────────────────────────────────────────────────────────────────────
 

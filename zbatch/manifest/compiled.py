@@ -1,0 +1,424 @@
+"""The fast way through a matrix: each field is made once for each combination of values it depends on.
+
+The slow way (`zbatch.manifest.jobs`) renders, checks and serialises every cell by itself and explains what is
+wrong. Here each field of the request becomes a piece of JSON for every combination of the dimensions it
+depends on, and is checked then; a cell is only put together from its pieces: joined, hashed, handed on.
+Whatever is not plainly right ends the fast way with `SlowWayError`, and the slow way does it all again, in
+the same order, with the same results: a property test holds the two together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from zbatch.api.contract import DEFAULTS, FIELDS, MODELS
+from zbatch.errors import ZbatchError
+from zbatch.manifest.findings import Place
+from zbatch.manifest.grid import Grid
+from zbatch.manifest.inputs import is_remote
+from zbatch.manifest.loras import NamedLora
+from zbatch.manifest.requests import HELD_STILL, Problem, RequestProgram, derived_seed, lora_bodies
+from zbatch.manifest.templates import ValueTemplate, needed_names
+from zbatch.manifest.values import AxisValue
+from zbatch.model import EXTENSIONS, InputImage, Row, canonical_number
+
+_MEMO: Final = 50_000
+"""Combinations of a field to keep; a field with more keeps only the last, which inner loops use again."""
+
+_BODY: Final = ("prompt", "size", "seed", "loras", "image_url", "strength", "mask", "output_format")
+_CANONICAL: Final = ("image_url", "loras", "mask", "output_format", "prompt", "seed", "size", "strength")
+_BASE64: Final = "enable_base64_output"
+
+
+class SlowWayError(Exception):
+    """Something here needs the slow way: a problem to explain, or a form not worth a fast one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """One loop of the grid: an axis, zip or the replicas. Each value gives axes their values."""
+
+    names: tuple[str, ...]
+    values: Sequence[Mapping[str, AxisValue]]
+    coordinates: Sequence[bytes]
+    """Of each value: JSON without braces."""
+
+
+def dimensions_of(grid: Grid) -> list[Dimension]:
+    """Give the loops of a grid, outermost first; one without values where there is none."""
+    found = [
+        _dimension(axis.names, [{part.axis: part for part in value.parts} for value in axis.values])
+        for axis in grid.axes
+    ]
+    if grid.replicas > 1:
+        replicas = [AxisValue(number, (("replica", number),), ()) for number in range(1, grid.replicas + 1)]
+        found.append(_dimension(("replica",), [{"replica": value} for value in replicas]))
+    return found or [_dimension((), [{}])]
+
+
+def _dimension(names: tuple[str, ...], values: Sequence[Mapping[str, AxisValue]]) -> Dimension:
+    coordinates = [
+        orjson.dumps({name: at for value in parts.values() for name, at in value.coordinates})[1:-1]
+        for parts in values
+    ]
+    return Dimension(names, values, coordinates)
+
+
+class _Piece(NamedTuple):
+    """A field's JSON (`"name":value`) in the canonical request and in the body; empty where it is absent."""
+
+    canonical: bytes
+    body: bytes
+    value: Any
+
+
+class _Column(NamedTuple):
+    """A field's pieces along the inner loop, each part in a list of its own."""
+
+    canonical: list[bytes]
+    body: list[bytes]
+    value: list[Any]
+
+
+class _Field:
+    """One field: the dimensions it depends on, and its pieces by their indexes."""
+
+    def __init__(
+        self, deps: Iterable[int], sizes: Sequence[int], make: Callable[[dict[int, int]], _Piece]
+    ) -> None:
+        self.deps = tuple(sorted(deps))
+        self._make = make
+        self._keep = math.prod(sizes[dep] for dep in self.deps) <= _MEMO
+        self._memo: dict[tuple[int, ...], _Piece] = {}
+        self._columns: dict[tuple[int, ...], _Column] = {}
+        self._inner = len(sizes) - 1
+        self._size = sizes[-1]
+
+    def column(self, outer: Sequence[int]) -> _Column:
+        """Give the pieces along the inner loop, which the field depends on."""
+        key = tuple([outer[dep] for dep in self.deps[:-1]])
+        column = self._columns.get(key)
+        if column is None:
+            if not self._keep:
+                self._columns.clear()
+            pieces = [self.at([*outer, index]) for index in range(self._size)]
+            column = self._columns[key] = _Column(*(list(part) for part in zip(*pieces, strict=True)))
+        return column
+
+    def at(self, indexes: Sequence[int]) -> _Piece:
+        """Give the piece at a point of the grid."""
+        key = tuple([indexes[dep] for dep in self.deps])
+        piece = self._memo.get(key)
+        if piece is None:
+            if not self._keep:
+                self._memo.clear()
+            piece = self._memo[key] = self._make(dict(zip(self.deps, key, strict=True)))
+        return piece
+
+
+class CompiledGrid:
+    """All points of a matrix without rules, sample, rows or file template, as rows in grid order."""
+
+    def __init__(
+        self,
+        name: str,
+        program: RequestProgram,
+        grid: Grid,
+        loras: Mapping[str, NamedLora],
+        unchecked: frozenset[str],
+        image: Callable[[str, Place], InputImage],
+    ) -> None:
+        """Prepare. `image` reads a local input image written at a place.
+
+        Raises:
+            SlowWayError: the program or the grid is of a form that only the slow way takes.
+        """
+        plain = grid.has_matrix and not (grid.excludes or grid.sample or grid.rows)
+        if not plain or not set(program.fields) <= set(MODELS[program.model]):
+            raise SlowWayError
+        self._name = name
+        self._program = program
+        self._dimensions = dimensions_of(grid)
+        self._loras = loras
+        self._unchecked = unchecked
+        self._image = image
+        self._sizes = [len(dimension.values) for dimension in self._dimensions]
+        self._where = {axis: n for n, dimension in enumerate(self._dimensions) for axis in dimension.names}
+        self._variables = dict(program.variables)
+        self._fields = {field: self._field(field) for field in (*_BODY, _BASE64) if self._given(field)}
+        self.count = math.prod(self._sizes)
+        self.seeds_chosen = 0
+
+    # ── what a field is made of ─────────────────────────────────────────────────────────────────────────
+
+    def _given(self, field: str) -> bool:
+        if field in self._program.fields or field in self._program.axes:
+            return True
+        return field in ("seed", "size", "output_format", "loras")  # `loras` is in every canonical request
+
+    def _field(self, field: str) -> _Field:
+        program = self._program
+        deps: set[int] = set()
+        if field in program.axes:
+            deps = {self._where["lora" if field == "loras" and "lora" in self._where else field]}
+        elif field in program.fields:
+            needed = needed_names(program.fields[field].names, self._variables)
+            deps = {self._where[name] for name in needed if name in self._where}
+        elif field == "seed":
+            deps = {n for n, dimension in enumerate(self._dimensions) if _moves_seed(dimension)}
+        if field == "seed" and "replica" in self._where and not program.seed_sees_replica:
+            deps.add(self._where["replica"])
+        return _Field(deps, self._sizes, lambda at: self._make(field, at))
+
+    def _make(self, field: str, at: Mapping[int, int]) -> _Piece:
+        values: dict[str, AxisValue] = {}
+        for dimension, index in at.items():
+            values.update(self._dimensions[dimension].values[index])
+        value = self._value(field, values)
+        if field == "loras":
+            parsed = [part for part, _ in lora_bodies(value or [], (), self._loras)]
+            if any(isinstance(part, Problem) for part in parsed):
+                raise SlowWayError
+            value = parsed
+        if value is None:
+            return _Piece(b"", b"", None)
+        if any(violation.liftable not in self._unchecked for violation in FIELDS[field](value)):
+            raise SlowWayError
+        return self._serialise(field, value, values)
+
+    def _value(self, field: str, values: Mapping[str, AxisValue]) -> Any:
+        program = self._program
+        replica = values["replica"].value if "replica" in values else 1
+        given: Any = None
+        if field in program.axes:
+            given = values["lora" if field == "loras" and "lora" in values else field].value
+        elif field in program.fields:
+            template = program.fields[field]
+            given = template.render(self._context(template, values, replica))
+        if field == "seed":
+            return self._seed(given, values, replica)
+        if field == "prompt" and isinstance(given, int | float) and not isinstance(given, bool):
+            return str(given)
+        return DEFAULTS.get(field) if given is None and field in ("size", "output_format") else given
+
+    def _seed(self, given: Any, values: Mapping[str, AxisValue], replica: int) -> Any:
+        if given is None:
+            return derived_seed(self._coordinates(values), replica)
+        if given == -1:
+            raise SlowWayError
+        if replica > 1 and not self._program.seed_sees_replica and isinstance(given, int) and given >= 0:
+            return derived_seed({"seed": given}, replica)
+        return given
+
+    def _coordinates(self, values: Mapping[str, AxisValue]) -> dict[str, Any]:
+        return {name: at for value in values.values() for name, at in value.coordinates}
+
+    def _context(
+        self, template: ValueTemplate, values: Mapping[str, AxisValue], replica: int
+    ) -> dict[str, Any]:
+        context: dict[str, Any] = {axis: value.value for axis, value in values.items()}
+        context["name"] = self._name
+        context["replica"] = replica
+        needed = needed_names(template.names, self._variables)
+        for variable, compiled in self._program.variables:
+            if variable in needed:
+                context[variable] = compiled.render(context)
+        return context
+
+    def _serialise(self, field: str, value: Any, values: Mapping[str, AxisValue]) -> _Piece:
+        label = b'"' + field.encode() + b'":'
+        if field == "loras":
+            loras = [
+                {"path": lora["path"], "scale": canonical_number(lora.get("scale", 1))} for lora in value
+            ]
+            piece = label + orjson.dumps(loras)
+            return _Piece(piece, piece if loras else b"", value)
+        if field in ("image_url", "mask") and not is_remote(value):
+            program = self._program
+            place = values[field].place if field in program.axes else program.fields[field].place
+            image = self._image(value, place)
+            hashed = label + orjson.dumps({"sha256": image.sha256})
+            return _Piece(hashed, label + orjson.dumps(image.body()), value)
+        if field == _BASE64:
+            return _Piece(b"", label + b"true" if value else b"", value)
+        piece = label + orjson.dumps(canonical_number(value) if isinstance(value, float) else value)
+        return _Piece(piece, piece, value)
+
+    # ── the loops ───────────────────────────────────────────────────────────────────────────────────────
+
+    def rows(self) -> Iterator[Row]:
+        """Stream the rows.
+
+        Raises:
+            SlowWayError: a cell is not plainly right. Rows given before it stand.
+        """
+        try:
+            yield from self._rows()
+        except (ZbatchError, KeyError) as error:
+            raise SlowWayError from error
+
+    def _rows(self) -> Iterator[Row]:
+        last = len(self._sizes) - 1
+        inner = self._dimensions[last]
+        first = _First(self._sizes, self._independent())
+        head = b'{"model":' + orjson.dumps(self._program.model) + b',"request":{'
+        loops = [range(size) for size in self._sizes[:-1]]
+        labels = [dimension.coordinates for dimension in self._dimensions[:-1]]
+        ends = [b"," + part + b"}" if part and last else part + b"}" for part in inner.coordinates]
+        for outer in itertools.product(*loops):
+            begin = b"{" + b",".join([label[index] for label, index in zip(labels, outer, strict=True)])
+            columns = self._columns(outer)
+            self._check_together(columns)
+            canonical = _joined(
+                [columns[name] for name in _CANONICAL if name in columns], 0, len(ends), head, b"}}"
+            )
+            bodies = _joined(
+                [columns[name] for name in (*_BODY, _BASE64) if name in columns], 1, len(ends), b"{", b"}"
+            )
+            formats = _values(columns["output_format"])
+            extensions = (
+                [EXTENSIONS[name] for name in formats]
+                if len(formats) > 1
+                else [EXTENSIONS[formats[0]]] * len(ends)
+            )
+            at_once = (
+                first.shows(outer, 0, hashlib.sha256(canonical[0]).digest()) if first.inner_free else None
+            )
+            for index, (text, body, end) in enumerate(zip(canonical, bodies, ends, strict=True)):
+                digest = hashlib.sha256(text).digest()
+                key = digest.hex()
+                if first.shows(outer, index, digest) if at_once is None else at_once:
+                    yield Row(begin + end, key, body, f"images/{key[:16]}{extensions[index]}")
+                else:
+                    yield Row(begin + end, key, None, None)
+        if "seed" not in self._program.axes and "seed" not in self._program.fields:
+            self.seeds_chosen = self.count
+        elif "replica" in self._where and not self._program.seed_sees_replica:
+            self.seeds_chosen = self.count - self.count // self._sizes[self._where["replica"]]
+
+    def _columns(self, outer: Sequence[int]) -> dict[str, _Piece | _Column]:
+        """Give each field's piece for all cells of the inner loop, or a column where they differ along it."""
+        last = len(self._sizes) - 1
+        return {
+            name: field.column(outer) if last in field.deps else field.at(outer)
+            for name, field in self._fields.items()
+        }
+
+    def _check_together(self, columns: Mapping[str, _Piece | _Column]) -> None:
+        """Hold cells against the rules across fields: prompt is there, strength and mask have their image."""
+        if "prompt" not in columns or not all(value is not None for value in _values(columns["prompt"])):
+            raise SlowWayError
+        for name in ("strength", "mask"):
+            if name not in columns or all(value is None for value in _values(columns[name])):
+                continue
+            # Where one cell of the loop has it, the image must be there in all: rarely otherwise, and then
+            # the slow way looks at each.
+            if "image_url" not in columns or None in _values(columns["image_url"]):
+                raise SlowWayError
+
+    def _independent(self) -> frozenset[int]:
+        """Give the dimensions of which any two values always make two requests, whatever the others are."""
+        found = set()
+        for name, field in self._fields.items():
+            if len(field.deps) == 1 and name != _BASE64:
+                (dimension,) = field.deps
+                indexes = [0] * len(self._sizes)
+                pieces = set()
+                for index in range(self._sizes[dimension]):
+                    indexes[dimension] = index
+                    pieces.add(field.at(indexes).canonical)
+                if len(pieces) == self._sizes[dimension]:
+                    found.add(dimension)
+        return frozenset(found)
+
+
+def _moves_seed(dimension: Dimension) -> bool:
+    names = {
+        name for value in dimension.values[:1] for part in value.values() for name, _ in part.coordinates
+    }
+    return any(name not in HELD_STILL and not name.startswith("lora.") for name in names)
+
+
+def _values(column: _Piece | _Column) -> list[Any]:
+    return column.value if isinstance(column, _Column) else [column.value]
+
+
+def _joined(
+    columns: Sequence[_Piece | _Column], part: int, count: int, head: bytes, tail: bytes
+) -> list[bytes]:
+    """Join the pieces of each cell; what does not change along the inner loop is joined once.
+
+    `part` is 0 for the canonical request and 1 for the body.
+    """
+    varying = [column[part] for column in columns if isinstance(column, _Column)]
+    if not varying:
+        pieces = [
+            column.body if part else column.canonical for column in columns if isinstance(column, _Piece)
+        ]
+        return [head + b",".join(filter(None, pieces)) + tail] * count
+    if not all(all(pieces) for pieces in varying):
+        lists = [
+            column[part] if isinstance(column, _Column) else [column[part]] * count for column in columns
+        ]
+        return [head + b",".join(filter(None, pieces)) + tail for pieces in zip(*lists, strict=True)]
+    texts, separate = [head], False
+    for column in columns:
+        if isinstance(column, _Column):
+            texts[-1] += b"," if separate else b""
+            texts.append(b"")
+            separate = True
+        elif column[part]:
+            texts[-1] += b"," + column[part] if separate else column[part]
+            separate = True
+    texts[-1] += tail
+    if len(varying) == 1:
+        before, after = texts
+        return [before + piece + after for piece in varying[0]]
+    return [
+        b"".join([texts[0], *(b for pair in zip(pieces, texts[1:], strict=True) for b in pair)])
+        for pieces in zip(*varying, strict=True)
+    ]
+
+
+class _First:
+    """Tells whether a cell is the first to show its job.
+
+    Along an independent dimension requests always differ, so whether a cell is the first is decided by its
+    other indexes alone, once, where the independent ones are all 0: that comes first in grid order.
+    """
+
+    def __init__(self, sizes: Sequence[int], independent: frozenset[int]) -> None:
+        self._others = [n for n in range(len(sizes)) if n not in independent]
+        self._zeros = [n for n in independent if n != len(sizes) - 1]
+        self.inner_free = len(sizes) - 1 in independent
+        self._inner = len(sizes) - 1
+        self._sizes = sizes
+        self._flags = bytearray(math.prod(sizes[n] for n in self._others))
+        self._seen: set[bytes] = set()
+        self._base: tuple[Sequence[int] | None, int, bool] = (None, 0, False)
+
+    def shows(self, outer: Sequence[int], index: int, digest: bytes) -> bool:
+        """Decide for one cell; cells must come in grid order."""
+        if self._base[0] is not outer:
+            place = 0
+            for n in self._others:
+                place = place * self._sizes[n] + (outer[n] if n != self._inner else 0)
+            self._base = (outer, place, all(outer[n] == 0 for n in self._zeros))
+        _, place, deciding = self._base
+        if self.inner_free:
+            deciding = deciding and index == 0
+        else:
+            place += index
+        if deciding:
+            short = digest[:16]
+            if short not in self._seen:
+                self._seen.add(short)
+                self._flags[place] = 1
+        return bool(self._flags[place])
