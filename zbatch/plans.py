@@ -102,7 +102,7 @@ def order_of_plan(saved: Mapping[str, Any], settings: Settings) -> Order:
         raise UsageError(f"the plan is damaged ({error})", hint=_NEW_PLAN) from error
     given = named is not None and parse_endpoint(named).url == saved["endpoint"]
     order = replace(resolve(manifest, settings), endpoint_given=given)
-    plan = plan_order(order)
+    plan = plan_order(order, with_keys=True)
     now = set(plan.keys)
     if planned != now:
         raise UsageError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -128,7 +130,7 @@ def test_the_fast_way_is_taken_by_ordinary_manifests(tmp_path):
         "  size: [512*512, 768*768]\n"
     )
     manifest = load_manifest(path)
-    rows = list(Expansion(manifest).compiled().rows())
+    rows = list(itertools.chain.from_iterable(Expansion(manifest).compiled().batches()))
     assert rows == slow_rows(path)[0]
     assert len(rows) == 48
     assert sum(row.request is not None for row in rows) == 40

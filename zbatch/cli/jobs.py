@@ -27,14 +27,21 @@ def command(manifest: Path, cells: bool, allow_outside: bool) -> int:
     """
     expansion = Expansion(load_manifest(manifest, allow_outside=allow_outside))
     out = sys.stdout.buffer
-    for row in expansion.rows():
-        if row.key is None or (row.request is None and not cells):
-            continue
-        begin = b'{"key":"%b","coordinates":%b' % (row.key.encode(), row.coordinates)
-        if cells or row.request is None:
-            out.write(begin + b"}\n")
+    for batch in expansion.batches():
+        if cells:
+            lines = [
+                b'{"key":"%b","coordinates":%b}\n' % (row.key.encode(), row.coordinates)
+                for row in batch
+                if row.key is not None
+            ]
         else:
-            out.write(b'%b,"request":%b,"file":%b}\n' % (begin, row.request, orjson.dumps(row.file)))
+            lines = [
+                b'{"key":"%b","coordinates":%b,"request":%b,"file":%b}\n'
+                % (row.key.encode(), row.coordinates, row.request, orjson.dumps(row.file))
+                for row in batch
+                if row.key is not None and row.request is not None
+            ]
+        out.write(b"".join(lines))
     out.flush()
     for warning in expansion.warnings:
         tell(str(warning))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -62,7 +63,7 @@ def command(
         allow_outside=allow_outside,
     )
     order = resolve(load_manifest(manifest, allow_outside=allow_outside), settings)
-    plan = make_plan(order)
+    plan = make_plan(order, with_keys=out is not None)
     if out is not None:
         save_plan(plan, settings, order, out)
         tell(f"saved; zbatch run {out} does this and nothing more")
@@ -76,38 +77,51 @@ def command(
 
 
 def _print(plan: Plan, order: Order) -> None:
-    limits, price = order.manifest.limits, order.manifest.price
     say(f"{order.manifest.name} -> {order.directory} at {order.endpoint}")
-    say(f"  cells      {plan.cells:>9,}" + (f"   ({plan.excluded:,} more excluded)" if plan.excluded else ""))
-    say(
-        f"  jobs       {plan.jobs:>9,}"
-        + (f"   ({plural(plan.shared, 'cell')} show the job of another)" if plan.shared else "")
-    )
-    say(f"  done       {plan.done:>9,}")
-    if plan.in_flight:
-        say(f"  in flight  {plan.in_flight:>9,}   (asked for first)")
-    if plan.held:
-        say(f"  held       {plan.held:>9,}   (failed, rejected or unknown: see zbatch status, --retry)")
-    if plan.selected < plan.jobs:
-        say(f"  selected   {plan.selected:>9,}   (--only, --first)")
-    say(f"  to submit  {plan.to_submit:>9,}")
-    if plan.cost is not None:
-        free = (
-            " (the built-in endpoint itself costs nothing)"
-            if order.endpoint.kind is EndpointKind.PREVIEW
-            else ""
-        )
-        say(f"  cost       {plan.cost:>9.2f}   USD at {price} an image{free}")
-    if plan.spent:
-        say(f"  spent      {plan.spent:>9.2f}   USD so far, every attempt counted")
-    if plan.seconds is not None:
-        say(f"  time       {_duration(plan.seconds):>9}   at the rate asked for")
+    for label, number, words in (*_grid_lines(plan), *_run_lines(plan, order)):
+        say(f"  {label:<10} {number:>9}   {words}".rstrip())
     if plan.seeds_chosen:
         chosen = plural(plan.seeds_chosen, "cell")
         say(f"  seeds: zbatch chose those of {chosen}; they are sent, written down and stay the same")
-    if limits.attempts > 1 and order.endpoint.kind is not EndpointKind.PREVIEW:
-        say(f"  a task that fails is submitted again, {limits.attempts} attempts in all; each may be billed")
+    attempts = order.manifest.limits.attempts
+    if attempts > 1 and order.endpoint.kind is not EndpointKind.PREVIEW:
+        say(f"  a task that fails is submitted again, {attempts} attempts in all; each may be billed")
     _budget(plan, order)
+
+
+def _grid_lines(plan: Plan) -> Iterator[tuple[str, str, str]]:
+    yield "cells", f"{plan.cells:,}", ""
+    for rule, number in plan.excluded_by:
+        yield "excluded", f"{number:,}", f"by {rule}"
+    if plan.sampled_out:
+        yield "left out", f"{plan.sampled_out:,}", "cells by sample"
+    if plan.pairs:
+        yield "pairs", f"{plan.pairs_covered:,}", f"of {plan.pairs:,} pairs of values are covered"
+    shared = f"{plural(plan.shared, 'cell')} show the job of another" if plan.shared else ""
+    yield "jobs", f"{plan.jobs:,}", shared
+
+
+def _run_lines(plan: Plan, order: Order) -> Iterator[tuple[str, str, str]]:
+    yield "done", f"{plan.done:,}", ""
+    if plan.in_flight:
+        yield "in flight", f"{plan.in_flight:,}", "asked for first"
+    if plan.held:
+        yield "held", f"{plan.held:,}", "failed, rejected or unknown: see zbatch status, --retry"
+    if plan.selected < plan.jobs:
+        yield "selected", f"{plan.selected:,}", "by --only, --first"
+    yield "to submit", f"{plan.to_submit:,}", ""
+    if plan.cost is not None:
+        free = order.endpoint.kind is EndpointKind.PREVIEW
+        words = f"USD at {order.manifest.price} an image"
+        yield (
+            "cost",
+            f"{plan.cost:.2f}",
+            words + (" (the built-in endpoint itself costs nothing)" if free else ""),
+        )
+    if plan.spent:
+        yield "spent", f"{plan.spent:.2f}", "USD so far, every attempt counted"
+    if plan.seconds is not None:
+        yield "time", _duration(plan.seconds), "at the rate asked for"
 
 
 def _budget(plan: Plan, order: Order) -> None:

@@ -9,11 +9,10 @@ the same order, with the same results: a property test holds the two together.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -26,11 +25,14 @@ from zbatch.manifest.inputs import is_remote
 from zbatch.manifest.loras import NamedLora
 from zbatch.manifest.requests import HELD_STILL, Problem, RequestProgram, derived_seed, lora_bodies
 from zbatch.manifest.templates import ValueTemplate, needed_names
-from zbatch.manifest.values import AxisValue
+from zbatch.manifest.values import AxisValue, RangeValues, ZipRow
 from zbatch.model import EXTENSIONS, InputImage, Row, canonical_number
 
 _MEMO: Final = 50_000
 """Combinations of a field to keep; a field with more keeps only the last, which inner loops use again."""
+
+_CHUNK: Final = 2_000
+"""Steps of the inner loop that are put together at once."""
 
 _BODY: Final = ("prompt", "size", "seed", "loras", "image_url", "strength", "mask", "output_format")
 _CANONICAL: Final = ("image_url", "loras", "mask", "output_format", "prompt", "seed", "size", "strength")
@@ -41,34 +43,46 @@ class SlowWayError(Exception):
     """Something here needs the slow way: a problem to explain, or a form not worth a fast one."""
 
 
-@dataclass(frozen=True, slots=True)
 class Dimension:
-    """One loop of the grid: an axis, zip or the replicas. Each value gives axes their values."""
+    """One loop of the grid: an axis, zip or the replicas. Each value gives axes their values.
 
-    names: tuple[str, ...]
-    values: Sequence[Mapping[str, AxisValue]]
-    coordinates: Sequence[bytes]
-    """Of each value: JSON without braces."""
+    What a short one gives is made once; a range of a million values is never held as a whole.
+    """
+
+    def __init__(self, names: tuple[str, ...], values: Sequence[AxisValue | ZipRow]) -> None:
+        self.names = names
+        self.values = values
+        short = len(values) <= _CHUNK
+        self._parts = [_parts(value) for value in values] if short else []
+        self._labels = [_label(value) for value in values] if short else []
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def parts(self, index: int) -> Mapping[str, AxisValue]:
+        """Give the values of one step of the loop, by axis."""
+        return self._parts[index] if self._parts else _parts(self.values[index])
+
+    def label(self, index: int) -> bytes:
+        """Give the coordinates of one step of the loop: JSON without braces."""
+        return self._labels[index] if self._labels else _label(self.values[index])
+
+
+def _parts(value: AxisValue | ZipRow) -> dict[str, AxisValue]:
+    return {part.axis: part for part in value.parts}
+
+
+def _label(value: AxisValue | ZipRow) -> bytes:
+    return orjson.dumps(dict(value.coordinates))[1:-1]
 
 
 def dimensions_of(grid: Grid) -> list[Dimension]:
-    """Give the loops of a grid, outermost first; one without values where there is none."""
-    found = [
-        _dimension(axis.names, [{part.axis: part for part in value.parts} for value in axis.values])
-        for axis in grid.axes
-    ]
+    """Give the loops of a grid, outermost first; one of one empty step where there is none."""
+    found = [Dimension(axis.names, axis.values) for axis in grid.axes]
     if grid.replicas > 1:
         replicas = [AxisValue(number, (("replica", number),), ()) for number in range(1, grid.replicas + 1)]
-        found.append(_dimension(("replica",), [{"replica": value} for value in replicas]))
-    return found or [_dimension((), [{}])]
-
-
-def _dimension(names: tuple[str, ...], values: Sequence[Mapping[str, AxisValue]]) -> Dimension:
-    coordinates = [
-        orjson.dumps({name: at for value in parts.values() for name, at in value.coordinates})[1:-1]
-        for parts in values
-    ]
-    return Dimension(names, values, coordinates)
+        found.append(Dimension(("replica",), replicas))
+    return found or [Dimension((), [ZipRow((), ())])]
 
 
 class _Piece(NamedTuple):
@@ -98,17 +112,15 @@ class _Field:
         self._keep = math.prod(sizes[dep] for dep in self.deps) <= _MEMO
         self._memo: dict[tuple[int, ...], _Piece] = {}
         self._columns: dict[tuple[int, ...], _Column] = {}
-        self._inner = len(sizes) - 1
-        self._size = sizes[-1]
 
-    def column(self, outer: Sequence[int]) -> _Column:
-        """Give the pieces along the inner loop, which the field depends on."""
-        key = tuple([outer[dep] for dep in self.deps[:-1]])
+    def column(self, outer: Sequence[int], steps: range) -> _Column:
+        """Give the pieces along some steps of the inner loop, which the field depends on."""
+        key = (*[outer[dep] for dep in self.deps[:-1]], steps.start)
         column = self._columns.get(key)
         if column is None:
             if not self._keep:
                 self._columns.clear()
-            pieces = [self.at([*outer, index]) for index in range(self._size)]
+            pieces = [self.at([*outer, index]) for index in steps]
             column = self._columns[key] = _Column(*(list(part) for part in zip(*pieces, strict=True)))
         return column
 
@@ -149,7 +161,7 @@ class CompiledGrid:
         self._loras = loras
         self._unchecked = unchecked
         self._image = image
-        self._sizes = [len(dimension.values) for dimension in self._dimensions]
+        self._sizes = [len(dimension) for dimension in self._dimensions]
         self._where = {axis: n for n, dimension in enumerate(self._dimensions) for axis in dimension.names}
         self._variables = dict(program.variables)
         self._fields = {field: self._field(field) for field in (*_BODY, _BASE64) if self._given(field)}
@@ -180,7 +192,7 @@ class CompiledGrid:
     def _make(self, field: str, at: Mapping[int, int]) -> _Piece:
         values: dict[str, AxisValue] = {}
         for dimension, index in at.items():
-            values.update(self._dimensions[dimension].values[index])
+            values.update(self._dimensions[dimension].parts(index))
         value = self._value(field, values)
         if field == "loras":
             parsed = [part for part, _ in lora_bodies(value or [], (), self._loras)]
@@ -253,96 +265,97 @@ class CompiledGrid:
 
     # ── the loops ───────────────────────────────────────────────────────────────────────────────────────
 
-    def rows(self) -> Iterator[Row]:
-        """Stream the rows.
+    def batches(self) -> Iterator[list[Row]]:
+        """Stream the rows, some at a time.
 
         Raises:
             SlowWayError: a cell is not plainly right. Rows given before it stand.
         """
         try:
-            yield from self._rows()
+            yield from self._batches()
         except (ZbatchError, KeyError) as error:
             raise SlowWayError from error
-
-    def _rows(self) -> Iterator[Row]:
-        last = len(self._sizes) - 1
-        inner = self._dimensions[last]
-        first = _First(self._sizes, self._independent())
-        head = b'{"model":' + orjson.dumps(self._program.model) + b',"request":{'
-        loops = [range(size) for size in self._sizes[:-1]]
-        labels = [dimension.coordinates for dimension in self._dimensions[:-1]]
-        ends = [b"," + part + b"}" if part and last else part + b"}" for part in inner.coordinates]
-        for outer in itertools.product(*loops):
-            begin = b"{" + b",".join([label[index] for label, index in zip(labels, outer, strict=True)])
-            columns = self._columns(outer)
-            self._check_together(columns)
-            canonical = _joined(
-                [columns[name] for name in _CANONICAL if name in columns], 0, len(ends), head, b"}}"
-            )
-            bodies = _joined(
-                [columns[name] for name in (*_BODY, _BASE64) if name in columns], 1, len(ends), b"{", b"}"
-            )
-            formats = _values(columns["output_format"])
-            extensions = (
-                [EXTENSIONS[name] for name in formats]
-                if len(formats) > 1
-                else [EXTENSIONS[formats[0]]] * len(ends)
-            )
-            at_once = (
-                first.shows(outer, 0, hashlib.sha256(canonical[0]).digest()) if first.inner_free else None
-            )
-            for index, (text, body, end) in enumerate(zip(canonical, bodies, ends, strict=True)):
-                digest = hashlib.sha256(text).digest()
-                key = digest.hex()
-                if first.shows(outer, index, digest) if at_once is None else at_once:
-                    yield Row(begin + end, key, body, f"images/{key[:16]}{extensions[index]}")
-                else:
-                    yield Row(begin + end, key, None, None)
         if "seed" not in self._program.axes and "seed" not in self._program.fields:
             self.seeds_chosen = self.count
         elif "replica" in self._where and not self._program.seed_sees_replica:
             self.seeds_chosen = self.count - self.count // self._sizes[self._where["replica"]]
 
-    def _columns(self, outer: Sequence[int]) -> dict[str, _Piece | _Column]:
-        """Give each field's piece for all cells of the inner loop, or a column where they differ along it."""
+    def _batches(self) -> Iterator[list[Row]]:
+        *loops, inner = self._dimensions
+        first = _First(self._sizes, self._independent())
+        chunks = [range(a, min(a + _CHUNK, len(inner))) for a in range(0, len(inner), _CHUNK)]
+        comma = b"," if loops else b""
+        for outer in itertools.product(*(range(len(loop)) for loop in loops)):
+            begin = b"{" + b",".join([loop.label(index) for loop, index in zip(loops, outer, strict=True)])
+            for steps in chunks:
+                ends = [comma + inner.label(index) + b"}" for index in steps]
+                yield self._batch(outer, steps, begin, ends, first)
+
+    def _batch(
+        self, outer: tuple[int, ...], steps: range, begin: bytes, ends: list[bytes], first: _First
+    ) -> list[Row]:
+        columns = self._columns(outer, steps)
+        _check_together(columns)
+        head = b'{"model":' + orjson.dumps(self._program.model) + b',"request":{'
+        canonical = [columns[name] for name in _CANONICAL if name in columns]
+        body = [columns[name] for name in (*_BODY, _BASE64) if name in columns]
+        digests = [sha256(text).digest() for text in _joined(canonical, 0, len(ends), head, b"}}")]
+        bodies = _joined(body, 1, len(ends), b"{", b"}")
+        formats = _values(columns["output_format"])
+        extensions = [EXTENSIONS[name] for name in formats * (1 if len(formats) > 1 else len(ends))]
+        shown = first.shown(outer, steps, digests)
+        return [
+            Row(begin + end, key, text, f"images/{key[:16]}{extension}") if shows else Row(begin + end, key)
+            for end, key, text, extension, shows in zip(
+                ends, [digest.hex() for digest in digests], bodies, extensions, shown, strict=True
+            )
+        ]
+
+    def _columns(self, outer: Sequence[int], steps: range) -> dict[str, _Piece | _Column]:
+        """Give each field's piece for some cells of the inner loop; a column where they differ along it."""
         last = len(self._sizes) - 1
         return {
-            name: field.column(outer) if last in field.deps else field.at(outer)
+            name: field.column(outer, steps) if last in field.deps else field.at(outer)
             for name, field in self._fields.items()
         }
-
-    def _check_together(self, columns: Mapping[str, _Piece | _Column]) -> None:
-        """Hold cells against the rules across fields: prompt is there, strength and mask have their image."""
-        if "prompt" not in columns or not all(value is not None for value in _values(columns["prompt"])):
-            raise SlowWayError
-        for name in ("strength", "mask"):
-            if name not in columns or all(value is None for value in _values(columns[name])):
-                continue
-            # Where one cell of the loop has it, the image must be there in all: rarely otherwise, and then
-            # the slow way looks at each.
-            if "image_url" not in columns or None in _values(columns["image_url"]):
-                raise SlowWayError
 
     def _independent(self) -> frozenset[int]:
         """Give the dimensions of which any two values always make two requests, whatever the others are."""
         found = set()
         for name, field in self._fields.items():
-            if len(field.deps) == 1 and name != _BASE64:
-                (dimension,) = field.deps
-                indexes = [0] * len(self._sizes)
-                pieces = set()
-                for index in range(self._sizes[dimension]):
-                    indexes[dimension] = index
-                    pieces.add(field.at(indexes).canonical)
-                if len(pieces) == self._sizes[dimension]:
-                    found.add(dimension)
+            if len(field.deps) == 1 and name != _BASE64 and self._differs(name, field, field.deps[0]):
+                found.add(field.deps[0])
         return frozenset(found)
+
+    def _differs(self, name: str, field: _Field, dimension: int) -> bool:
+        size = self._sizes[dimension]
+        if size > _MEMO:
+            # Too many to look at each; those of a range that fills its field differ by what a range is.
+            values = self._dimensions[dimension].values
+            return name in self._program.axes and isinstance(values, RangeValues) and values[0] != values[1]
+        indexes = [0] * len(self._sizes)
+        pieces = set()
+        for index in range(size):
+            indexes[dimension] = index
+            pieces.add(field.at(indexes).canonical)
+        return len(pieces) == size
+
+
+def _check_together(columns: Mapping[str, _Piece | _Column]) -> None:
+    """Hold cells against the rules across fields: prompt is there, strength and mask have their image."""
+    if "prompt" not in columns or not all(value is not None for value in _values(columns["prompt"])):
+        raise SlowWayError
+    for name in ("strength", "mask"):
+        if name not in columns or all(value is None for value in _values(columns[name])):
+            continue
+        # Where one cell of the loop has it, the image must be there in all: rarely otherwise, and then
+        # the slow way looks at each.
+        if "image_url" not in columns or None in _values(columns["image_url"]):
+            raise SlowWayError
 
 
 def _moves_seed(dimension: Dimension) -> bool:
-    names = {
-        name for value in dimension.values[:1] for part in value.values() for name, _ in part.coordinates
-    }
+    names = [name for name, _ in dimension.values[0].coordinates]
     return any(name not in HELD_STILL and not name.startswith("lora.") for name in names)
 
 
@@ -388,37 +401,41 @@ def _joined(
 
 
 class _First:
-    """Tells whether a cell is the first to show its job.
+    """Tells which cells are the first to show their job.
 
     Along an independent dimension requests always differ, so whether a cell is the first is decided by its
     other indexes alone, once, where the independent ones are all 0: that comes first in grid order.
     """
 
     def __init__(self, sizes: Sequence[int], independent: frozenset[int]) -> None:
-        self._others = [n for n in range(len(sizes)) if n not in independent]
-        self._zeros = [n for n in independent if n != len(sizes) - 1]
-        self.inner_free = len(sizes) - 1 in independent
-        self._inner = len(sizes) - 1
+        inner = len(sizes) - 1
+        self._free = inner in independent
+        self._others = [n for n in range(inner) if n not in independent]
+        self._zeros = [n for n in range(inner) if n in independent]
         self._sizes = sizes
-        self._flags = bytearray(math.prod(sizes[n] for n in self._others))
+        self._inner = 1 if self._free else sizes[-1]
+        self._flags = bytearray(self._inner * math.prod(sizes[n] for n in self._others))
         self._seen: set[bytes] = set()
-        self._base: tuple[Sequence[int] | None, int, bool] = (None, 0, False)
 
-    def shows(self, outer: Sequence[int], index: int, digest: bytes) -> bool:
-        """Decide for one cell; cells must come in grid order."""
-        if self._base[0] is not outer:
-            place = 0
-            for n in self._others:
-                place = place * self._sizes[n] + (outer[n] if n != self._inner else 0)
-            self._base = (outer, place, all(outer[n] == 0 for n in self._zeros))
-        _, place, deciding = self._base
-        if self.inner_free:
-            deciding = deciding and index == 0
-        else:
-            place += index
+    def shown(self, outer: Sequence[int], steps: range, digests: Sequence[bytes]) -> list[int]:
+        """Decide for some cells of the inner loop, which must come in grid order."""
+        place = 0
+        for n in self._others:
+            place = place * self._sizes[n] + outer[n]
+        place *= self._inner
+        deciding = all(outer[n] == 0 for n in self._zeros)
+        if self._free:
+            if deciding and steps.start == 0:
+                self._flags[place] = self._is_new(digests[0])
+            return [self._flags[place]] * len(digests)
+        place += steps.start
         if deciding:
-            short = digest[:16]
-            if short not in self._seen:
-                self._seen.add(short)
-                self._flags[place] = 1
-        return bool(self._flags[place])
+            self._flags[place : place + len(digests)] = bytes(map(self._is_new, digests))
+        return list(self._flags[place : place + len(digests)])
+
+    def _is_new(self, digest: bytes) -> bool:
+        short = digest[:16]
+        if short in self._seen:
+            return False
+        self._seen.add(short)
+        return True

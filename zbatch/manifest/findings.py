@@ -14,7 +14,7 @@ from zbatch.errors import Finding, ManifestError, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from zbatch.manifest.source import Document
+    from zbatch.manifest.document import Document
 
 _UNPRINTABLE: Final = re.compile(
     "[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff]"

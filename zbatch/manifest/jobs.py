@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,13 +47,17 @@ class Expansion:
         self._chosen: set[bytes] = set()
         self.cells = 0
         self.jobs = 0
-        self.excluded = 0
         self.notes = Notes()
         self.seeds_chosen = 0
         self._findings = Findings()
         self._findings.document = manifest.document
         self._keys: set[bytes] = set()
         self._files: dict[bytes, str] = {}
+
+    @property
+    def excluded(self) -> int:
+        """Cells that exclude rules took out."""
+        return sum(self.notes.excluded.values())
 
     @property
     def shared(self) -> int:
@@ -76,7 +81,6 @@ class Expansion:
         """
         for point in self.manifest.grid.points(self._findings, self.notes):
             if point.excluded_by is not None:
-                self.excluded += 1
                 yield Step(Cell(point.coordinates, None, point.excluded_by), None)
                 continue
             self.cells += 1
@@ -100,14 +104,18 @@ class Expansion:
             ManifestError: at the end, with everything that was wrong.
             UsageError: the selection selects nothing.
         """
+        return itertools.chain.from_iterable(self.batches())
+
+    def batches(self) -> Iterator[list[Row]]:
+        """Stream the rows, some at a time (see `rows`)."""
         given = 0
         if self.manifest.output_file is None and self._selection == Selection():
             try:
                 compiled = self.compiled()
-                for row in compiled.rows():
-                    given += 1
-                    self.jobs += row.request is not None
-                    yield row
+                for batch in compiled.batches():
+                    given += len(batch)
+                    self.jobs += sum(1 for row in batch if row.request is not None)
+                    yield batch
             except SlowWayError:
                 self.jobs = 0
             else:
@@ -115,7 +123,7 @@ class Expansion:
                 return
         for number, step in enumerate(self.steps()):
             if number >= given:
-                yield Row.of(step.cell, step.job, selected=step.selected)
+                yield [Row.of(step.cell, step.job, selected=step.selected)]
 
     def compiled(self) -> CompiledGrid:
         """Give the fast way through the grid.

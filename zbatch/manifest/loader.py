@@ -12,6 +12,7 @@ from zbatch.api.endpoint import PREVIEW, parse_endpoint
 from zbatch.errors import Finding, UsageError
 from zbatch.expressions import ExpressionError, compile_template
 from zbatch.manifest.axes import parse_axes, parse_excludes, parse_includes, parse_zip
+from zbatch.manifest.document import Document
 from zbatch.manifest.findings import Findings, Place, nearest
 from zbatch.manifest.grid import Grid
 from zbatch.manifest.inputs import InputImages
@@ -23,7 +24,6 @@ from zbatch.manifest.sampling import MAX_SAMPLED, Sample
 from zbatch.manifest.schema import check_schema
 from zbatch.manifest.secrets import find_secrets
 from zbatch.manifest.sections import Sections
-from zbatch.manifest.source import Document
 from zbatch.manifest.statics import check_names, check_static_fields, warn_of_idle_axes
 from zbatch.manifest.templates import (
     ValueTemplate,

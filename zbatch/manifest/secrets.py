@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from zbatch.manifest.document import Document
 from zbatch.manifest.findings import Findings, Place
-from zbatch.manifest.source import Document
 
 _HINT: Final = "put the key into the variable ZBATCH_API_KEY, or a file named by --api-key-file"
 _PATTERNS: Final = (

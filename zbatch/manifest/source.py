@@ -6,16 +6,15 @@ bounded before anything is built (libyaml's composer recurses and kills the proc
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
 from zbatch.errors import ManifestError
+from zbatch.manifest.document import Document
 from zbatch.manifest.findings import Findings, Mark, Place, nearest, shown
 from zbatch.manifest.scalars import read_scalar
 
@@ -31,53 +30,6 @@ _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
 _LINE_BREAK: Final = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 """As YAML has them; positions count all of these."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One file a manifest is made of: itself, what it extends, its data files."""
-
-    path: Path
-    sha256: str
-    data: bytes
-
-
-@dataclass(slots=True)
-class Document:
-    """One parsed YAML file. `data` is plain; positions are looked up by place (`("matrix", "seed", 0)`)."""
-
-    path: Path
-    name: str
-    text: str
-    sha256: str
-    data: Any = None
-    marks: dict[Place, Mark] = field(default_factory=dict)
-    key_marks: dict[Place, Mark] = field(default_factory=dict)
-    sources: list[Source] = field(default_factory=list)
-    incomplete: bool = False
-    """Whether something it extends could not be read: what it says of the rest would not be true."""
-
-    def add_source(self, path: Path, data: bytes) -> None:
-        """Note a file that the document is made of, too."""
-        if all(source.path != path for source in self.sources):
-            self.sources.append(Source(path, hashlib.sha256(data).hexdigest(), data))
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 (hex) over everything it is made of: of its one file, or of the hashes of all."""
-        if len(self.sources) == 1:
-            return self.sources[0].sha256
-        return hashlib.sha256("".join(source.sha256 for source in self.sources).encode()).hexdigest()
-
-    def mark(self, place: Place, *, key: bool = False) -> Mark:
-        """Position of a value (or of its key); of the nearest thing round it where it has none of its own."""
-        if key and place in self.key_marks:
-            return self.key_marks[place]
-        while place not in self.marks:
-            if not place:
-                return Mark(self.name, 1, 1)
-            place = place[:-1]
-        return self.marks[place]
 
 
 def read_document(path: Path, findings: Findings) -> Document:
@@ -97,7 +49,22 @@ def read_document(path: Path, findings: Findings) -> Document:
     if len(data) > MAX_BYTES:
         findings.at(Mark(name, 1, 1), "", f"has more than {MAX_BYTES // 1_000_000} MB")
         raise ManifestError(findings)
-    document = Document(path, name, decode_text(data, name, findings), hashlib.sha256(data).hexdigest())
+    document = parse_document(path, data, findings)
+    if document.data is None:
+        hint = "zbatch init writes a manifest to start from"
+        findings.at(Mark(name, 1, 1), "", "the file is empty", hint=hint)
+        raise ManifestError(findings)
+    return document
+
+
+def parse_document(path: Path, data: bytes, findings: Findings) -> Document:
+    """Parse the bytes of a YAML file that was read from `path`; an empty one gives `None` as its data.
+
+    Raises:
+        ManifestError: it is not UTF-8, or no YAML.
+    """
+    name = str(path)
+    document = Document(path, decode_text(data, name, findings))
     document.add_source(path, data)
     findings.document = document
     try:
@@ -120,11 +87,6 @@ def read_document(path: Path, findings: Findings) -> Document:
             hint="save the file as UTF-8" if "\0" in document.text else "",
         )
         raise ManifestError(findings) from error
-    if document.data is None:
-        findings.at(
-            Mark(name, 1, 1), "", "the file is empty", hint="zbatch init writes a manifest to start from"
-        )
-        raise ManifestError(findings)
     return document
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,7 @@ from zbatch.api.endpoint import EndpointKind
 from zbatch.errors import Finding
 from zbatch.manifest.jobs import Expansion
 from zbatch.manifest.selection import Selection
-from zbatch.model import JobState
+from zbatch.model import JobState, Row
 from zbatch.runner.order import Order
 from zbatch.state.directory import RunDirectory
 from zbatch.state.run import Run
@@ -28,6 +29,10 @@ class Plan:
     jobs: int
     shared: int
     excluded: int
+    excluded_by: tuple[tuple[str, int], ...]
+    sampled_out: int
+    pairs: int
+    pairs_covered: int
     done: int
     selected: int
     to_submit: int
@@ -57,11 +62,16 @@ class Plan:
             "spent": None if self.spent is None else float(self.spent),
             "seconds": self.seconds,
             "seeds_chosen": self.seeds_chosen,
+            "excluded_by": dict(self.excluded_by),
+            "sampled_out": self.sampled_out,
+            "pairs": {"covered": self.pairs_covered, "of": self.pairs} if self.pairs else None,
         }
 
 
-def make_plan(order: Order) -> Plan:
+def make_plan(order: Order, *, with_keys: bool = False) -> Plan:
     """Expand and check everything, and hold it against the run directory where there is one.
+
+    `with_keys` keeps the keys of all jobs in the plan, for one that is saved.
 
     Raises:
         ManifestError: with everything that is wrong.
@@ -69,22 +79,18 @@ def make_plan(order: Order) -> Plan:
     """
     manifest = order.manifest
     known, spent = _known(order)
-    expansion = Expansion(manifest, Selection.parse(order.only, order.first, manifest))
-    chosen: set[str] = set()
+    selection = Selection.parse(order.only, order.first, manifest)
+    expansion = Expansion(manifest, selection)
     keys: list[str] = []
-    done = in_flight = held = 0
-    for row in expansion.rows():
-        key = row.key
-        if key is None:
-            continue
-        if row.request is not None:
-            keys.append(key)
-            state = known.get(key)
-            done += state is JobState.DONE
-            in_flight += state in (JobState.SUBMITTED, JobState.SUBMITTING)
-            held += state in (JobState.FAILED, JobState.REJECTED, JobState.UNKNOWN)
-        if row.selected and key not in chosen and _to_submit(known.get(key), order):
-            chosen.add(key)
+    states: Counter[JobState | None] = Counter()
+    to_submit = _ToSubmit(order, known, everything=selection == Selection())
+    for batch in expansion.batches():
+        first = [row.key for row in batch if row.request is not None and row.key is not None]
+        if with_keys:
+            keys += first
+        if known:
+            states.update(map(known.get, first))
+        to_submit.take(batch, first)
     price = manifest.price
     rate = order.rate or manifest.limits.rate
     return Plan(
@@ -92,18 +98,49 @@ def make_plan(order: Order) -> Plan:
         jobs=expansion.jobs,
         shared=expansion.shared,
         excluded=expansion.excluded,
-        done=done,
+        excluded_by=tuple(expansion.notes.excluded.items()),
+        sampled_out=expansion.notes.sampled_out,
+        pairs=expansion.notes.pairs,
+        pairs_covered=expansion.notes.covered,
+        done=states[JobState.DONE],
         selected=expansion.selected,
-        to_submit=len(chosen),
-        in_flight=in_flight,
-        held=held,
-        cost=None if price is None else price * len(chosen),
+        to_submit=to_submit.count,
+        in_flight=states[JobState.SUBMITTED] + states[JobState.SUBMITTING],
+        held=states[JobState.FAILED] + states[JobState.REJECTED] + states[JobState.UNKNOWN],
+        cost=None if price is None else price * to_submit.count,
         spent=None if price is None else price * spent,
-        seconds=len(chosen) / rate if rate else None,
+        seconds=to_submit.count / rate if rate else None,
         seeds_chosen=expansion.seeds_chosen,
         warnings=expansion.warnings,
         keys=tuple(keys),
     )
+
+
+class _ToSubmit:
+    """Counts the jobs a run would submit, each once, however many cells show it."""
+
+    def __init__(self, order: Order, known: Mapping[str, JobState], *, everything: bool) -> None:
+        self._order = order
+        self._known = known
+        self._everything = everything
+        self._counted: set[str] = set()
+        self.count = 0
+
+    def take(self, batch: Iterable[Row], first: Sequence[str]) -> None:
+        """Count some cells; `first` are the keys of the jobs that they are the first to show."""
+        if self._everything:
+            # Each job is counted at its first cell, and nothing has to be remembered.
+            known = self._known
+            self.count += (
+                sum(_to_submit(known.get(key), self._order) for key in first) if known else len(first)
+            )
+            return
+        for row in batch:
+            key = row.key
+            if key is None or not row.selected or key in self._counted:
+                continue
+            self._counted.add(key)
+            self.count += _to_submit(self._known.get(key), self._order)
 
 
 def _known(order: Order) -> tuple[Mapping[str, JobState], int]:
