@@ -7,6 +7,7 @@ import os
 import random
 import time
 
+import httpx
 import pytest
 from support.command import counts, wait_until, zbatch, zbatch_started
 from support.misbehaving_process import MisbehavingProcess
@@ -88,3 +89,32 @@ def test_killed_at_random_moments(tmp_path, arguments):
             check_files(opened)
         twice = [seed for seed in set(seeds(server.ledger)) if seeds(server.ledger).count(seed) > 1]
         assert set(twice) <= held
+
+
+def test_killed_against_zbatch_serve(tmp_path):
+    """The same over our own server, which counts the tasks it took: never more than there were submits."""
+    dice = random.Random(f"{SEED} serve")
+    manifest = write_manifest(tmp_path, 80, "concurrency: 8")
+    run = tmp_path / "run"
+    with zbatch_started("serve", "--port", 0, cwd=tmp_path) as server:
+        url = server.stdout.readline().strip()
+        command = ("run", manifest, "-o", run, "--endpoint", url, "--no-report", "--progress", "none")
+        for _ in range(4):
+            with zbatch_started(*command, cwd=tmp_path) as process:
+                wait_until((run / "state.sqlite3").exists, process)
+                time.sleep(dice.uniform(0.1, 0.5))
+                process.kill()
+                process.wait(10)
+        done = zbatch(*command, cwd=tmp_path)
+        assert done.returncode in (0, 1), done.stderr
+        taken = httpx.get(f"{url}/healthz").json()["tasks"]["finished"]
+        with Run(run) as opened:
+            records = list(opened.jobs())
+            check_files(opened)
+        assert {record.state for record in records} <= {JobState.DONE, JobState.UNKNOWN}
+        assert {record.attempts for record in records} == {1}
+        assert sum(record.state is JobState.DONE for record in records) <= taken <= len(records)
+        assert zbatch(*command, "--retry", "unknown", cwd=tmp_path).returncode == 0
+        with Run(run) as opened:
+            assert opened.counts()[JobState.DONE] == 80
+            check_files(opened)

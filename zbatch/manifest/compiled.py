@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 
@@ -23,16 +23,22 @@ from zbatch.manifest.findings import Place
 from zbatch.manifest.grid import Grid
 from zbatch.manifest.inputs import is_remote
 from zbatch.manifest.loras import NamedLora
+from zbatch.manifest.pieces import (
+    CHUNK,
+    MOST_KEPT,
+    Column,
+    Dimension,
+    FieldPieces,
+    FirstShown,
+    Piece,
+    dimensions_of,
+    joined,
+    values_of,
+)
 from zbatch.manifest.requests import HELD_STILL, Problem, RequestProgram, derived_seed, lora_bodies
 from zbatch.manifest.templates import ValueTemplate, needed_names
-from zbatch.manifest.values import AxisValue, RangeValues, ZipRow
+from zbatch.manifest.values import AxisValue, RangeValues
 from zbatch.model import EXTENSIONS, InputImage, Row, canonical_number
-
-_MEMO: Final = 50_000
-"""Combinations of a field to keep; a field with more keeps only the last, which inner loops use again."""
-
-_CHUNK: Final = 2_000
-"""Steps of the inner loop that are put together at once."""
 
 _BODY: Final = ("prompt", "size", "seed", "loras", "image_url", "strength", "mask", "output_format")
 _CANONICAL: Final = ("image_url", "loras", "mask", "output_format", "prompt", "seed", "size", "strength")
@@ -41,98 +47,6 @@ _BASE64: Final = "enable_base64_output"
 
 class SlowWayError(Exception):
     """Something here needs the slow way: a problem to explain, or a form not worth a fast one."""
-
-
-class Dimension:
-    """One loop of the grid: an axis, zip or the replicas. Each value gives axes their values.
-
-    What a short one gives is made once; a range of a million values is never held as a whole.
-    """
-
-    def __init__(self, names: tuple[str, ...], values: Sequence[AxisValue | ZipRow]) -> None:
-        self.names = names
-        self.values = values
-        short = len(values) <= _CHUNK
-        self._parts = [_parts(value) for value in values] if short else []
-        self._labels = [_label(value) for value in values] if short else []
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def parts(self, index: int) -> Mapping[str, AxisValue]:
-        """Give the values of one step of the loop, by axis."""
-        return self._parts[index] if self._parts else _parts(self.values[index])
-
-    def label(self, index: int) -> bytes:
-        """Give the coordinates of one step of the loop: JSON without braces."""
-        return self._labels[index] if self._labels else _label(self.values[index])
-
-
-def _parts(value: AxisValue | ZipRow) -> dict[str, AxisValue]:
-    return {part.axis: part for part in value.parts}
-
-
-def _label(value: AxisValue | ZipRow) -> bytes:
-    return orjson.dumps(dict(value.coordinates))[1:-1]
-
-
-def dimensions_of(grid: Grid) -> list[Dimension]:
-    """Give the loops of a grid, outermost first; one of one empty step where there is none."""
-    found = [Dimension(axis.names, axis.values) for axis in grid.axes]
-    if grid.replicas > 1:
-        replicas = [AxisValue(number, (("replica", number),), ()) for number in range(1, grid.replicas + 1)]
-        found.append(Dimension(("replica",), replicas))
-    return found or [Dimension((), [ZipRow((), ())])]
-
-
-class _Piece(NamedTuple):
-    """A field's JSON (`"name":value`) in the canonical request and in the body; empty where it is absent."""
-
-    canonical: bytes
-    body: bytes
-    value: Any
-
-
-class _Column(NamedTuple):
-    """A field's pieces along the inner loop, each part in a list of its own."""
-
-    canonical: list[bytes]
-    body: list[bytes]
-    value: list[Any]
-
-
-class _Field:
-    """One field: the dimensions it depends on, and its pieces by their indexes."""
-
-    def __init__(
-        self, deps: Iterable[int], sizes: Sequence[int], make: Callable[[dict[int, int]], _Piece]
-    ) -> None:
-        self.deps = tuple(sorted(deps))
-        self._make = make
-        self._keep = math.prod(sizes[dep] for dep in self.deps) <= _MEMO
-        self._memo: dict[tuple[int, ...], _Piece] = {}
-        self._columns: dict[tuple[int, ...], _Column] = {}
-
-    def column(self, outer: Sequence[int], steps: range) -> _Column:
-        """Give the pieces along some steps of the inner loop, which the field depends on."""
-        key = (*[outer[dep] for dep in self.deps[:-1]], steps.start)
-        column = self._columns.get(key)
-        if column is None:
-            if not self._keep:
-                self._columns.clear()
-            pieces = [self.at([*outer, index]) for index in steps]
-            column = self._columns[key] = _Column(*(list(part) for part in zip(*pieces, strict=True)))
-        return column
-
-    def at(self, indexes: Sequence[int]) -> _Piece:
-        """Give the piece at a point of the grid."""
-        key = tuple([indexes[dep] for dep in self.deps])
-        piece = self._memo.get(key)
-        if piece is None:
-            if not self._keep:
-                self._memo.clear()
-            piece = self._memo[key] = self._make(dict(zip(self.deps, key, strict=True)))
-        return piece
 
 
 class CompiledGrid:
@@ -175,7 +89,7 @@ class CompiledGrid:
             return True
         return field in ("seed", "size", "output_format", "loras")  # `loras` is in every canonical request
 
-    def _field(self, field: str) -> _Field:
+    def _field(self, field: str) -> FieldPieces:
         program = self._program
         deps: set[int] = set()
         if field in program.axes:
@@ -187,9 +101,9 @@ class CompiledGrid:
             deps = {n for n, dimension in enumerate(self._dimensions) if _moves_seed(dimension)}
         if field == "seed" and "replica" in self._where and not program.seed_sees_replica:
             deps.add(self._where["replica"])
-        return _Field(deps, self._sizes, lambda at: self._make(field, at))
+        return FieldPieces(deps, self._sizes, lambda at: self._make(field, at))
 
-    def _make(self, field: str, at: Mapping[int, int]) -> _Piece:
+    def _make(self, field: str, at: Mapping[int, int]) -> Piece:
         values: dict[str, AxisValue] = {}
         for dimension, index in at.items():
             values.update(self._dimensions[dimension].parts(index))
@@ -200,7 +114,7 @@ class CompiledGrid:
                 raise SlowWayError
             value = parsed
         if value is None:
-            return _Piece(b"", b"", None)
+            return Piece(b"", b"", None)
         if any(violation.liftable not in self._unchecked for violation in FIELDS[field](value)):
             raise SlowWayError
         return self._serialise(field, value, values)
@@ -244,24 +158,24 @@ class CompiledGrid:
                 context[variable] = compiled.render(context)
         return context
 
-    def _serialise(self, field: str, value: Any, values: Mapping[str, AxisValue]) -> _Piece:
+    def _serialise(self, field: str, value: Any, values: Mapping[str, AxisValue]) -> Piece:
         label = b'"' + field.encode() + b'":'
         if field == "loras":
             loras = [
                 {"path": lora["path"], "scale": canonical_number(lora.get("scale", 1))} for lora in value
             ]
             piece = label + orjson.dumps(loras)
-            return _Piece(piece, piece if loras else b"", value)
+            return Piece(piece, piece if loras else b"", value)
         if field in ("image_url", "mask") and not is_remote(value):
             program = self._program
             place = values[field].place if field in program.axes else program.fields[field].place
             image = self._image(value, place)
             hashed = label + orjson.dumps({"sha256": image.sha256})
-            return _Piece(hashed, label + orjson.dumps(image.body()), value)
+            return Piece(hashed, label + orjson.dumps(image.body()), value)
         if field == _BASE64:
-            return _Piece(b"", label + b"true" if value else b"", value)
+            return Piece(b"", label + b"true" if value else b"", value)
         piece = label + orjson.dumps(canonical_number(value) if isinstance(value, float) else value)
-        return _Piece(piece, piece, value)
+        return Piece(piece, piece, value)
 
     # ── the loops ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -282,8 +196,8 @@ class CompiledGrid:
 
     def _batches(self) -> Iterator[list[Row]]:
         *loops, inner = self._dimensions
-        first = _First(self._sizes, self._independent())
-        chunks = [range(a, min(a + _CHUNK, len(inner))) for a in range(0, len(inner), _CHUNK)]
+        first = FirstShown(self._sizes, self._independent())
+        chunks = [range(a, min(a + CHUNK, len(inner))) for a in range(0, len(inner), CHUNK)]
         comma = b"," if loops else b""
         for outer in itertools.product(*(range(len(loop)) for loop in loops)):
             begin = b"{" + b",".join([loop.label(index) for loop, index in zip(loops, outer, strict=True)])
@@ -292,16 +206,16 @@ class CompiledGrid:
                 yield self._batch(outer, steps, begin, ends, first)
 
     def _batch(
-        self, outer: tuple[int, ...], steps: range, begin: bytes, ends: list[bytes], first: _First
+        self, outer: tuple[int, ...], steps: range, begin: bytes, ends: list[bytes], first: FirstShown
     ) -> list[Row]:
         columns = self._columns(outer, steps)
         _check_together(columns)
         head = b'{"model":' + orjson.dumps(self._program.model) + b',"request":{'
         canonical = [columns[name] for name in _CANONICAL if name in columns]
         body = [columns[name] for name in (*_BODY, _BASE64) if name in columns]
-        digests = [sha256(text).digest() for text in _joined(canonical, 0, len(ends), head, b"}}")]
-        bodies = _joined(body, 1, len(ends), b"{", b"}")
-        formats = _values(columns["output_format"])
+        digests = [sha256(text).digest() for text in joined(canonical, 0, len(ends), head, b"}}")]
+        bodies = joined(body, 1, len(ends), b"{", b"}")
+        formats = values_of(columns["output_format"])
         extensions = [EXTENSIONS[name] for name in formats * (1 if len(formats) > 1 else len(ends))]
         shown = first.shown(outer, steps, digests)
         return [
@@ -311,7 +225,7 @@ class CompiledGrid:
             )
         ]
 
-    def _columns(self, outer: Sequence[int], steps: range) -> dict[str, _Piece | _Column]:
+    def _columns(self, outer: Sequence[int], steps: range) -> dict[str, Piece | Column]:
         """Give each field's piece for some cells of the inner loop; a column where they differ along it."""
         last = len(self._sizes) - 1
         return {
@@ -327,9 +241,9 @@ class CompiledGrid:
                 found.add(field.deps[0])
         return frozenset(found)
 
-    def _differs(self, name: str, field: _Field, dimension: int) -> bool:
+    def _differs(self, name: str, field: FieldPieces, dimension: int) -> bool:
         size = self._sizes[dimension]
-        if size > _MEMO:
+        if size > MOST_KEPT:
             # Too many to look at each; those of a range that fills its field differ by what a range is.
             values = self._dimensions[dimension].values
             return name in self._program.axes and isinstance(values, RangeValues) and values[0] != values[1]
@@ -341,101 +255,19 @@ class CompiledGrid:
         return len(pieces) == size
 
 
-def _check_together(columns: Mapping[str, _Piece | _Column]) -> None:
+def _check_together(columns: Mapping[str, Piece | Column]) -> None:
     """Hold cells against the rules across fields: prompt is there, strength and mask have their image."""
-    if "prompt" not in columns or not all(value is not None for value in _values(columns["prompt"])):
+    if "prompt" not in columns or not all(value is not None for value in values_of(columns["prompt"])):
         raise SlowWayError
     for name in ("strength", "mask"):
-        if name not in columns or all(value is None for value in _values(columns[name])):
+        if name not in columns or all(value is None for value in values_of(columns[name])):
             continue
         # Where one cell of the loop has it, the image must be there in all: rarely otherwise, and then
         # the slow way looks at each.
-        if "image_url" not in columns or None in _values(columns["image_url"]):
+        if "image_url" not in columns or None in values_of(columns["image_url"]):
             raise SlowWayError
 
 
 def _moves_seed(dimension: Dimension) -> bool:
     names = [name for name, _ in dimension.values[0].coordinates]
     return any(name not in HELD_STILL and not name.startswith("lora.") for name in names)
-
-
-def _values(column: _Piece | _Column) -> list[Any]:
-    return column.value if isinstance(column, _Column) else [column.value]
-
-
-def _joined(
-    columns: Sequence[_Piece | _Column], part: int, count: int, head: bytes, tail: bytes
-) -> list[bytes]:
-    """Join the pieces of each cell; what does not change along the inner loop is joined once.
-
-    `part` is 0 for the canonical request and 1 for the body.
-    """
-    varying = [column[part] for column in columns if isinstance(column, _Column)]
-    if not varying:
-        pieces = [
-            column.body if part else column.canonical for column in columns if isinstance(column, _Piece)
-        ]
-        return [head + b",".join(filter(None, pieces)) + tail] * count
-    if not all(all(pieces) for pieces in varying):
-        lists = [
-            column[part] if isinstance(column, _Column) else [column[part]] * count for column in columns
-        ]
-        return [head + b",".join(filter(None, pieces)) + tail for pieces in zip(*lists, strict=True)]
-    texts, separate = [head], False
-    for column in columns:
-        if isinstance(column, _Column):
-            texts[-1] += b"," if separate else b""
-            texts.append(b"")
-            separate = True
-        elif column[part]:
-            texts[-1] += b"," + column[part] if separate else column[part]
-            separate = True
-    texts[-1] += tail
-    if len(varying) == 1:
-        before, after = texts
-        return [before + piece + after for piece in varying[0]]
-    return [
-        b"".join([texts[0], *(b for pair in zip(pieces, texts[1:], strict=True) for b in pair)])
-        for pieces in zip(*varying, strict=True)
-    ]
-
-
-class _First:
-    """Tells which cells are the first to show their job.
-
-    Along an independent dimension requests always differ, so whether a cell is the first is decided by its
-    other indexes alone, once, where the independent ones are all 0: that comes first in grid order.
-    """
-
-    def __init__(self, sizes: Sequence[int], independent: frozenset[int]) -> None:
-        inner = len(sizes) - 1
-        self._free = inner in independent
-        self._others = [n for n in range(inner) if n not in independent]
-        self._zeros = [n for n in range(inner) if n in independent]
-        self._sizes = sizes
-        self._inner = 1 if self._free else sizes[-1]
-        self._flags = bytearray(self._inner * math.prod(sizes[n] for n in self._others))
-        self._seen: set[bytes] = set()
-
-    def shown(self, outer: Sequence[int], steps: range, digests: Sequence[bytes]) -> list[int]:
-        """Decide for some cells of the inner loop, which must come in grid order."""
-        place = 0
-        for n in self._others:
-            place = place * self._sizes[n] + outer[n]
-        place *= self._inner
-        deciding = all(outer[n] == 0 for n in self._zeros)
-        if self._free:
-            if deciding and steps.start == 0:
-                self._flags[place] = self._is_new(digests[0])
-            return [self._flags[place]] * len(digests)
-        place += steps.start
-        if deciding:
-            self._flags[place : place + len(digests)] = bytes(map(self._is_new, digests))
-        return list(self._flags[place : place + len(digests)])
-
-    def _is_new(self, digest: bytes) -> bool:
-        short = digest[:16]
-        if short in self._seen:
-            return False
-        self._seen.add(short)
-        return True

@@ -75,12 +75,6 @@ class Schedule:
         """Give the monotonic time of the next poll, if there is one."""
         return self._heap[0][0] if self._heap else None
 
-    def drop_all(self) -> list[Watch]:
-        """Stop watching everything."""
-        watches = [watch for _, _, watch in self._heap]
-        self._heap.clear()
-        return watches
-
     def _first_delay(self) -> float:
         return min(_LONGEST, max(0.02, self._typical * 0.7))
 

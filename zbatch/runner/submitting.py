@@ -152,7 +152,6 @@ class Submitter:
             await self._unknown(job, error)
         else:
             wiring.reach.answered()
-            wiring.tally.submits += 1
             wiring.limiter.accepted()
             await self._write(lambda store: store.set_submitted(job.id, task_id), task_id=task_id)
             wiring.tell(EventName.SUBMITTED, job.key, message=task_id)

@@ -106,7 +106,6 @@ class Tally:
     pending: int = 0
     attempts: int = 0
     made_now: int = 0
-    submits: int = 0
     polls: int = 0
     started: float = field(default_factory=monotonic)
 

@@ -8,7 +8,7 @@ import uuid
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from zbatch.api.contract import TaskStatus
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from zbatch.server.fetch import Fetcher
 
 log = logging.getLogger(__name__)
-
-FINAL: Final = frozenset({TaskStatus.SUCCEED, TaskStatus.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
