@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -15,7 +16,10 @@ from zbatch.manifest.loras import NamedLora
 from zbatch.manifest.requests import build_program
 from zbatch.manifest.rules import ExcludeRule, match_conditions
 from zbatch.manifest.templates import RESERVED, ValueTemplate
-from zbatch.manifest.values import Axis, AxisValue, axis_values, one_value, zip_axis
+from zbatch.manifest.values import Axis, AxisValue, axis_values, one_value
+from zbatch.manifest.zipping import zip_axis
+
+_IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def parse_axes(
@@ -45,23 +49,33 @@ def parse_axes(
 
 
 def parse_zip(
-    spec: Any, axes: Sequence[Axis], loras: Mapping[str, NamedLora], findings: Findings
+    spec: Any,
+    axes: Sequence[Axis],
+    variables: Container[str],
+    loras: Mapping[str, NamedLora],
+    findings: Findings,
 ) -> Axis | None:
-    """Read `zip`; its columns may be no axes of the matrix."""
-    place: Place = ("zip",)
-    axis = zip_axis(spec, place, loras, findings)
+    """Read `zip`; its columns may be no axes of the matrix, and no vars."""
+    axis = zip_axis(spec, ("zip",), loras, findings)
     if axis is None:
         return None
     taken = {name for other in axes for name in other.names}
     for name in axis.names:
+        where = (*axis.values[0].place, name)
         if name in RESERVED or name == "loras":
-            findings.error(
-                place, f"an axis cannot be called {name!r}", hint="that name has a meaning of its own"
+            hint = (
+                "the axis of LoRAs is called lora"
+                if name == "loras"
+                else "that name has a meaning of its own"
             )
+            findings.error(where, f"an axis cannot be called {name!r}", hint=hint, key=True)
         elif name in taken:
-            findings.error(place, f"{name!r} is an axis of matrix already")
-        elif not name.isidentifier():
-            findings.error(place, f"{name!r} is no name a template can use", hint="rename the column")
+            findings.error(where, f"{name!r} is an axis of matrix already", key=True)
+        elif name in variables:
+            findings.error(where, f"{name!r} is one of vars already", key=True)
+        elif not _IDENTIFIER.fullmatch(name):
+            hint = "rename the column: letters, digits and _, not beginning with a digit"
+            findings.error(where, f"{name!r} is no name a template can use", hint=hint, key=True)
     return axis
 
 

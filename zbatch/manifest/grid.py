@@ -105,26 +105,33 @@ class Grid:
         """Judge every cell by the rules, rank them, and stream those that are kept."""
         if self.sample is None:
             raise AssertionError("the grid has no sample")
-        sizes = [*(len(axis.values) for axis in self.axes), self.replicas]
+        sizes = [*(len(axis.values) for axis in self.axes), *([self.replicas] if self.replicas > 1 else [])]
         allowed = np.ones(self.count, np.bool_)
         if self.excludes:
             for number, point in enumerate(self._all(used, findings, notes)):
                 allowed[number] = point.excluded_by is None
-        coordinates = [[value.coordinates for value in axis.values] for axis in self.axes]
-        replicas = [
-            (("replica", number),) if self.replicas > 1 else () for number in range(1, self.replicas + 1)
-        ]
-        order = ranks([*coordinates, replicas], self.sample.seed)
+        order = ranks(self._coordinates(), self.sample.seed)
         if self.sample.method == "pairwise":
             kept, notes.covered, notes.pairs = sample_pairwise(sizes, order, allowed, self.sample.n)
         else:
             kept = sample_random(order, allowed, self.sample.n)
         notes.sampled_out = int(allowed.sum()) - len(kept)
         for cell in kept.tolist():
-            *indexes, replica = (int(index) for index in np.unravel_index(cell, sizes))
-            chosen = (axis.values[index] for axis, index in zip(self.axes, indexes, strict=True))
+            rest, replica = divmod(cell, self.replicas)
+            indexes = []
+            for axis in reversed(self.axes):
+                rest, index = divmod(rest, len(axis.values))
+                indexes.append(index)
+            chosen = (axis.values[index] for axis, index in zip(self.axes, reversed(indexes), strict=True))
             values, at = _together(chosen)
             yield Point(values, self._with_replica(at, replica + 1), replica + 1)
+
+    def _coordinates(self) -> Iterator[Iterable[tuple[tuple[str, Scalar], ...]]]:
+        """Give those of the values of each axis, and the replicas, one at a time: there may be millions."""
+        for axis in self.axes:
+            yield (value.coordinates for value in axis.values)
+        if self.replicas > 1:
+            yield ((("replica", number),) for number in range(1, self.replicas + 1))
 
     def _excluded_by(
         self,

@@ -138,7 +138,7 @@ class Expansion:
             manifest.grid,
             manifest.loras,
             manifest.limits.unchecked,
-            lambda text, _place: manifest.inputs.resolve(text, manifest.inputs.root),
+            lambda text, place: manifest.inputs.resolve(text, manifest.document.directory(place)),
         )
 
     def check(self) -> None:
@@ -216,9 +216,8 @@ class Expansion:
     def _image(self, text: str, place: Place, point: Point) -> str | InputImage | None:
         if is_remote(text):
             return text
-        inputs = self.manifest.inputs
         try:
-            return inputs.resolve(text, inputs.root)
+            return self.manifest.inputs.resolve(text, self.manifest.document.directory(place))
         except InputImageError as error:
             message = f"{error.message} (got {shown(text)}){in_cell(point.coordinates)}"
             self._findings.error(place, message, hint=error.hint)

@@ -22,7 +22,6 @@ from zbatch.manifest.merging import read_with_bases
 from zbatch.manifest.requests import RequestProgram, build_program
 from zbatch.manifest.sampling import MAX_SAMPLED, Sample
 from zbatch.manifest.schema import check_schema
-from zbatch.manifest.secrets import find_secrets
 from zbatch.manifest.sections import Sections
 from zbatch.manifest.statics import check_names, check_static_fields, warn_of_idle_axes
 from zbatch.manifest.templates import (
@@ -106,7 +105,6 @@ def load_manifest(path: str | Path, *, allow_outside: bool = False) -> Manifest:
         findings.raise_errors()
     if document.incomplete:
         findings.raise_errors()
-    find_secrets(document, findings)
     broken = check_schema(document.data, findings)
     manifest = _Parser(document, broken, findings, allow_outside=allow_outside).parse()
     findings.raise_errors()
@@ -127,7 +125,7 @@ class _Parser(Sections):
         axes = parse_axes(self.section("matrix"), loras, findings)
         zipped = self.raw.get("zip")
         if zipped and ("zip",) not in self.broken:
-            zip_axis = parse_zip(zipped, axes, loras, findings)
+            zip_axis = parse_zip(zipped, axes, dict(variables), loras, findings)
             axes += [zip_axis] if zip_axis is not None else []
             self.zip_lost = zip_axis is None
         replicas = self.scalar("replicas", 1)
@@ -141,7 +139,7 @@ class _Parser(Sections):
         has_matrix = bool(self.raw.get("matrix") or zipped) or not self.raw.get("include")
         grid = Grid(tuple(axes), replicas, (), rows, has_matrix, self._sample())
         self._count(grid, limits)
-        if not findings.failed or grid.count <= limits.max_jobs:
+        if not findings.failed or grid.count <= (MAX_SAMPLED if grid.sample else limits.max_jobs):
             grid = Grid(
                 tuple(axes),
                 replicas,
@@ -238,19 +236,26 @@ class _Parser(Sections):
     def _count(self, grid: Grid, limits: Limits) -> None:
         hint = "make the axes shorter, or raise limits.max_jobs"
         where: Place = ("limits", "max_jobs") if "max_jobs" in self.section("limits") else ("matrix",)
-        if grid.count > limits.max_jobs:
-            axes = " x ".join(f"{axis.name} {len(axis.values):,}" for axis in grid.axes)
-            axes += f" x replicas {grid.replicas:,}" if grid.replicas > 1 else ""
+        axes = " x ".join(f"{axis.name} {len(axis.values):,}" for axis in grid.axes)
+        axes += f" x replicas {grid.replicas:,}" if grid.replicas > 1 else ""
+        if grid.sample is not None and grid.count > MAX_SAMPLED:
+            self.findings.error(
+                ("sample",),
+                f"is taken from grids of up to {MAX_SAMPLED:,} cells (this one has {grid.count:,}: {axes})",
+            )
+        elif grid.sample is not None and min(grid.count, grid.sample.n) > limits.max_jobs:
+            self.findings.error(
+                ("sample", "n"),
+                f"is more than limits.max_jobs allows ({limits.max_jobs:,})",
+                got=grid.sample.n,
+                hint="ask for fewer, or raise limits.max_jobs",
+            )
+        elif grid.sample is None and grid.count > limits.max_jobs:
             self.findings.error(
                 where,
                 f"the grid has {grid.count:,} cells ({axes}), "
                 f"more than limits.max_jobs allows ({limits.max_jobs:,})",
-                hint=hint,
-            )
-        elif grid.sample is not None and grid.count > MAX_SAMPLED:
-            self.findings.error(
-                ("sample",),
-                f"is taken from grids of up to {MAX_SAMPLED:,} cells (this one has {grid.count:,})",
+                hint=hint if grid.count > MAX_SAMPLED else f"{hint}, or keep some of them with sample",
             )
         for row in grid.rows:
             if row.count * grid.replicas > limits.max_jobs:

@@ -76,7 +76,13 @@ def match_conditions(
             )
         if not matching:
             known = (
-                [str(part) for candidate in axes[number].values[:200] for _, part in candidate.coordinates]
+                [
+                    str(at)
+                    for candidate in axes[number].values[:200]
+                    for part in candidate.parts
+                    for name, at in part.coordinates
+                    if key in (name, part.axis)
+                ]
                 if number < len(axes)
                 else []
             )

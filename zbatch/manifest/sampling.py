@@ -2,15 +2,16 @@
 
 Every cell has a rank: a hash of its coordinates, mixed from one hash for each value, so that ten million
 are ranked at once. `random` keeps the cells that rank first. `pairwise` first covers every pair of values of
-every two axes that occurs together in the grid (greedily: the cell with the most new pairs, by rank among
-equals), then goes on in rank order. Either list is fixed by the grid and the seed; n only says where it ends.
+every two axes that occurs together in the grid, greedily: of a pool of cells that rank first, the one with
+the most new pairs, by rank among equals. Then it goes on in rank order. Either list is fixed by the grid and
+the seed; n only says where it ends.
 """
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,19 +34,25 @@ class Sample:
     seed: int
 
 
+_POOL: Final = 100_000
+"""Cells, in rank order, among which the next best is looked for; then among the next as many."""
+
+_STEP: Final = 1_024
+
 Ranks = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]
+Cells = npt.NDArray[np.int64]
 _Value = tuple[tuple[str, Scalar], ...]
 
 
-def ranks(axes: Sequence[Sequence[_Value]], seed: int) -> Ranks:
+def ranks(axes: Iterable[Iterable[_Value]], seed: int) -> Ranks:
     """Rank every cell of a product, in grid order; each axis is the coordinates of its values.
 
     A cell's rank depends on its own coordinates and the seed alone, so adding values moves no other cell.
     """
     total = np.zeros(1, np.uint64)
     for values in axes:
-        hashes = np.array([_hash(value, seed) for value in values], np.uint64)
+        hashes = np.fromiter((_hash(value, seed) for value in values), np.uint64)
         total = (total[:, None] + hashes[None, :]).ravel()
     return _mix(total)
 
@@ -62,52 +69,100 @@ def _mix(values: Ranks) -> Ranks:
     return values ^ (values >> np.uint64(31))
 
 
-def sample_random(order: Ranks, allowed: Mask, n: int) -> npt.NDArray[np.int64]:
+def sample_random(order: Ranks, allowed: Mask, n: int) -> Cells:
     """Keep the n allowed cells that rank first; gives their indexes in grid order."""
     candidates = np.flatnonzero(allowed)
     if len(candidates) > n:
-        first = np.argpartition(order[candidates], n - 1)[:n]
         # Equal ranks are as good as impossible and would be cut arbitrarily: 64 bits over ten million cells.
-        candidates = candidates[first]
+        candidates = candidates[np.argpartition(order[candidates], n - 1)[:n]]
     return np.sort(candidates)
 
 
-def sample_pairwise(
-    sizes: Sequence[int], order: Ranks, allowed: Mask, n: int
-) -> tuple[npt.NDArray[np.int64], int, int]:
+def sample_pairwise(sizes: Sequence[int], order: Ranks, allowed: Mask, n: int) -> tuple[Cells, int, int]:
     """Keep n allowed cells that cover pairs first.
 
     `sizes` are the numbers of values of the axes. Gives indexes in grid order, the pairs they cover, and how
     many pairs the allowed cells have.
     """
-    grid = np.where(allowed, np.int16(0), np.int16(-32_000)).reshape(sizes)
-    uncovered: dict[tuple[int, int], Mask] = {}
-    allowed_grid = allowed.reshape(sizes)
-    for left, right in itertools.combinations(range(len(sizes)), 2):
-        others = tuple(axis for axis in range(len(sizes)) if axis not in (left, right))
-        possible: Mask = np.asarray(allowed_grid.any(axis=others) if others else allowed_grid.copy())
-        uncovered[left, right] = possible
-        shape = [size if axis in (left, right) else 1 for axis, size in enumerate(sizes)]
-        grid += possible.reshape(shape).astype(np.int16)
-    gains = grid.reshape(-1)
-    pairs = sum(int(possible.sum()) for possible in uncovered.values())
-    left_over = pairs
-    chosen: list[int] = []
-    while left_over and len(chosen) < n:
-        best = np.flatnonzero(gains == gains.max())
-        cell = int(best[np.argmin(order[best])])
-        chosen.append(cell)
-        point = np.unravel_index(cell, sizes)
-        for (left, right), possible in uncovered.items():
-            if possible[point[left], point[right]]:
-                possible[point[left], point[right]] = False
-                left_over -= 1
-                line: list[slice | int] = [slice(None)] * len(sizes)
-                line[left], line[right] = int(point[left]), int(point[right])
-                grid[tuple(line)] -= 1
-        gains[cell] = -32_000
-    if len(chosen) < n:
-        rest = allowed.copy()
-        rest[chosen] = False
-        chosen.extend(sample_random(order, rest, n - len(chosen)).tolist())
-    return np.sort(np.array(chosen, np.int64)), pairs - left_over, pairs
+    candidates = np.flatnonzero(allowed)
+    candidates = candidates[np.argsort(order[candidates], kind="stable")]
+    pairs = _Pairs(sizes, allowed)
+    chosen: list[Cells] = []
+    count = 0
+    for begin in range(0, len(candidates), _POOL):
+        if count >= n or not pairs.left:
+            break
+        cells = pairs.choose(candidates[begin : begin + _POOL], n - count)
+        chosen.append(cells)
+        count += len(cells)
+    if count < n:
+        rest = candidates[~np.isin(candidates, np.concatenate([*chosen, candidates[:0]]))]
+        chosen.append(rest[: n - count])
+        pairs.cover(chosen[-1])
+    return np.sort(np.concatenate([*chosen, candidates[:0]])), pairs.total - pairs.left, pairs.total
+
+
+class _Pairs:
+    """The pairs of values of two axes that a grid can show, and which are not shown yet."""
+
+    def __init__(self, sizes: Sequence[int], allowed: Mask) -> None:
+        self._sizes = sizes
+        long = [axis for axis, size in enumerate(sizes) if size > 1]  # NumPy takes few dimensions
+        grid = allowed.reshape([sizes[axis] for axis in long])
+        self._open: dict[tuple[int, int], Mask] = {}
+        for left, right in itertools.combinations(range(len(sizes)), 2):
+            others = tuple(n for n, axis in enumerate(long) if axis not in (left, right))
+            possible = grid.any(axis=others) if others else grid.copy()
+            self._open[left, right] = np.asarray(possible).reshape(sizes[left], sizes[right])
+        self.total = sum(int(possible.sum()) for possible in self._open.values())
+        self.left = self.total
+
+    def choose(self, pool: Cells, n: int) -> Cells:
+        """Choose at most n cells: each the one that shows the most new pairs, the first of equals."""
+        points = self._points(pool)
+        gains = self._gains(points)
+        found: list[int] = []
+        # Gains only ever shrink: a cell whose old gain is not the largest is not worth looking at yet.
+        while self.left and len(found) < n and (best := int(gains.max(initial=0))):
+            waiting = np.flatnonzero(gains == best)
+            for begin in range(0, len(waiting), _STEP):
+                part = waiting[begin : begin + _STEP]
+                gains[part] = self._gains([index[part] for index in points])
+                for number in part[gains[part] == best].tolist():
+                    at = [int(index[number]) for index in points]
+                    new = [pair for pair in self._open if self._open[pair][at[pair[0]], at[pair[1]]]]
+                    gains[number] = len(new)
+                    if len(new) < best:
+                        continue
+                    gains[number] = 0
+                    found.append(number)
+                    self.left -= len(new)
+                    for left, right in new:
+                        self._open[left, right][at[left], at[right]] = False
+                    if not self.left or len(found) >= n:
+                        return pool[found]
+        return pool[found]
+
+    def cover(self, cells: Cells) -> None:
+        """Note the pairs that cells show which were chosen for another reason."""
+        if not self.left:
+            return
+        points = self._points(cells)
+        for (left, right), possible in self._open.items():
+            possible[points[left], points[right]] = False
+        self.left = sum(int(possible.sum()) for possible in self._open.values())
+
+    def _points(self, cells: Cells) -> list[Cells]:
+        """Give the index along each axis."""
+        points = []
+        for size in reversed(self._sizes):
+            cells, index = np.divmod(cells, size)
+            points.append(index)
+        return points[::-1]
+
+    def _gains(self, points: Sequence[Cells]) -> Cells:
+        """Count the open pairs that each cell would show."""
+        gains = np.zeros(len(points[0]) if points else 0, np.int64)
+        for (left, right), possible in self._open.items():
+            gains += possible[points[left], points[right]]
+        return gains

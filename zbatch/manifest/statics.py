@@ -176,8 +176,9 @@ def _check_value(
 
 
 def _check_input(text: str, place: Place, inputs: InputImages, findings: Findings) -> None:
+    document = findings.document
     try:
-        inputs.resolve(text, inputs.root)
+        inputs.resolve(text, document.directory(place) if document else inputs.root)
     except InputImageError as error:
         findings.error(place, error.message, got=text, hint=error.hint)
 

@@ -8,11 +8,12 @@ from typing import Any, Final, cast
 
 import orjson
 
-from zbatch.manifest.datafiles import column_values, read_rows, row_place, typed_row
+from zbatch.manifest.columns import column_values, row_place
+from zbatch.manifest.datafiles import read_rows
 from zbatch.manifest.findings import LOST, Findings, Place, shown
 from zbatch.manifest.loras import LoraValue, NamedLora, lora_value, named_lora
 from zbatch.manifest.ranges import Progression, random_seeds, read_range
-from zbatch.model import Coordinates, Scalar, canonical_number
+from zbatch.model import Scalar, canonical_number
 
 _MOST_SCALES: Final = 100_000
 """Scales are held in memory for every name; more of them are a mistake."""
@@ -156,43 +157,6 @@ def _file_values(
     return found
 
 
-def zip_axis(spec: Any, place: Place, loras: Mapping[str, NamedLora], findings: Findings) -> Axis | None:
-    """Read `zip`: rows inline, or those of a data file; every row gives the same axes a value."""
-    if isinstance(spec, Mapping):
-        rows = read_rows(spec["file"], (*place, "file"), findings) or []
-        named: list[tuple[Place, Mapping[str, Any]]] = []
-        for number, row in enumerate(rows):
-            where = row_place((*place, "file"), number, row, findings)
-            if not isinstance(row.value, Mapping):
-                findings.error(where, "must have columns, one for each axis", got=row.value)
-                return None
-            named.append((where, typed_row(row, findings)))
-    else:
-        named = [((*place, n), item) for n, item in enumerate(spec) if isinstance(item, Mapping)]
-    return _zip_rows(named, place, loras, findings) if named else None
-
-
-def _zip_rows(
-    named: Sequence[tuple[Place, Mapping[str, Any]]],
-    place: Place,
-    loras: Mapping[str, NamedLora],
-    findings: Findings,
-) -> Axis | None:
-    columns = list(named[0][1])
-    zipped = RowList()
-    for where, row in named:
-        if row.keys() != set(columns):
-            missing = [name for name in columns if name not in row] or [n for n in row if n not in columns]
-            what = "is missing here" if missing[0] in columns else "is not in the first row"
-            findings.error(where, f"rows walk together: {missing[0]!r} {what}")
-            continue
-        parts = [one_value(name, row[name], (*where, name), loras, findings) for name in columns]
-        whole = tuple(part for part in parts if part is not None)
-        if len(whole) == len(parts):
-            zipped.append(ZipRow(whole, where))
-    return Axis("zip", zipped, place) if zipped else None
-
-
 def one_value(
     axis: str, item: Any, place: Place, loras: Mapping[str, NamedLora], findings: Findings
 ) -> AxisValue | None:
@@ -298,8 +262,3 @@ def _lora_axis_value(value: LoraValue, place: Place, label: str | None = None) -
     if label is not None:
         coordinates = (("lora.name", label), coordinates[1])
     return AxisValue(value, coordinates, place, label)
-
-
-def as_coordinates(values: Iterable[AxisValue]) -> Coordinates:
-    """Give the point that values stand at together."""
-    return {name: part for value in values for name, part in value.coordinates}

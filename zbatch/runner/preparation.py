@@ -12,7 +12,7 @@ from zbatch.api.endpoint import EndpointKind
 from zbatch.clock import now_iso
 from zbatch.errors import DiskError
 from zbatch.manifest.jobs import Expansion
-from zbatch.manifest.lockfile import lock_text
+from zbatch.manifest.lockfile import lock_text, source_names
 from zbatch.manifest.selection import Selection
 from zbatch.model import Row
 from zbatch.runner.access import key_for, take_endpoint
@@ -90,11 +90,13 @@ class Preparation:
     def _keep_sources(self, directory: RunDirectory) -> None:
         manifest = self._order.manifest
         write_aside(directory.manifest_lock, lock_text(manifest).encode())
-        try:
-            directory.manifest_sources.mkdir(exist_ok=True)
-        except OSError as error:
-            raise DiskError(f"cannot make {directory.manifest_sources}: {error.strerror or error}") from error
-        write_aside(directory.manifest_sources / manifest.path.name, manifest.document.text.encode())
+        for source, name in zip(manifest.document.sources, source_names(manifest), strict=True):
+            path = directory.manifest_sources / name
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise DiskError(f"cannot make {path.parent}: {error.strerror or error}") from error
+            write_aside(path, source.data)
 
     def _describe(self, store: Store) -> None:
         manifest = self._order.manifest
@@ -105,7 +107,7 @@ class Preparation:
             Meta.TITLE: report.title,
             Meta.MODEL: manifest.model,
             Meta.MANIFEST: str(manifest.path),
-            Meta.MANIFEST_SHA256: manifest.document.sha256,
+            Meta.MANIFEST_SHA256: manifest.document.fingerprint,
             Meta.PRICE: None if manifest.price is None else str(manifest.price),
             Meta.VIEW: {"x": report.x, "y": report.y, "group": list(report.group)},
             Meta.AGAIN: self._order.again,
