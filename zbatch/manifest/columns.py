@@ -18,7 +18,7 @@ def column_values(
 ) -> list[Row]:
     """Pick one column of a data file for an axis; rows of bare values are their own column.
 
-    `{label, value}` is a value with its label, as in a list.
+    `{label, value}` is a value with its label, and `{name, scale}` a LoRA, as in a list.
     """
     picked = []
     for number, row in enumerate(rows):
@@ -40,7 +40,8 @@ def _pick(axis: str, value: Any, column: str | None) -> tuple[Any, str, str]:
     """Give a row's value for an axis, or what is wrong and a hint."""
     if not isinstance(value, Mapping):
         return (value, "", "") if column is None else (None, f"there are no columns, so no {column!r}", "")
-    if column is None and value.keys() == {"label", "value"}:
+    whole = {"name", "scale"} if axis == "lora" and "name" in value else set()
+    if column is None and (value.keys() == {"label", "value"} or value.keys() <= whole):
         return value, "", ""
     name = column or (axis if axis in value or len(value) != 1 else next(iter(value)))
     if name in value:

@@ -184,12 +184,16 @@ def _json_value(text: str, offset: int) -> tuple[Any, int]:
     """
     try:
         value, end = _DECODER.raw_decode(text, offset)
-        orjson.dumps(value)  # refuses half characters, and nesting nobody can read
+        orjson.dumps(value)
     except json.JSONDecodeError as error:
         raise _JsonError(error.msg.lower(), error.pos) from error
     except RecursionError as error:
         raise _JsonError("it is nested too deep", offset) from error
-    except (ValueError, TypeError) as error:
+    except orjson.JSONEncodeError as error:  # what our own JSON could not hold later on
+        deep = "ecursion" in str(error)
+        why = "it is nested too deep" if deep else "it holds half a character (a lone surrogate)"
+        raise _JsonError(why, offset) from error
+    except ValueError as error:
         raise _JsonError(str(error), offset) from error
     return value, end
 

@@ -100,8 +100,7 @@ def _lora_part(
     item: Any, place: Place, loras: Mapping[str, NamedLora], findings: Findings
 ) -> tuple[NamedLora, int | float] | None:
     if isinstance(item, Mapping) and isinstance(item.get("name"), str):
-        lora = named_lora(item["name"], (*place, "name"), loras, findings)
-        return None if lora is None else (lora, canonical_number(item.get("scale", 1)))
+        return _lora_map(item, place, loras, findings)
     if not isinstance(item, str):
         findings.error(place, "must be name@scale, {name, scale}, none, or a list of up to three", got=item)
         return None
@@ -114,6 +113,22 @@ def _lora_part(
         findings.error(place, "the scale after @ must be a number", got=item, hint=f"write {name}@0.8")
         return None
     return (lora, scale)
+
+
+def _lora_map(
+    item: Mapping[str, Any], place: Place, loras: Mapping[str, NamedLora], findings: Findings
+) -> tuple[NamedLora, int | float] | None:
+    lora = named_lora(item["name"], (*place, "name"), loras, findings)
+    scale = item.get("scale", 1)
+    unknown = [name for name in item if name not in ("name", "scale")]
+    if unknown:
+        hint = nearest(str(unknown[0]), ("name", "scale"))
+        findings.error((*place, unknown[0]), f"unknown key {unknown[0]!r}", hint=hint, key=True)
+    elif isinstance(scale, bool) or not isinstance(scale, int | float):
+        findings.error((*place, "scale"), "must be a number", got=scale)
+    elif lora is not None:
+        return lora, canonical_number(scale)
+    return None
 
 
 def named_lora(

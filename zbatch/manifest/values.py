@@ -170,7 +170,7 @@ def axis_value(axis: str, item: Any, place: Place, findings: Findings) -> AxisVa
     """Read one value, plain or `{label, value}`."""
     label = None
     if isinstance(item, Mapping) and item.keys() == {"label", "value"}:
-        label, item = item["label"], item["value"]
+        label, item = _label(item["label"], place, findings), item["value"]
         place = (*place, "value")
     if isinstance(item, str) and "{{" in item:
         findings.warning(
@@ -182,6 +182,14 @@ def axis_value(axis: str, item: Any, place: Place, findings: Findings) -> AxisVa
     if isinstance(item, float):
         item = canonical_number(item)
     return AxisValue(item, ((axis, label if label is not None else coordinate(item)),), place, label)
+
+
+def _label(label: Any, place: Place, findings: Findings) -> str:
+    """Hold a label against what the schema says of those in matrix: zip, include and data files are free."""
+    if isinstance(label, str) and label:
+        return label
+    findings.error((*place, "label"), "a label must be text", got=label, hint="quote it")
+    return str(label)
 
 
 def distinct(values: Iterable[AxisValue], findings: Findings) -> list[AxisValue]:
@@ -251,7 +259,8 @@ def lora_axis_value(
     """Read one value of the `lora` axis, with or without a label."""
     label = None
     if isinstance(item, Mapping) and "value" in item:
-        label, item = item.get("label"), item["value"]
+        label = _label(item["label"], place, findings) if "label" in item else None
+        item = item["value"]
         place = (*place, "value")
     value = lora_value(item, place, loras, findings)
     return None if value is None else _lora_axis_value(value, place, label)
