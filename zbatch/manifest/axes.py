@@ -17,7 +17,7 @@ from zbatch.manifest.requests import build_program
 from zbatch.manifest.rules import ExcludeRule, match_conditions
 from zbatch.manifest.templates import RESERVED, ValueTemplate
 from zbatch.manifest.values import Axis, AxisValue, axis_values, one_value
-from zbatch.manifest.zipping import zip_axis
+from zbatch.manifest.zipping import without_columns, zip_axis
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -60,14 +60,12 @@ def parse_zip(
     if axis is None:
         return None
     taken = {name for other in axes for name in other.names}
+    unread = {name for name in axis.names if name in RESERVED or name == "loras"}
     for name in axis.names:
         where = (*axis.values[0].place, name)
-        if name in RESERVED or name == "loras":
-            hint = (
-                "the axis of LoRAs is called lora"
-                if name == "loras"
-                else "that name has a meaning of its own"
-            )
+        if name in unread:
+            lora = name == "loras"
+            hint = "the axis of LoRAs is called lora" if lora else "that name has a meaning of its own"
             findings.error(where, f"an axis cannot be called {name!r}", hint=hint, key=True)
         elif name in taken:
             findings.error(where, f"{name!r} is an axis of matrix already", key=True)
@@ -76,7 +74,7 @@ def parse_zip(
         elif not _IDENTIFIER.fullmatch(name):
             hint = "rename the column: letters, digits and _, not beginning with a digit"
             findings.error(where, f"{name!r} is no name a template can use", hint=hint, key=True)
-    return axis
+    return axis if not unread else without_columns(axis, unread)
 
 
 def parse_excludes(

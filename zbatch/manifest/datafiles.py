@@ -128,7 +128,8 @@ def _csv_rows(path: Path, text: str, findings: Findings) -> Iterator[Row]:
                 findings.at(
                     mark,
                     "",
-                    f"the row has {len(fields)} fields where the header has {len(header)}",
+                    f"the row has {len(fields)} field{'s'[: len(fields) != 1]} "
+                    f"where the header has {len(header)}",
                     hint="quote fields that have a comma in them",
                 )
             else:

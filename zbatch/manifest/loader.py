@@ -124,7 +124,8 @@ class _Parser(Sections):
         limits = self._limits()
         axes = parse_axes(self.section("matrix"), loras, findings)
         zipped = self.raw.get("zip")
-        if zipped and ("zip",) not in self.broken:
+        self.zip_lost = any(place[:1] == ("zip",) for place in self.broken)
+        if zipped and not self.zip_lost:
             zip_axis = parse_zip(zipped, axes, dict(variables), loras, findings)
             axes += [zip_axis] if zip_axis is not None else []
             self.zip_lost = zip_axis is None

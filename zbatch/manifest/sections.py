@@ -73,7 +73,6 @@ class Sections:
         """Names that are written down and could not be read: whoever uses them is not wrong too."""
         if (
             self.zip_lost
-            or ("zip",) in self.broken
             or ("matrix",) in self.broken
             or ("vars",) in self.broken
             or ("include",) in self.broken

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from zbatch.manifest.columns import row_place, typed_row
@@ -22,6 +22,12 @@ def zip_axis(spec: Any, place: Place, loras: Mapping[str, NamedLora], findings: 
         named = [((*place, n), item) for n, item in enumerate(spec) if isinstance(item, Mapping)]
     rows = _distinct(_zip_rows(named, loras, findings), findings)
     return Axis("zip", RowList(rows), place) if rows else None
+
+
+def without_columns(axis: Axis, names: Container[str]) -> Axis | None:
+    """Leave columns of zip out that cannot be axes; nothing is left where all are such."""
+    rows = [ZipRow(tuple(p for p in row.parts if p.axis not in names), row.place) for row in axis.values]
+    return Axis(axis.name, RowList(rows), axis.place) if rows[0].parts else None
 
 
 def _file_rows(spec: Mapping[str, Any], place: Place, findings: Findings) -> Iterator[_Named]:
