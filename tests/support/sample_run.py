@@ -38,6 +38,7 @@ class Sample:
     loras: tuple[str, ...] = ("film", "ink")
     scales: tuple[float, ...] = (0, 0.4, 0.8, 1.2)
     seeds: int = 3
+    first_seed: int = 1000
     sizes: tuple[str, ...] = ("768*768",)
     replicas: int = 1
     troubles: bool = True
@@ -117,7 +118,7 @@ def _cells(sample: Sample) -> Iterator[tuple[Cell, Request | None]]:
     )
     for subject, lora, scale, number, size, replica in axes:
         coordinates: dict[str, object] = {"subject": subject, "lora.name": lora, "lora.scale": scale}
-        coordinates["seed"] = 1000 + number
+        coordinates["seed"] = sample.first_seed + number
         if len(sizes) > 1:
             coordinates["size"] = {"832*1216": "portrait"}.get(size, size)
         if sample.replicas > 1:
@@ -134,7 +135,7 @@ def _cells(sample: Sample) -> Iterator[tuple[Cell, Request | None]]:
         trigger = f"{lora}grain " if scale else ""
         loras = (Lora(f"org/{lora}-v2", scale),) if scale else ()
         prompt = f"{trigger}a {subject} in a quiet valley, natural light, 50mm"
-        request = Request(prompt, 1000 + number + 7919 * replica, size, loras)
+        request = Request(prompt, sample.first_seed + number + 7919 * replica, size, loras)
         yield Cell(coordinates, None), request  # type: ignore[arg-type]
     if sample.hostile:
         for text in HOSTILE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -61,7 +62,8 @@ def write_provenance(run: Run) -> Path:
             os.fsync(stream.fileno())
         part.replace(target)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
         raise DiskError(
             f"cannot write {target}: {error.strerror or error}",
             hint="the state is safe: run `zbatch report` later",

@@ -92,7 +92,8 @@ class Run:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<Run {self.name!r} at {self.directory.path}>"
+        counts = ", ".join(f"{number} {state}" for state, number in self.counts().items() if number)
+        return f"<Run {self.name!r} at {self.directory.path}: {counts or 'no jobs'}>"
 
     @property
     def name(self) -> str:

@@ -41,7 +41,10 @@ class Controls {
       title: view.state === state ? "Show every state" : `Show only what is ${STATE_WORDS[state]}`,
       onclick: () => this.change(() => { view.state = view.state === state ? null : state; }),
     }, make("i", { class: "dot" }), make("b", { text: count(states.get(state) ?? 0) }), make("span", { text: STATE_WORDS[state] })));
-    const total = cells.length === data.size ? plural(data.size, "cell") : `${count(cells.length)} of ${plural(data.size, "cell")}`;
+    // Excluded cells are drawn and told of apart: no job stands behind them.
+    const every = data.size - data.excluded;
+    const shown = cells.reduce((sum, cell) => sum + (data.state(cell) !== "excluded"), 0);
+    const total = shown === every ? plural(every, "cell") : `${count(shown)} of ${plural(every, "cell")}`;
     const jobs = data.jobs.key.length;
     const spared = data.size - data.excluded - jobs;
     const shared = spared > 0 && cells.length === data.size ? `${plural(jobs, "job")} · ${count(spared)} shared` : null;

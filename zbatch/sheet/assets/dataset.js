@@ -4,7 +4,7 @@ const ABSENT = -1;
 const REQUEST_ORDER = ["prompt", "size", "seed", "loras", "image_url", "strength", "mask", "output_format", "enable_base64_output"];
 const STATE_WORDS = {
   done: "done", failed: "failed", rejected: "rejected", unknown: "unknown", pending: "pending",
-  submitting: "submitting", submitted: "in flight", excluded: "excluded",
+  submitting: "submitting", submitted: "submitted", excluded: "excluded",
 };
 
 class Axis {

@@ -45,7 +45,9 @@ class Grid {
     const { x, y } = this.view;
     const narrow = this.root.clientWidth < 640;
     const longest = y ? Math.max(y.longest, y.short.length + 2) : 0;
-    const width = y ? Math.min(narrow ? 92 : 208, Math.max(narrow ? 60 : 76, Math.ceil(longest * 7.2) + 28)) : 0;
+    // Numbers are set bold and must not break: a chosen seed has ten digits.
+    const [most, letter, margin] = y?.numeric ? [narrow ? 116 : 208, narrow ? 8 : 9, narrow ? 20 : 36] : [narrow ? 92 : 208, 7.2, 28];
+    const width = y ? Math.min(most, Math.max(narrow ? 60 : 76, Math.ceil(longest * letter) + margin)) : 0;
     const wall = !x && !y;
     this.rowhead = y ? width : wall && !narrow ? 12 : GAP;
     const words = x && !x.numeric && x.longest * 7.2 > (this.view.size ?? SIZES.usual);

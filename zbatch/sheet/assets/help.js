@@ -9,7 +9,7 @@ const KEYS = [
 function fillHelp(root, about) {
   const facts = [
     ["endpoint", about.endpoint === "preview" ? "preview, the built-in one" : about.endpoint], ["model", about.model], ["manifest", about.manifest],
-    ["cost", about.cost === null ? null : `$${about.cost}`], ["page written", about.written_at.replace("T", " ").replace(/\.\d+Z/, " UTC")], ["zbatch", about.version],
+    [about.endpoint_kind === "preview" ? "would have cost" : "cost", about.cost === null ? null : `$${about.cost}`], ["page written", about.written_at.replace("T", " ").replace(/\.\d+Z/, " UTC")], ["zbatch", about.version],
   ];
   root.append(
     make("div", { class: "helphead" }, make("h2", { text: "Keys and help" }), button({ label: "Close (Esc)", glyph: "close", act: () => root.close(), kind: "square quiet" })),
