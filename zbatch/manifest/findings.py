@@ -115,6 +115,7 @@ class Findings:
         for finding in other._findings:
             mark = Mark(finding.file, finding.line, finding.column)
             self.at(mark, finding.path, finding.message, hint=finding.hint, severity=finding.severity)
+        self.left_out += other.left_out
 
     def error(
         self, place: Place, message: str, *, got: Any = MISSING, hint: str = "", key: bool = False

@@ -22,6 +22,8 @@ MAX_CHAIN: Final = 32
 MAX_BASES: Final = 256
 """Files that one manifest may extend, all of them together."""
 
+_NO_FILE: Final = "names no file"
+
 
 def read_with_bases(path: Path, findings: Findings) -> Document:
     """Read a manifest and everything it extends, merged into one document.
@@ -74,7 +76,7 @@ class _Reader:
         path = document.path.parent / name
         refusal = self._refusal(path, chain)
         if refusal is not None:
-            hint = "" if path.is_file() else "paths are relative to the file that names them"
+            hint = "paths are relative to the file that names them" if refusal == _NO_FILE else ""
             findings.error(place, refusal, got=name, hint=hint)
             return None
         where = path.resolve()
@@ -95,7 +97,7 @@ class _Reader:
         try:
             where = path.resolve()
             if not path.is_file():
-                return "names no file"
+                return _NO_FILE
         except (OSError, RuntimeError, ValueError):  # a loop of links, a name with NUL in it
             return "is no path that leads anywhere"
         if where in chain:
