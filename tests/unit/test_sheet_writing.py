@@ -173,3 +173,10 @@ def test_letters_stay_within_their_room(text, size, room, most):
     assert len(lines) <= most
     assert all(font(size).getlength(line) <= room for line in lines)
     assert font(size).getlength(fitting(one_line(text), size, room)) <= room
+
+
+def test_a_drawn_sheet_is_a_png_and_writes_accents_plainly(tmp_path):
+    run = write_sample(tmp_path / "run")
+    with pytest.raises(UsageError, match="drawn as PNG"):
+        write_png(run, tmp_path / "sheet.jpg")
+    assert one_line("caf\u00e9\n\u00fcber \u2026 \u72d0") == "cafe uber ... \u72d0"

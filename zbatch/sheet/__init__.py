@@ -70,6 +70,8 @@ def write_png(run: Run | str | Path, path: str | Path) -> list[Path]:
         StateError: the state is damaged or newer than this zbatch.
         DiskError: a page could not be written.
     """
+    if Path(path).suffix.lower() != ".png":
+        raise UsageError(f"the sheet is drawn as PNG (got {path})", hint="give a name that ends in .png")
     with _opened(run) as opened:
         data = SheetData.of(opened)
         root = opened.directory.path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from functools import cache
 
 from PIL import ImageFont
@@ -15,8 +16,17 @@ def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def one_line(text: str) -> str:
-    """Give a text without line breaks and control characters, bounded: a page has no room for more."""
-    return " ".join("".join(mark if mark.isprintable() else " " for mark in text[:4000]).split())
+    """Give a text without line breaks and control characters, bounded: a page has no room for more.
+
+    The face knows no accents: a letter that has one is written without it, rather than as a box.
+    """
+    marks = (mark if mark.isprintable() else " " for mark in text[:4000])
+    return " ".join("".join(mark if mark.isascii() else _plain(mark) for mark in marks).split())
+
+
+def _plain(mark: str) -> str:
+    letters = unicodedata.normalize("NFKD", mark).encode("ascii", "ignore").decode()
+    return letters or mark
 
 
 def fitting(text: str, size: int, room: float) -> str:
