@@ -45,7 +45,7 @@ def test_the_first_signal_drains(tmp_path, server, command, number):
     assert server.ledger.not_fetched() == []
     assert "of 40 jobs done" in out
     assert "stopping: no new submits" in err
-    assert "the same command goes on" in err
+    assert "this goes on where it stopped" in err
     assert "Traceback" not in err
     assert len((tmp_path / "run" / "jobs.jsonl").read_text().splitlines()) == 40
     assert (tmp_path / "run" / "index.html").exists()

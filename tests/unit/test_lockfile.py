@@ -16,7 +16,8 @@ from zbatch.version import __version__
 @pytest.fixture
 def tree(tmp_path):
     files = {
-        "shared/base.yaml": "vars: {light: dim}\nrequest:\n  prompt: '{{ what }}, {{ light }}'\n  size: 256*256\n",
+        "shared/base.yaml": "vars: {light: dim}\n"
+        "request:\n  prompt: '{{ what }}, {{ light }}'\n  size: 256*256\n",
         "project/m.yaml": HEAD
         + "extends: [../shared/base.yaml, sub/more.yaml]\nrequest: {size: null}\n"
         + "zip: {file: lists/what.csv}\n",
@@ -105,7 +106,8 @@ def test_names_are_unique_whatever_the_file_system_takes_for_one(tmp_path):
     (project / "outside" / "base.yaml").write_text("price: 1\n")
     (project / "m.yaml").write_text(
         HEAD
-        + "extends: [../a/base.yaml, ../b/BASE.yaml, ../outside/base.yaml, ../c/base.yaml, outside/base.yaml]\n"
+        + "extends: [../a/base.yaml, ../b/BASE.yaml, ../outside/base.yaml, ../c/base.yaml,"
+        + " outside/base.yaml]\n"
         + "request: {prompt: p}\n"
     )
     names = source_names(load_manifest(project / "m.yaml"))

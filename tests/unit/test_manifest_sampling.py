@@ -122,7 +122,8 @@ def test_many_axes_of_one_value(bench):
 
 
 def test_ten_million_cells_are_the_most(bench):
-    body = "request: {{prompt: '{{{{ a }}}}'}}\nmatrix: {{a: {{from: 1, count: {}}}}}\nlimits: {{max_jobs: {}}}\n"
+    body = "request: {{prompt: '{{{{ a }}}}'}}\nmatrix: {{a: {{from: 1, count: {}}}}}\n"
+    body += "limits: {{max_jobs: {}}}\n"
     sample = "sample: {method: random, n: 5}\n"
     manifest = load_manifest(bench.path(HEAD + body.format(10_000_000, 5) + sample))
     assert manifest.grid.count == 10_000_000
@@ -218,7 +219,8 @@ def test_coordinates_come_in_the_order_of_the_grid(bench):
 
 
 def test_a_row_under_another_label_is_another_row(bench):
-    body = "request: {prompt: '{{ m }}'}\nzip: [{m: {label: x, value: same}}, {m: {label: y, value: same}}, {m: same}]\n"
+    body = "request: {prompt: '{{ m }}'}\n"
+    body += "zip: [{m: {label: x, value: same}}, {m: {label: y, value: same}}, {m: same}]\n"
     assert [cell["m"] for cell in bench.coordinates(body)] == ["x", "y", "same"]
     assert len(bench.jobs(body)) == 3  # their derived seeds differ
 

@@ -68,7 +68,7 @@ def parse_document(path: Path, data: bytes, findings: Findings) -> Document:
     document.add_source(path, data)
     findings.document = document
     try:
-        _Builder(document, findings).build()
+        _build(document, findings)
     except yaml.MarkedYAMLError as error:
         mark, opened, end = error.problem_mark, error.context_mark, len(document.text.rstrip())
         if mark is None or (opened and mark.index >= end):
@@ -155,6 +155,17 @@ def _syntax_hint(text: str, line: int) -> str:
     return "look at the indentation, and quote text that holds `: ` or ` #`"
 
 
+def _build(document: Document, findings: Findings) -> None:
+    try:
+        _Builder(document, findings).build(_Loader)
+    except yaml.MarkedYAMLError as error:
+        if "nesting depth" not in str(error.problem):
+            raise
+        # libyaml 0.2.6 reads a long way ahead and gives up at a depth of its own; the parser in Python goes
+        # step by step, so that our own bound, which comes much earlier, tells the place.
+        _Builder(document, findings).build(yaml.SafeLoader)
+
+
 class _Builder:
     """Builds plain data from events, with a stack of its own."""
 
@@ -166,8 +177,8 @@ class _Builder:
         self._open_anchors: set[str] = set()
         self._aliased = 0
 
-    def build(self) -> None:
-        events = yaml.parse(self._document.text, Loader=_Loader)
+    def build(self, loader: type[Any]) -> None:
+        events = yaml.parse(self._document.text, Loader=loader)
         roots = 0
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
