@@ -124,8 +124,8 @@ def test_a_manifest_changes_its_fingerprint_in_the_state(tree, monkeypatch, capf
         fingerprint = load_manifest("m.yaml").document.fingerprint
         lock = yaml.safe_load((tree / "project/run/manifest.lock.yaml").read_text())
         assert lock["fingerprint"] == fingerprint
-        with Run.open(tree / "project/run") as run:
-            assert run.manifest_sha256 == fingerprint
+        with Run(tree / "project/run") as run:
+            assert run.about("manifest_sha256") == fingerprint
 
 
 def test_aliases_are_written_out(tmp_path):
