@@ -56,6 +56,7 @@ TROUBLES = (
     (JobState.REJECTED, "ILLEGAL_PROMPT", "the prompt is not allowed"),
     (JobState.UNKNOWN, "connection_lost", "the connection broke after the request was sent"),
     (JobState.SUBMITTED, "", ""),
+    (JobState.SUBMITTED, "job_deadline", "not finished after 1800 s"),
     (JobState.PENDING, "", ""),
 )
 
@@ -144,7 +145,7 @@ def _cells(sample: Sample) -> Iterator[tuple[Cell, Request | None]]:
 
 def _settle(store: Store, directory: RunDirectory, sample: Sample) -> None:
     jobs = store.next_pending(-1, 1_000_000)
-    troubles = dict(zip(range(2, len(jobs), max(2, len(jobs) // 6)), TROUBLES, strict=False))
+    troubles = dict(zip(range(2, len(jobs), max(2, len(jobs) // 7)), TROUBLES, strict=False))
     pool: dict[tuple[str, int], Artifact] = {}
     with store.transaction():
         for number, job in enumerate(jobs):
@@ -163,6 +164,8 @@ def _settle(store: Store, directory: RunDirectory, sample: Sample) -> None:
             store.set_submitted(job.id, f"5f0c{number:04x}-1111-4222-8333-{job.key[:12]}")
             if state is JobState.FAILED:
                 store.set_failed(job.id, reason, message)
+            elif state is JobState.SUBMITTED and reason:
+                store.note(job.id, reason, message)
             elif state is JobState.DONE:
                 verdict = {"has_nsfw_contents": [number == 1], "enable_nsfw_detection": True}
                 artifact = _artifact(directory, pool, sample, job.key, job.request, number)

@@ -12,8 +12,9 @@ from PIL import Image
 from support.sample_run import HOSTILE, Sample, write_sample
 
 from zbatch.errors import DiskError, UsageError
-from zbatch.sheet import write_png, write_sheet, write_single_file
-from zbatch.sheet.lettering import fitting, font, one_line, wrapped
+from zbatch.sheet import SheetData, write_png, write_sheet, write_single_file
+from zbatch.sheet.arrangement import has_picture, verdict
+from zbatch.sheet.lettering import Lettering
 from zbatch.sheet.page import SCRIPTS, STYLES, script_of
 from zbatch.sheet.pages import PAGE_HEIGHT, PAGE_WIDTH
 from zbatch.state.run import Run
@@ -167,16 +168,49 @@ def test_an_empty_run_cannot_be_drawn(tmp_path):
         write_png(write_sample(tmp_path / "run", Sample(subjects=())), tmp_path / "sheet.png")
 
 
+LETTERS = Lettering()
+
+
 @given(texts, st.integers(8, 40), st.integers(60, 600), st.integers(1, 4))
 def test_letters_stay_within_their_room(text, size, room, most):
-    lines = wrapped(one_line(text), size, room, most)
+    lines = LETTERS.wrapped(LETTERS.one_line(text), size, room, most)
+    font = LETTERS.font(size)
     assert len(lines) <= most
-    assert all(font(size).getlength(line) <= room for line in lines)
-    assert font(size).getlength(fitting(one_line(text), size, room)) <= room
+    assert all(font.getlength(line) <= room for line in lines)
+    assert font.getlength(LETTERS.fitting(LETTERS.one_line(text), size, room)) <= room
 
 
-def test_a_drawn_sheet_is_a_png_and_writes_accents_plainly(tmp_path):
-    run = write_sample(tmp_path / "run")
-    with pytest.raises(UsageError, match="drawn as PNG"):
-        write_png(run, tmp_path / "sheet.jpg")
-    assert one_line("caf\u00e9\n\u00fcber \u2026 \u72d0") == "cafe uber ... \u72d0"
+def test_the_sheet_is_drawn_as_png_and_as_nothing_else(sample, tmp_path):
+    for name in ("sheet.jpg", "sheet", "sheet.png.webp"):
+        with pytest.raises(UsageError, match="drawn as PNG"):
+            write_png(sample, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_face_without_accents_writes_plain_letters_and_no_boxes():
+    assert (
+        LETTERS.one_line("caf\u00e9\n\u00fcber stra\u00dfe \u0141\u00f3d\u017a \u2026")
+        == "cafe uber strasse Lodz \u2026"
+    )
+    assert LETTERS.one_line("cafe\u0301") == "cafe"
+    latin = "".join(map(chr, range(0xC0, 0x180)))
+    plain = LETTERS.one_line(latin)
+    assert sum(not LETTERS.has(letter) for letter in plain) < 12
+    assert LETTERS.one_line("\u72d0") == "\u72d0"
+
+
+def test_the_face_is_the_one_that_knows_most_of_the_letters():
+    assert Lettering.of(["red fox", "1.25 \u00b7 \u2026"]).font(20).getname() == ("Aileron", "Regular")
+    words = ["caf\u00e9 \u017e\u0159\u0142 \u00df"]
+    chosen = Lettering.of(words)
+    if chosen.font(20).getname() != ("Aileron", "Regular"):  # a system with a font of its own
+        assert chosen.one_line(words[0]) == words[0]
+
+
+def test_cells_without_a_picture_say_why(sample):
+    with Run(sample) as run:
+        data = SheetData.of(run)
+    said = {verdict(data, cell) for cell in range(len(data.cells.job)) if not has_picture(data, cell)}
+    assert {("failed", "task failed"), ("rejected", "illegal prompt"), ("unknown", "connection lost")} <= said
+    assert {("submitted", ""), ("pending", ""), ("not here yet", "job deadline")} <= said
+    assert ("excluded", 'when: lora.name == "ink" and lora.scale > 1.1') in said

@@ -66,6 +66,18 @@ def has_picture(data: SheetData, cell: int) -> bool:
     return job != NONE and data.state(job) is JobState.DONE
 
 
+def verdict(data: SheetData, cell: int) -> tuple[str, str]:
+    """Say in a word why a cell has no picture, and the short reason there is (may be empty)."""
+    job = data.cells.job[cell]
+    if job == NONE:
+        return "excluded", data.strings[data.cells.rule[cell]]
+    state, reason = data.state(job), data.jobs.reason[job]
+    why = "" if reason == NONE else data.strings[reason].replace("_", " ").lower()
+    if state is JobState.DONE:
+        return "file missing", ""
+    return ("not here yet" if state is JobState.SUBMITTED and why else state.value), why
+
+
 def label(data: SheetData, name: str, value: int) -> str:
     """Give a value of an axis as words."""
     if value == ABSENT:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from zbatch.sheet.arrangement import Row, Section, arrange, has_picture, label, short_name
+from zbatch.sheet.arrangement import Row, Section, arrange, has_picture, label, short_name, verdict
 from zbatch.sheet.data import NONE, SheetData
-from zbatch.sheet.lettering import fitting, font, one_line, wrapped
+from zbatch.sheet.lettering import Lettering
 from zbatch.sheet.pages import GAP, MARGIN, PAGE_HEIGHT, PAGE_WIDTH, PAPER, Pen, Strip, drawn, paginate
 from zbatch.state.directory import write_aside
 
@@ -45,6 +45,7 @@ class _Drawing:
 
     def __init__(self, data: SheetData, root: Path) -> None:
         self.data, self.root = data, root
+        self.letters = Lettering.of(_texts(data))
         self.arrangement = arrange(data)
         self.wall = not self.arrangement.columns
         many = len(self.arrangement.columns) or min(8, len(data.cells.job))
@@ -62,6 +63,9 @@ class _Drawing:
             for page in paginate(strips, head, PAGE_HEIGHT - 2 * MARGIN):
                 yield drawn(page, width)
 
+    def _name(self, axis: str) -> str:
+        return self.letters.one_line(short_name(axis))
+
     # ── measuring ────────────────────────────────────────────────────────────────────────────────────────
 
     def _row_head_width(self) -> int:
@@ -70,7 +74,7 @@ class _Drawing:
             return 0
         rows = [row for section in self.arrangement.sections for row in section.rows]
         labels = {label(self.data, name, row.value) for row in rows}
-        longest = max(font(self.text).getlength(one_line(text)) for text in labels)
+        longest = max(self.letters.font(self.text).getlength(self.letters.one_line(text)) for text in labels)
         return min(12 * self.text, math.ceil(max(longest, self.text * 3))) + 28
 
     def _box(self, cell: int) -> tuple[int, int]:
@@ -122,43 +126,60 @@ class _Drawing:
 
     def _title(self, width: int) -> Strip:
         about, text = self.data.about, self.text
-        lines = wrapped(one_line(about["description"]), text, width - 2 * MARGIN, 3)
+        lines = self.letters.wrapped(self.letters.one_line(about["description"]), text, width - 2 * MARGIN, 3)
         height = round(text * 2.2) + round(len(lines) * text * 1.4) + round(text * 1.2)
 
         def draw(_: Image.Image, pen: Pen, top: int) -> None:
-            title = fitting(one_line(about["title"]), round(text * 1.7), width - 2 * MARGIN)
-            pen.text((MARGIN, top), title, INK, font(round(text * 1.7)))
+            title = self.letters.fitting(
+                self.letters.one_line(about["title"]), round(text * 1.7), width - 2 * MARGIN
+            )
+            pen.text((MARGIN, top), title, INK, self.letters.font(round(text * 1.7)))
             for number, line in enumerate(lines):
                 spot = (MARGIN, top + round(text * 2.3) + round(number * text * 1.4))
-                pen.text(spot, line, SOFT, font(text))
+                pen.text(spot, line, SOFT, self.letters.font(text))
 
         return Strip(height, draw, opens=True)
 
     def _column_heads(self, chunk: list[int]) -> Strip:
         name, text = str(self.data.view.x), self.text
         labels = [
-            wrapped(one_line(label(self.data, name, value)), text, self.widths[value], 3) for value in chunk
+            self.letters.wrapped(
+                self.letters.one_line(label(self.data, name, value)), text, self.widths[value], 3
+            )
+            for value in chunk
         ]
         deepest = max(len(lines) for lines in labels)
         height = round(deepest * text * 1.3) + round(text * 1.9)
 
         def draw(_: Image.Image, pen: Pen, top: int) -> None:
             left = MARGIN + self.head
-            pen.text((left, top), short_name(name), SOFT, font(round(text * 0.85)))
+            pen.text((left, top), self._name(name), SOFT, self.letters.font(round(text * 0.85)))
             if self.data.view.y is not None:
                 spot = (left - 28, top + height - round(text * 0.6))
-                pen.text(spot, short_name(self.data.view.y), SOFT, font(round(text * 0.85)), anchor="rs")
+                pen.text(
+                    spot,
+                    self._name(self.data.view.y),
+                    SOFT,
+                    self.letters.font(round(text * 0.85)),
+                    anchor="rs",
+                )
             for value, lines in zip(chunk, labels, strict=True):
                 for number, line in enumerate(reversed(lines)):
                     bottom = top + height - round(text * 0.6) - round(number * text * 1.3)
-                    pen.text((left + self.widths[value] / 2, bottom), line, INK, font(text), anchor="ms")
+                    pen.text(
+                        (left + self.widths[value] / 2, bottom),
+                        line,
+                        INK,
+                        self.letters.font(text),
+                        anchor="ms",
+                    )
                 left += self.widths[value] + GAP
 
         return Strip(height, draw, opens=True)
 
     def _section_title(self, section: Section, width: int) -> Strip:
         pairs = [
-            (short_name(name), one_line(label(self.data, name, value)))
+            (self._name(name), self.letters.one_line(label(self.data, name, value)))
             for name, value in zip(self.data.view.group, section.values, strict=True)
         ]
         text = self.text
@@ -168,11 +189,11 @@ class _Drawing:
             pen.line((MARGIN, top + 14, width - MARGIN, top + 14), LINE, 2)
             left, base = float(MARGIN), top + 14 + round(text * 1.5)
             for name, value in pairs:
-                pen.text((left, base), name, SOFT, font(round(text * 0.85)), anchor="ls")
-                left += font(round(text * 0.85)).getlength(name) + text * 0.45
-                shown = fitting(value, text, max(room - 120, 120))
-                pen.text((left, base), shown, INK, font(text), anchor="ls")
-                left += font(text).getlength(shown) + text * 1.3
+                pen.text((left, base), name, SOFT, self.letters.font(round(text * 0.85)), anchor="ls")
+                left += self.letters.font(round(text * 0.85)).getlength(name) + text * 0.45
+                shown = self.letters.fitting(value, text, max(room - 120, 120))
+                pen.text((left, base), shown, INK, self.letters.font(text), anchor="ls")
+                left += self.letters.font(text).getlength(shown) + text * 1.3
 
         return Strip(14 + round(text * 2.2), draw, opens=True, section=True)
 
@@ -198,22 +219,24 @@ class _Drawing:
     def _row_head(self, pen: Pen, row: Row, top: int, tall: int) -> None:
         if self.data.view.y is None:
             return
-        text = one_line(label(self.data, self.data.view.y, row.value))
-        lines = wrapped(text, self.text, self.head - 28, max(1, tall // round(self.text * 1.35)))
+        text = self.letters.one_line(label(self.data, self.data.view.y, row.value))
+        lines = self.letters.wrapped(text, self.text, self.head - 28, max(1, tall // round(self.text * 1.35)))
         first = top + tall / 2 - (len(lines) - 1) * self.text * 0.65
         for number, line in enumerate(lines):
             spot = (MARGIN + self.head - 28, first + number * self.text * 1.3)
-            pen.text(spot, line, INK, font(self.text), anchor="rm")
+            pen.text(spot, line, INK, self.letters.font(self.text), anchor="rm")
 
     def _caption(self, pen: Pen, cell: int, middle: float, top: int) -> None:
         words = " · ".join(
-            one_line(label(self.data, axis.name, column[cell]))
+            self.letters.one_line(label(self.data, axis.name, column[cell]))
             for axis, column in zip(self.data.axes, self.data.cells.coordinates, strict=True)
             if axis.varies and column[cell] != NONE and axis.name not in self.data.view.group
         )
         small = round(self.text * 0.8)
-        for number, line in enumerate(wrapped(words, small, self.widths[NONE], 2)):
-            pen.text((middle, top + 8 + number * small * 1.25), line, SOFT, font(small), anchor="ma")
+        for number, line in enumerate(self.letters.wrapped(words, small, self.widths[NONE], 2)):
+            pen.text(
+                (middle, top + 8 + number * small * 1.25), line, SOFT, self.letters.font(small), anchor="ma"
+            )
 
     def _cell(self, page: Image.Image, pen: Pen, cells: list[int], corner: tuple[int, int]) -> None:
         wide, high = self._box(cells[0])
@@ -225,7 +248,7 @@ class _Drawing:
             page.paste(picture, corner)
         if len(cells) > 1:
             words = f"1 of {len(cells)}"
-            small = font(round(self.text * 0.8))
+            small = self.letters.font(round(self.text * 0.8))
             length = small.getlength(words) + 16
             pen.rectangle((left + wide - length, top, left + wide, top + self.text * 1.3), PAPER)
             pen.text((left + wide - 8, top + self.text * 0.65), words, INK, small, anchor="rm")
@@ -242,11 +265,23 @@ class _Drawing:
 
     def _verdict(self, pen: Pen, cell: int, box: tuple[int, int, int, int]) -> None:
         left, top, wide, high = box
-        job = self.data.cells.job[cell]
-        words = "excluded" if job == NONE else self.data.state(job).value
-        words = "file missing" if words == "done" else words
+        words, why = verdict(self.data, cell)
+        small = round(self.text * 0.75)
+        lines = self.letters.wrapped(self.letters.one_line(why), small, wide - 20, 3)
         pen.rectangle((left, top, left + wide - 1, top + high - 1), "#f7f7f6", LINE, 2)
-        pen.text((left + wide / 2, top + high / 2), words, SOFT, font(self.text), anchor="mm")
+        middle, base = left + wide / 2, top + high / 2 - len(lines) * small * 0.62
+        pen.text((middle, base), words, INK if why else SOFT, self.letters.font(self.text), anchor="mm")
+        for number, line in enumerate(lines, 1):
+            spot = (middle, base + self.text * 0.35 + number * small * 1.24)
+            pen.text(spot, line, SOFT, self.letters.font(small), anchor="mm")
+
+
+def _texts(data: SheetData) -> Iterator[str]:
+    """Every text that may be drawn."""
+    yield from (data.about["title"], data.about["description"])
+    for axis in data.axes:
+        yield axis.name
+        yield from (value for value in axis.values if isinstance(value, str))
 
 
 def _wrapped(row: Row, across: int) -> Iterator[Row]:

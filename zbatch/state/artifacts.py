@@ -157,7 +157,7 @@ def _place(directory: RunDirectory, file: str, data: bytes) -> None:
         part.replace(target)
         sync_directory(target.parent)
     except OSError as error:
-        with contextlib.suppress(OSError), contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         raise DiskError(
             f"cannot write {target}: {error.strerror or error}",

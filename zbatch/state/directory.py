@@ -256,6 +256,6 @@ def write_aside(path: Path, data: bytes) -> None:
             os.fsync(stream.fileno())
         part.replace(path)
     except OSError as error:
-        with contextlib.suppress(OSError), contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         raise DiskError(f"cannot write {path}: {error.strerror or error}") from error

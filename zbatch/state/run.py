@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
-from zbatch.errors import UsageError
+from zbatch.errors import DiskError, StateError, UsageError
 from zbatch.model import Artifact, Cell, Coordinates, JobState, Request
 from zbatch.state.database import Meta, open_connection, translated
 from zbatch.state.directory import RunDirectory
@@ -92,7 +92,10 @@ class Run:
         self.close()
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{number} {state}" for state, number in self.counts().items() if number)
+        try:
+            counts = ", ".join(f"{number} {state}" for state, number in self.counts().items() if number)
+        except (StateError, DiskError, sqlite3.Error):  # a repr never raises
+            counts = "closed or unreadable"
         return f"<Run {self.name!r} at {self.directory.path}: {counts or 'no jobs'}>"
 
     @property
