@@ -42,7 +42,7 @@ def test_arrows_walk_along_the_axes_and_escape_returns(visit, small):
     assert crumbs(page) == "subject red fox lora film scale 0 seed 1001"
     page.keyboard.press("Escape")
     expect(page.locator("#lightbox")).to_be_hidden()
-    assert "seed 1001" in page.locator(".cell:focus").get_attribute("title")
+    expect(page.locator(".cell:focus")).to_have_attribute("title", re.compile("seed 1001"))
 
 
 def test_the_edges_say_where_they_lead_and_lead_there(visit, small):

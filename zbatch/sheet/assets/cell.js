@@ -1,5 +1,7 @@
 // One cell as it is drawn: a thumbnail, or a state with its reason.
 
+const LINE = 14; // pixels of a line of a reason, whose letters are some six wide
+
 /** `turn` says which cell of the slot's stack is on top. */
 function cellElement(data, slot, turn, layout) {
   const cell = slot.cells[turn % slot.cells.length];
@@ -9,7 +11,8 @@ function cellElement(data, slot, turn, layout) {
   const element = make("div", {
     class: "cell", role: "button", tabindex: -1, "data-state": state,
     "data-stack": slot.cells.length > 1 ? `${(turn % slot.cells.length) + 1}/${slot.cells.length}` : null,
-    "data-twins": twins > 1 ? `×${count(twins)}` : null,
+    // A small cell needs its room for the reason; its title tells of the twins too.
+    "data-twins": twins > 1 && (state === "done" || box.height >= 84) ? `×${count(twins)}` : null,
     "data-flag": data.flagged(cell) ? "nsfw" : data.warnings(cell).length ? "warning" : null,
     title: tip(data, cell, twins, slot.cells.length),
   });
@@ -41,12 +44,18 @@ function thumbnail(data, cell, element) {
   return image;
 }
 
+/** The reason in full where it fits, else in few words; a small cell leaves out its icon for it. */
 function verdict(data, cell, state, box) {
-  const parts = [icon(state), make("span", { class: "word", text: STATE_WORDS[state] })];
-  const reason = data.reason(cell);
-  const room = Math.floor((box.width * box.height) / 260);
-  if (reason && box.width >= 96 && room > 12) {
-    parts.push(make("span", { class: "why", dir: "auto", text: middle(reason, Math.min(160, room)) }));
-  }
-  return parts;
+  const across = Math.floor((box.width - 14) / 6);
+  const words = data.word(cell);
+  const lines = Math.floor((box.height - 16 - 15 * Math.ceil(words.length / across)) / LINE);
+  const [brief, whole] = [data.brief(cell), data.reason(cell)];
+  const marked = !brief || lines >= 3;
+  const room = Math.floor(across * (marked ? lines - 1.5 : lines) * 0.9); // words do not fill their lines
+  const why = whole.length <= room || room > 60 ? middle(whole, Math.min(160, room)) : middle(brief, room);
+  return [
+    marked ? icon(state) : null,
+    make("span", { class: "word", text: words }),
+    brief && room >= 6 ? make("span", { class: "why", dir: "auto", text: why }) : null,
+  ].filter(Boolean);
 }

@@ -87,6 +87,27 @@ class Dataset {
     return [this.text(this.jobs.reason[job]), this.text(this.jobs.message[job])].filter(Boolean).join(": ");
   }
 
+  /** A submitted job with a reason was given up on for now: nothing is under way, the next run asks again. */
+  waits(cell) {
+    return this.state(cell) === "submitted" && this.jobs.reason[this.job(cell)] !== ABSENT;
+  }
+
+  /** The state in a word or two, for a thumbnail. */
+  word(cell) {
+    return this.waits(cell) ? "not here yet" : STATE_WORDS[this.state(cell)];
+  }
+
+  /** The state where there is room to say what it means. */
+  words(cell) {
+    return this.waits(cell) ? "known to the server, picture not here yet" : STATE_WORDS[this.state(cell)];
+  }
+
+  /** The reason in a few words: the server's or the runner's own code, or the rule. */
+  brief(cell) {
+    const job = this.job(cell);
+    return job === ABSENT ? this.rule(cell) : this.text(this.jobs.reason[job]).replaceAll("_", " ").toLowerCase();
+  }
+
   /** Cells that show the same job as this one, itself among them. */
   twins(cell) {
     const job = this.job(cell);
@@ -130,9 +151,8 @@ class Dataset {
   /** One line about a cell, for alternative texts and titles. */
   describe(cell) {
     const where = this.coordinates(cell).filter(([axis]) => axis.varies).map(([axis, value]) => `${axis.short} ${axis.brief(value, 60)}`);
-    const state = this.state(cell);
-    const reason = state === "done" ? "" : `: ${STATE_WORDS[state]}${this.reason(cell) ? `, ${this.reason(cell)}` : ""}`;
-    return hint((where.join(", ") || middle(this.prompt(cell), 80) || "image") + reason);
+    const verdict = this.state(cell) === "done" ? [] : [this.words(cell), this.reason(cell)].filter(Boolean);
+    return hint([where.join(", ") || middle(this.prompt(cell), 80) || "image", ...verdict].join(": "));
   }
 
   /** Cells that differ from this one along one axis only, in the order of its values. */

@@ -24,7 +24,7 @@ const ICONS = {
   copy: "M6 6h7v7H6zM10 6V3H3v7h3", open: "M9 3h4v4M13 3 7.5 8.5M11 9.5V13H3V5h3.5", info: "M8 7v4M8 4.8v.2M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12Z",
   plus: "M8 3.5v9M3.5 8h9", done: "m3.5 8.5 3 3 6-7", failed: "m4 4 8 8M12 4l-8 8", rejected: "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12ZM4 4l8 8",
   unknown: "M6 6a2 2 0 1 1 2.9 1.8c-.6.3-.9.8-.9 1.4v.3M8 12.3v.2", pending: "M8 4.5V8l2.3 1.5M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12Z",
-  submitting: "M8 12V4M5 7l3-3 3 3", submitted: "M8 12V4M5 7l3-3 3 3", excluded: "M4 8h8", missing: "M2.5 3.5h11v9h-11zM3 12l3.5-4 2.5 2.5L10.5 9l3 3",
+  submitting: "M8 12V4M5 7l3-3 3 3", submitted: "M3.5 8v.2M8 8v.2M12.5 8v.2", excluded: "M4 8h8", missing: "M2.5 3.5h11v9h-11zM3 12l3.5-4 2.5 2.5L10.5 9l3 3",
 };
 
 function icon(name) {

@@ -27,6 +27,7 @@ function select(data, view) {
       only = null;
     }
     if (against === 0) cells.push(cell);
+    if (state === "excluded") continue; // told of apart
     for (const filter of against === 0 ? filters : against === 1 && only ? [only] : []) {
       const value = filter.axis.column[cell];
       filter.counts.set(value, (filter.counts.get(value) ?? 0) + 1);
@@ -106,7 +107,7 @@ class Layout {
   #open(section, top) {
     const titled = this.view.groups.length > 0;
     const closed = this.collapsed.has(section.id);
-    this.sections.push({ ...section, top, titled, closed, count: section.cells.length });
+    this.sections.push({ ...section, top, titled, closed, count: section.cells.reduce((sum, cell) => sum + (this.data.state(cell) !== "excluded"), 0) });
     return { top: top + (titled ? BAR : GAP), closed };
   }
 

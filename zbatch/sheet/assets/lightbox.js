@@ -70,13 +70,7 @@ class Lightbox {
     return linesThrough(this.data, this.layout, this.cell).find(({ axis }) => axis !== x && axis !== y);
   }
 
-  /** On a phone the details lie below: going there is what one means. */
   toggleDetails() {
-    const below = this.side.offsetTop >= this.frame.offsetTop + this.frame.offsetHeight;
-    if (this.details && below) {
-      this.side.scrollIntoView({ behavior: "smooth" });
-      return;
-    }
     this.details = !this.details;
     this.root.classList.toggle("bare", !this.details);
   }
@@ -91,11 +85,12 @@ class Lightbox {
     const state = data.state(cell);
     const drawn = state === "done";
     this.frame.dataset.state = state;
+    this.frame.style.setProperty("--aspect", data.aspect(cell));
     for (const element of [image, under]) element.hidden = !drawn;
     this.note.hidden = drawn;
     if (!drawn) {
       for (const element of [image, under]) element.removeAttribute("src");
-      this.note.replaceChildren(icon(state), make("b", { text: STATE_WORDS[state] }), make("p", { dir: "auto", text: middle(data.reason(cell), 400) }));
+      this.note.replaceChildren(icon(state), make("b", { text: data.words(cell) }), make("p", { dir: "auto", text: middle(data.reason(cell), 400) }));
       return;
     }
     const [width, height] = data.pixels(cell);

@@ -36,7 +36,7 @@ function stateBlock(data, cell) {
   const command = data.command(cell);
   const reason = data.reason(cell);
   return make("section", { class: "block notice", "data-state": state },
-    make("p", { class: "verdict" }, icon(state === "done" ? "info" : state), make("b", { text: state === "done" ? (flagged ? "flagged as NSFW" : "kept, with a warning") : STATE_WORDS[state] })),
+    make("p", { class: "verdict" }, icon(state === "done" ? "info" : state), make("b", { text: state === "done" ? (flagged ? "flagged as NSFW" : "kept, with a warning") : data.words(cell) })),
     reason ? make("p", { dir: "auto", text: state === "excluded" ? `by the rule ${reason}` : reason }) : null,
     ...warnings.map((warning) => make("p", { dir: "auto", text: warning })),
     flagged ? make("p", { text: "The server's own verdict; the image is kept." }) : null,

@@ -43,6 +43,6 @@ class Paper {
   #slot(slot) {
     const cell = slot.cells[0];
     if (this.data.state(cell) === "done") return make("td", {}, make("img", { src: this.data.thumb(cell), alt: this.data.describe(cell) }));
-    return make("td", { class: "none", text: STATE_WORDS[this.data.state(cell)] });
+    return make("td", { class: "none", text: [this.data.word(cell), middle(this.data.brief(cell), 60)].filter(Boolean).join(": ") });
   }
 }
