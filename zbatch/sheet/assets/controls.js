@@ -43,7 +43,7 @@ class Controls {
     }, make("i", { class: "dot" }), make("b", { text: count(states.get(state) ?? 0) }), make("span", { text: STATE_WORDS[state] })));
     // Excluded cells are drawn and told of apart: no job stands behind them.
     const every = data.size - data.excluded;
-    const shown = cells.reduce((sum, cell) => sum + (data.state(cell) !== "excluded"), 0);
+    const shown = data.shown(cells);
     const total = shown === every ? plural(every, "cell") : `${count(shown)} of ${plural(every, "cell")}`;
     const jobs = data.jobs.key.length;
     const spared = data.size - data.excluded - jobs;

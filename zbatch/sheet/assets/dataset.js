@@ -61,6 +61,11 @@ class Dataset {
     return job === ABSENT ? "excluded" : this.raw.states[this.jobs.state[job]];
   }
 
+  /** How many of these cells are no excluded ones. */
+  shown(cells) {
+    return this.excluded === 0 ? cells.length : cells.reduce((sum, cell) => sum + (this.job(cell) !== ABSENT), 0);
+  }
+
   rule(cell) {
     return this.text(this.raw.cells.rule[cell]);
   }

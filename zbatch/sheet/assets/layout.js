@@ -91,12 +91,15 @@ class Layout {
   #sections() {
     const { groups } = this.view;
     const found = new Map();
+    let last = null; // cells come in grid order: most belong where the one before did
     for (const cell of this.cells) {
-      const values = groups.map((axis) => axis.column[cell]);
-      const id = values.join(",");
-      const known = found.get(id);
-      if (known) known.cells.push(cell);
-      else found.set(id, { id, values, cells: [cell] });
+      if (last === null || groups.some((axis, at) => axis.column[cell] !== last.values[at])) {
+        const values = groups.map((axis) => axis.column[cell]);
+        const id = values.join(",");
+        last = found.get(id) ?? null;
+        if (last === null) found.set(id, (last = { id, values, cells: [] }));
+      }
+      last.cells.push(cell);
     }
     return [...found.values()].sort((one, other) => {
       for (let at = 0; at < one.values.length; at += 1) if (one.values[at] !== other.values[at]) return byRank(one.values[at], other.values[at]);
@@ -107,7 +110,7 @@ class Layout {
   #open(section, top) {
     const titled = this.view.groups.length > 0;
     const closed = this.collapsed.has(section.id);
-    this.sections.push({ ...section, top, titled, closed, count: section.cells.reduce((sum, cell) => sum + (this.data.state(cell) !== "excluded"), 0) });
+    this.sections.push({ ...section, top, titled, closed, count: this.data.shown(section.cells) });
     return { top: top + (titled ? BAR : GAP), closed };
   }
 
@@ -155,9 +158,12 @@ class Layout {
     }
     let top = start;
     for (const value of [...rows.keys()].sort(byRank)) {
-      const slots = [...rows.get(value)].sort(([one], [other]) => byRank(one, other)).map(([at, cells]) => ({
-        left: columns.get(at).left, width: columns.get(at).width, column: columns.get(at).index, cells: this.#stacked(cells),
-      }));
+      const slots = [];
+      for (const [at, cells] of rows.get(value)) {
+        const { left, width, index } = columns.get(at);
+        slots.push({ left, width, column: index, cells: this.#stacked(cells) });
+      }
+      slots.sort((one, other) => one.column - other.column);
       let height = 40;
       for (const slot of slots) for (const cell of slot.cells) height = Math.max(height, this.box(cell).height);
       this.rows.push({ value, top, height, slots, section: this.sections.length - 1 });
