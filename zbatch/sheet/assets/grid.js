@@ -160,7 +160,7 @@ class Grid {
   #columnHead(column) {
     const { x } = this.view;
     const element = make("div", { class: `colhead${x.numeric ? " number" : ""}`, title: hint(`${x.name}: ${x.label(column.value)}`) },
-      make("span", { dir: "auto", text: x.brief(column.value, Math.max(8, Math.floor(column.width / 6.2) * (this.colhead > 40 ? 2 : 1))) }));
+      make("span", { dir: "auto", text: x.brief(column.value, Math.max(x.numeric ? 14 : 8, Math.floor(column.width / 6.2) * (this.colhead > 40 ? 2 : 1))) }));
     return this.#put("columns", element, column.left, 0, column.width);
   }
 

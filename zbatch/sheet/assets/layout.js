@@ -128,9 +128,11 @@ class Layout {
       const { width } = this.box(cell);
       if ((widths.get(value) ?? 0) < width) widths.set(value, width);
     }
+    // A number never breaks: its column is wide enough for it, however small the pictures are.
+    const least = x?.numeric ? Math.min(120, Math.max(48, x.longest * 8 + 6)) : 48;
     let left = 0;
     for (const value of [...widths.keys()].sort(byRank)) {
-      const width = Math.max(48, widths.get(value));
+      const width = Math.max(least, widths.get(value));
       this.columns.push({ value, left, width, index: this.columns.length });
       left += width + GAP;
     }
