@@ -6,6 +6,7 @@ All records are frozen: they are made once, at the edge, and only read afterward
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -241,3 +242,10 @@ class Artifact:
 MEDIA_TYPES: Final[Mapping[str, str]] = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 EXTENSIONS: Final[Mapping[str, str]] = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}
 """By `output_format`, which is also Pillow's name of the format in lower case."""
+
+
+def fold(file: str) -> str:
+    """Give the form in which two image files are one to some file system: no extension, NFC, case-folded."""
+    # One extension only: whichever format the picture comes in, the same name gives the same fold.
+    file = next((file.removesuffix(end) for end in EXTENSIONS.values() if file.endswith(end)), file)
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", file).casefold())

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from zbatch.errors import ManifestError
 from zbatch.expressions import slugify
-from zbatch.manifest.files import FileNameError, folded, image_file
+from zbatch.manifest.files import FileNameError, image_file
 from zbatch.manifest.findings import Findings
 from zbatch.manifest.jobs import Expansion, expand
 from zbatch.manifest.loader import load_manifest
 from zbatch.manifest.ranges import read_range
 from zbatch.manifest.scalars import read_scalar
 from zbatch.manifest.source import read_document
-from zbatch.model import Request, job_key
+from zbatch.model import Request, fold, job_key
 
 FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 MANY = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -114,7 +114,7 @@ def test_a_grid_is_product_times_replicas_less_excluded_and_included(manifest, t
         firsts.setdefault(cell.key, cell.coordinates)
     assert {job.key: job.coordinates for job in jobs} == firsts
     assert [job.key for job in jobs] == list(firsts)
-    assert len({folded(job.file) for job in jobs}) == len(jobs)
+    assert len({fold(job.file) for job in jobs}) == len(jobs)
     for job in jobs:
         assert job_key(job.model, job.request) == job.key
         assert (

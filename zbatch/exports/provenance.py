@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from zbatch.errors import DiskError
 from zbatch.model import Coordinates, JobState
+from zbatch.state.directory import replacing
 from zbatch.state.run import JobRecord, Run
 
 
@@ -51,21 +49,9 @@ def write_provenance(run: Run) -> Path:
         DiskError: it could not be written; the old one is untouched.
     """
     target = run.directory.provenance
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     coordinates: Mapping[str, list[Coordinates]] = run.coordinates()
-    try:
-        with part.open("wb") as stream:
-            for job in run.jobs():
-                stream.write(orjson.dumps(job_line(job, coordinates.get(job.key, ()))))
-                stream.write(b"\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(target)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise DiskError(
-            f"cannot write {target}: {error.strerror or error}",
-            hint="the state is safe: run `zbatch report` later",
-        ) from error
+    with replacing(target, hint="the state is safe: run `zbatch report` later") as stream:
+        for job in run.jobs():
+            stream.write(orjson.dumps(job_line(job, coordinates.get(job.key, ()))))
+            stream.write(b"\n")
     return target

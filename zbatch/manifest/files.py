@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Final
 
 from zbatch.errors import UsageError
@@ -67,9 +66,3 @@ def _check_part(part: str) -> None:
         raise FileNameError(
             f"has a part of more than {MAX_NAME_BYTES} bytes", hint="shorten it: {{ name | truncate(80) }}"
         )
-
-
-def folded(file: str) -> str:
-    """Give the form in which two names are one to some file system: no extension, NFC, case-folded."""
-    stem = file.rpartition(".")[0]
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", stem).casefold())

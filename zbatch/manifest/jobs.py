@@ -11,7 +11,7 @@ from typing import Any
 
 from zbatch.errors import Finding, UsageError
 from zbatch.manifest.compiled import CompiledGrid, SlowWayError
-from zbatch.manifest.files import FileNameError, folded, image_file
+from zbatch.manifest.files import FileNameError, image_file
 from zbatch.manifest.findings import MISSING, Findings, Place, shown
 from zbatch.manifest.grid import Notes, Point
 from zbatch.manifest.inputs import InputImageError, is_remote
@@ -20,7 +20,7 @@ from zbatch.manifest.requests import Rendered, judge, point_context, render_body
 from zbatch.manifest.selection import Selection
 from zbatch.manifest.templates import RenderError
 from zbatch.manifest.values import called
-from zbatch.model import Cell, Coordinates, InputImage, Job, Request, Row, job_key
+from zbatch.model import Cell, Coordinates, InputImage, Job, Request, Row, fold, job_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +242,7 @@ class Expansion:
             self._findings.error(template.place, message, hint=error.hint)
             return None
         # Sixteen bytes of a hash stand for the name: a million names would take hundreds of megabytes.
-        mark = hashlib.blake2b(folded(file).encode(), digest_size=16).digest()
+        mark = hashlib.blake2b(fold(file).encode(), digest_size=16).digest()
         first = self._files.setdefault(mark, key)
         if first != key:
             self._findings.error(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import os
@@ -13,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from zbatch.errors import DiskError
 from zbatch.model import EXTENSIONS, MEDIA_TYPES, Artifact
-from zbatch.state.directory import RunDirectory, make_durable_directory, sync_directory
+from zbatch.state.directory import RunDirectory, make_durable_directory, replacing
 
 THUMB_SIDE = 384
 """Long side of a thumbnail, in pixels: crisp at twice the size a sheet usually shows."""
@@ -140,9 +139,9 @@ def _differences(asked: Asked, image: Image.Image, image_format: str) -> list[st
 
 def _place(directory: RunDirectory, file: str, data: bytes) -> None:
     target = directory.path / file
-    # Not named after the target, whose name may be as long as a file system takes.
-    part = directory.parts / f"{os.getpid()}.part"
-    try:
+    hint = "its task is recorded: make room or mend the permission, then run again"
+    # The part is not named after the target, whose name may be as long as a file system takes.
+    with replacing(target, part=directory.parts / f"{os.getpid()}.part", hint=hint) as stream:
         # Before anything is made: a link in the way would have directories made elsewhere, too.
         if not target.parent.resolve().is_relative_to(directory.path.resolve()):
             raise DiskError(
@@ -150,16 +149,4 @@ def _place(directory: RunDirectory, file: str, data: bytes) -> None:
                 hint="remove the link and run again: the task is known and will be asked again",
             )
         make_durable_directory(target.parent)
-        with part.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(target)
-        sync_directory(target.parent)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise DiskError(
-            f"cannot write {target}: {error.strerror or error}",
-            hint="its task is recorded: make room or mend the permission, then run again",
-        ) from error
+        stream.write(data)

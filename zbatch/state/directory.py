@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from zbatch.errors import DiskError, RunBusyError, StateError, UsageError
 
@@ -242,20 +242,36 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def replacing(path: Path, *, part: Path | None = None, hint: str = "") -> Iterator[BinaryIO]:
+    """Replace a file whole: what is written goes aside, is fsynced, then moved into place, name and all.
+
+    `part` is where it is written meanwhile (on the same file system), beside the file unless said. Where
+    anything goes wrong the old file is untouched and nothing is left aside.
+
+    Raises:
+        DiskError: naming the file, with `hint`.
+    """
+    part = part or path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+        sync_directory(path.parent)
+    except OSError as error:
+        raise DiskError(f"cannot write {path}: {error.strerror or error}", hint=hint) from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
 def write_aside(path: Path, data: bytes) -> None:
-    """Replace a file whole: written aside, fsynced, then moved into place.
+    """Replace a file whole with some bytes (see `replacing`).
 
     Raises:
         DiskError: naming the file; the old one is untouched.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise DiskError(f"cannot write {path}: {error.strerror or error}") from error
+    with replacing(path) as stream:
+        stream.write(data)

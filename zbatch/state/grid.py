@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-import unicodedata
 from collections.abc import Iterable
 
-from zbatch.model import EXTENSIONS, JobState, Row
-
-
-def fold(file: str) -> str:
-    """Give the form of a file name that may stand only once in a run: no extension, NFC, case-folded."""
-    # One extension only: whichever format the picture comes in, the same name gives the same fold.
-    file = next((file.removesuffix(end) for end in EXTENSIONS.values() if file.endswith(end)), file)
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", file).casefold())
+from zbatch.model import EXTENSIONS, JobState, Row, fold
 
 
 def replace_grid(connection: sqlite3.Connection, rows: Iterable[Row], model: str) -> None:

@@ -15,9 +15,9 @@ from typing import Any
 import orjson
 
 from zbatch.clock import now_iso
-from zbatch.model import TRANSITIONS, Artifact, JobState, Request, Row
+from zbatch.model import TRANSITIONS, Artifact, JobState, Request, Row, fold
 from zbatch.state.database import Meta, open_connection, translated
-from zbatch.state.grid import fold, replace_grid
+from zbatch.state.grid import replace_grid
 
 
 @dataclass(frozen=True, slots=True)
