@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import orjson
 
@@ -54,6 +54,19 @@ class Failure:
     count: int
     example: str
     retry: str
+
+
+class JobSketch(NamedTuple):
+    """A job in short: its key, its request as JSON, its file. A million of them are compared in seconds."""
+
+    key: str
+    request: bytes
+    file: str
+
+    def body(self) -> dict[str, Any]:
+        """Give the request in the API's own field names."""
+        body: dict[str, Any] = orjson.loads(self.request)
+        return body
 
 
 class Run:
@@ -177,12 +190,37 @@ class Run:
 
     def jobs(self, *, shown_only: bool = False) -> Iterator[JobRecord]:
         """Every job in the state: those the manifest shows in grid order, then the others."""
-        where = "WHERE j.position IS NOT NULL" if shown_only else ""
+        return self._records("WHERE j.position IS NOT NULL" if shown_only else "")
+
+    def job(self, key: str) -> JobRecord | None:
+        """One job by its key; `None` where the state has no such job."""
+        return next(self._records("WHERE j.key = ?", key), None)
+
+    def sketches(self, state: JobState) -> Iterator[JobSketch]:
+        """Every job in one state, in short, whether the manifest shows it or not."""
+        rows = self._rows("SELECT key, request, file FROM jobs WHERE state = ? ORDER BY id", state.value)
+        return (JobSketch(key, request.encode(), file) for key, request, file in rows)
+
+    def files(self, key: str = "") -> Iterator[tuple[str, str]]:
+        """Key and file of every job whose key begins with `key`."""
+        return self._rows("SELECT key, file FROM jobs WHERE key >= ? AND key < ? || 'g'", key, key)
+
+    def cells_of(self, key: str) -> Iterator[Coordinates]:
+        """Give the coordinates of every cell that shows a job, in grid order."""
+        rows = self._rows(
+            """SELECT c.coordinates FROM cells c JOIN jobs j ON j.id = c.job_id WHERE j.key = ?
+               ORDER BY c.position""",
+            key,
+        )
+        return (orjson.loads(coordinates) for (coordinates,) in rows)
+
+    def _records(self, where: str, *values: str) -> Iterator[JobRecord]:
         rows = self._rows(
             f"""SELECT j.*, (SELECT json_group_array(task_id) FROM
                     (SELECT task_id FROM attempts WHERE job_id = j.id AND task_id IS NOT NULL
                      ORDER BY number))
                 FROM jobs j {where} ORDER BY j.position IS NULL, j.position, j.id""",  # noqa: S608
+            *values,
             named=True,
         )
         return map(_job_record, rows)
@@ -235,11 +273,11 @@ class Run:
 
         return run_html(self)
 
-    def _rows(self, sql: str, *, named: bool = False) -> Iterator[Any]:
+    def _rows(self, sql: str, *values: str, named: bool = False) -> Iterator[Any]:
         with translated(self.directory.state):
             cursor = self._db.cursor()
             cursor.row_factory = sqlite3.Row if named else None
-            yield from cursor.execute(sql)
+            yield from cursor.execute(sql, values)
 
 
 def _job_record(row: sqlite3.Row) -> JobRecord:
