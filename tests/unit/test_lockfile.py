@@ -7,6 +7,7 @@ import yaml
 from support.manifests import HEAD
 
 from zbatch.cli import run_command_line
+from zbatch.manifest.jobs import expand
 from zbatch.manifest.loader import load_manifest
 from zbatch.manifest.lockfile import lock_text, source_names
 from zbatch.state.run import Run
@@ -61,11 +62,11 @@ def test_the_lock_names_every_source_with_its_hash(tree, monkeypatch):
     manifest = load_manifest("m.yaml")
     lock = yaml.safe_load(lock_text(manifest))
     assert [(source["file"], source["kept_as"]) for source in lock["sources"]] == [
-        ("m.yaml", "m.yaml"),
-        ("sub/more.yaml", "sub/more.yaml"),
-        ("../shared/base.yaml", "outside/base.yaml"),
-        ("sub/../lists/seeds.txt", "lists/seeds.txt"),
-        ("lists/what.csv", "lists/what.csv"),
+        ("m.yaml", "project/m.yaml"),
+        ("sub/more.yaml", "project/sub/more.yaml"),
+        ("../shared/base.yaml", "shared/base.yaml"),
+        ("sub/../lists/seeds.txt", "project/lists/seeds.txt"),
+        ("lists/what.csv", "project/lists/what.csv"),
     ]
     for source in lock["sources"]:
         assert (
@@ -87,11 +88,11 @@ def test_a_run_keeps_every_source(tree, monkeypatch, capfd):
         if path.is_file()
     }
     assert kept == {
-        "manifest.src/m.yaml": (tree / "project/m.yaml").read_bytes(),
-        "manifest.src/sub/more.yaml": (tree / "project/sub/more.yaml").read_bytes(),
-        "manifest.src/outside/base.yaml": (tree / "shared/base.yaml").read_bytes(),
-        "manifest.src/lists/seeds.txt": b"7\n",
-        "manifest.src/lists/what.csv": (tree / "project/lists/what.csv").read_bytes(),
+        "manifest.src/project/m.yaml": (tree / "project/m.yaml").read_bytes(),
+        "manifest.src/project/sub/more.yaml": (tree / "project/sub/more.yaml").read_bytes(),
+        "manifest.src/shared/base.yaml": (tree / "shared/base.yaml").read_bytes(),
+        "manifest.src/project/lists/seeds.txt": b"7\n",
+        "manifest.src/project/lists/what.csv": (tree / "project/lists/what.csv").read_bytes(),
     }
     assert yaml.safe_load((tree / "project/run/manifest.lock.yaml").read_text())["manifest"]["price"] == 0.01
 
@@ -112,8 +113,33 @@ def test_names_are_unique_whatever_the_file_system_takes_for_one(tmp_path):
     )
     names = source_names(load_manifest(project / "m.yaml"))
     assert len({name.casefold() for name in names}) == len(names) == 6
-    assert names[0] == "m.yaml"
-    assert all(name.startswith("outside/") for name in names[1:])
+    assert names[0] == "project/m.yaml"
+    assert sorted(names[1:]) == sorted(
+        ["a/base.yaml", "b/BASE.yaml", "outside/base.yaml", "c/base.yaml", "project/outside/base.yaml"]
+    )
+
+
+def test_sources_from_far_away_share_a_folder_under_names_of_their_own(tmp_path):
+    project = tmp_path / "a" / "b" / "c" / "d" / "e"
+    project.mkdir(parents=True)
+    for name in ("one", "ONE"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "base.yaml").write_text("price: 1\n")
+    extends = "extends: [../../../../../one/base.yaml, ../../../../../ONE/base.yaml]\n"
+    (project / "m.yaml").write_text(HEAD + extends + "request: {prompt: p}\n")
+    assert source_names(load_manifest(project / "m.yaml")) == [
+        "m.yaml",
+        "outside/base.yaml",
+        "outside/base-2.yaml",
+    ]
+
+
+def test_the_copy_in_a_run_gives_the_same_jobs(tree, monkeypatch, capfd):
+    monkeypatch.chdir(tree / "project")
+    run_command_line(["run", "m.yaml", "-o", "run", "--no-report", "--progress", "none"])
+    lock = yaml.safe_load((tree / "project/run/manifest.lock.yaml").read_text())
+    copy = tree / "project/run/manifest.src" / lock["sources"][0]["kept_as"]
+    assert [job.key for job in expand(copy)] == [job.key for job in expand("m.yaml")]
 
 
 def test_a_manifest_changes_its_fingerprint_in_the_state(tree, monkeypatch, capfd):

@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "plan": "say what a run would do and cost",
     "run": "run a manifest, always resuming",
     "status": "say how a run stands and what to do next",
+    "why": "say where an image came from and what has changed since",
     "report": "write the contact sheet of a run",
     "serve": "serve the API on this machine",
     "schema": "print the manifest's JSON Schema",

@@ -7,6 +7,7 @@ import hashlib
 import io
 import re
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,9 +46,15 @@ class InputImages:
     _known: dict[Path, InputImage]
 
     @classmethod
-    def under(cls, root: Path, *, allow_outside: bool) -> InputImages:
-        """Begin with none read."""
-        return cls(root.resolve(), allow_outside, {})
+    def under(cls, root: Path, *, allow_outside: bool, known: Iterable[InputImage] = ()) -> InputImages:
+        """Begin with those `known` without being read: what they were, not what they are."""
+        root = root.resolve()
+        return cls(root, allow_outside, {root / image.file: image for image in known})
+
+    @property
+    def used(self) -> bool:
+        """Tell whether any was read so far."""
+        return bool(self._known)
 
     def resolve(self, text: str, written_in: Path) -> InputImage:
         """Read the picture a path names, relative to the directory of the file that wrote it.

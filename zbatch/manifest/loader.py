@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -29,6 +29,7 @@ from zbatch.manifest.templates import (
     compile_value,
     needed_names,
 )
+from zbatch.model import InputImage
 
 DEFAULT_DIR = "runs/{{ name }}"
 
@@ -89,10 +90,13 @@ def coordinate_names(grid: Grid) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def load_manifest(path: str | Path, *, allow_outside: bool = False) -> Manifest:
+def load_manifest(
+    path: str | Path, *, allow_outside: bool = False, known_inputs: Iterable[InputImage] = ()
+) -> Manifest:
     """Read a manifest and check all that can be checked without expanding it.
 
-    `allow_outside` lets input images lie outside the manifest's directory.
+    `allow_outside` lets input images lie outside the manifest's directory. `known_inputs` are taken for what
+    they say instead of being read: those of a copy that was kept without them.
 
     Raises:
         ManifestError: every problem found, each with its position.
@@ -106,7 +110,8 @@ def load_manifest(path: str | Path, *, allow_outside: bool = False) -> Manifest:
     if document.incomplete:
         findings.raise_errors()
     broken = check_schema(document.data, findings)
-    manifest = _Parser(document, broken, findings, allow_outside=allow_outside).parse()
+    inputs = InputImages.under(path.parent, allow_outside=allow_outside, known=known_inputs)
+    manifest = _Parser(document, broken, findings, inputs).parse()
     findings.raise_errors()
     return manifest
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import yaml
@@ -10,6 +11,9 @@ import yaml
 from zbatch.manifest.findings import Place, dotted
 from zbatch.manifest.loader import Manifest
 from zbatch.version import __version__
+
+_FAR: Final = 4
+"""Directories above the manifest's that shared files may reasonably lie in."""
 
 
 def lock_text(manifest: Manifest) -> str:
@@ -36,16 +40,16 @@ def lock_text(manifest: Manifest) -> str:
 def source_names(manifest: Manifest) -> list[str]:
     """Give each source its own name below `manifest.src/`, in the order of `document.sources`.
 
-    Those that lie under the manifest's directory keep their place in it; the others go into `outside/`. Names
-    that some file systems take for one get a number.
+    They keep their places to each other, so that the copy can be read like the manifest itself: below the
+    manifest's directory, or a directory a little above it that holds them all. What lies further away goes
+    into `outside/`. Names that some file systems take for one get a number.
     """
-    root = manifest.path.parent.resolve()
+    # Not resolved to the end: a link is kept under the name that the manifest knows it by.
+    paths = [source.directory / source.path.name for source in manifest.document.sources]
+    root = _common_root(manifest.path.parent.resolve(), paths)
     names: dict[str, str] = {}
-    for source in manifest.document.sources:
-        # Not resolved to the end: a link is kept under the name that the manifest knows it by.
-        path = source.directory / source.path.name
-        inside = path.is_relative_to(root)
-        name = path.relative_to(root).as_posix() if inside else f"outside/{path.name}"
+    for path in paths:
+        name = path.relative_to(root).as_posix() if path.is_relative_to(root) else f"outside/{path.name}"
         stem, dot, suffix = name.rpartition(".")
         number = 1
         while name.casefold() in names or _in_the_way(name, names):
@@ -53,6 +57,14 @@ def source_names(manifest: Manifest) -> list[str]:
             name = f"{stem}-{number}{dot}{suffix}"
         names[name.casefold()] = name
     return list(names.values())
+
+
+def _common_root(directory: Path, paths: Sequence[Path]) -> Path:
+    """Give the directory that holds all of them, if it is the manifest's own or not far above it."""
+    for root in (directory, *directory.parents[:_FAR]):
+        if all(path.is_relative_to(root) for path in paths):
+            return root
+    return directory
 
 
 def _in_the_way(name: str, names: dict[str, str]) -> bool:

@@ -20,7 +20,7 @@ class Sections:
     """The sections of one document; what the schema refused is left out, so that it is told once."""
 
     def __init__(
-        self, document: Document, broken: Collection[Place], findings: Findings, *, allow_outside: bool
+        self, document: Document, broken: Collection[Place], findings: Findings, inputs: InputImages
     ) -> None:
         self.document = document
         self.findings = findings
@@ -29,7 +29,7 @@ class Sections:
         self._lost_items = items
         self.broken = {place[:2] for place in broken if not self._is_item(place)}
         self.zip_lost = False
-        self.inputs = InputImages.under(document.path.parent, allow_outside=allow_outside)
+        self.inputs = inputs
 
     def section(self, name: str) -> dict[str, Any]:
         """Give a map section without its broken entries."""

@@ -196,9 +196,10 @@ class Run:
         """One job by its key; `None` where the state has no such job."""
         return next(self._records("WHERE j.key = ?", key), None)
 
-    def sketches(self, state: JobState) -> Iterator[JobSketch]:
-        """Every job in one state, in short, whether the manifest shows it or not."""
-        rows = self._rows("SELECT key, request, file FROM jobs WHERE state = ? ORDER BY id", state.value)
+    def sketches(self, state: JobState | None = None) -> Iterator[JobSketch]:
+        """Every job (in one state), in short, whether the manifest shows it or not."""
+        wanted, values = ("", ()) if state is None else ("WHERE state = ?", (state.value,))
+        rows = self._rows(f"SELECT key, request, file FROM jobs {wanted} ORDER BY id", *values)  # noqa: S608
         return (JobSketch(key, request.encode(), file) for key, request, file in rows)
 
     def files(self, key: str = "") -> Iterator[tuple[str, str]]:
