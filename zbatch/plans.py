@@ -12,7 +12,8 @@ import orjson
 
 from zbatch.api.endpoint import parse_endpoint
 from zbatch.errors import UsageError
-from zbatch.manifest.loader import load_manifest
+from zbatch.manifest.jobs import Expansion, describe
+from zbatch.manifest.loader import Manifest, load_manifest
 from zbatch.runner.order import Order
 from zbatch.runner.plan import Plan
 from zbatch.runner.plan import make_plan as plan_order
@@ -43,6 +44,10 @@ def save_plan(plan: Plan, settings: Settings, order: Order, path: Path) -> None:
         "rate": settings.rate,
         "allow_outside": settings.allow_outside,
         "to_submit": plan.to_submit,
+        "sources": {
+            str(source.directory / source.path.name): source.sha256
+            for source in order.manifest.document.sources
+        },
         "jobs": list(plan.keys),
     }
     write_aside(path, orjson.dumps(saved, option=orjson.OPT_INDENT_2) + b"\n")
@@ -105,17 +110,29 @@ def order_of_plan(saved: Mapping[str, Any], settings: Settings) -> Order:
     plan = plan_order(order, with_keys=True)
     now = set(plan.keys)
     if planned != now:
-        raise UsageError(
-            f"the manifest has changed since the plan: {len(now - planned)} jobs are new, "
-            f"{len(planned - now)} are gone",
-            hint=_NEW_PLAN,
-        )
+        raise UsageError(_what_changed(saved, order.manifest, planned, now), hint=_NEW_PLAN)
     if plan.to_submit > to_submit:
         raise UsageError(
             f"the plan was to submit {to_submit} jobs, and now it would be {plan.to_submit}",
             hint=_NEW_PLAN,
         )
     return order
+
+
+def _what_changed(saved: Mapping[str, Any], manifest: Manifest, planned: set[str], now: set[str]) -> str:
+    """Say how the jobs differ from those planned: in number, through which files, and where it begins."""
+    new, gone = now - planned, planned - now
+    text = f"the manifest gives other jobs than were planned: {len(new):,} new, {len(gone):,} gone"
+    sources = {str(source.directory / source.path.name): source for source in manifest.document.sources}
+    before = saved.get("sources") or {}
+    files = [Path(name).name for name in before if name not in sources]
+    files += [source.path.name for name, source in sources.items() if before.get(name) != source.sha256]
+    text += f"; changed: {', '.join(files)}" if files else "; changed: an input image, or zbatch itself"
+    if new:
+        rows = Expansion(manifest).rows()
+        first = next(row for row in rows if row.key in new)
+        text += f"; the first new job is that of the cell {describe(orjson.loads(first.coordinates))}"
+    return text
 
 
 def _check_plan_settings(saved: Mapping[str, Any], settings: Settings) -> None:

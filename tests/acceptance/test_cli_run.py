@@ -294,7 +294,10 @@ def test_a_plan_counts_writes_nothing_and_is_done_and_not_exceeded(tmp_path, ser
     write_manifest(tmp_path, 6, more="price: 0.01")
     changed = zbatch("run", "plan.json", cwd=tmp_path)
     assert changed.returncode == 2
-    assert "1 jobs are new" in changed.stderr
+    assert changed.stderr == (
+        "error: the manifest gives other jobs than were planned: 1 new, 0 gone; changed: trial.yaml; the "
+        "first new job is that of the cell seed=6\n  hint: make a new plan: zbatch plan ... -o FILE\n"
+    )
     shutil.rmtree(tmp_path / "run")
     write_manifest(tmp_path, 5, more="price: 0.01")
     (tmp_path / "plan.json").write_text(

@@ -147,6 +147,39 @@ def test_plan_counts(zbatch):
     }
 
 
+SHARED = """\
+loras: {film: {path: org/film}, ink: {path: org/ink}}
+request: {prompt: "a {{ a }}"}
+matrix:
+  a: [fox, owl]
+  mood: [calm, harsh]
+  lora: [none, film@0, film@0.5, [film@0, ink@0.5], ink@0.5]
+  seed: [1]
+"""
+
+
+def test_plan_says_by_which_rule_cells_share_a_job(zbatch, here):
+    (here / "shared.yaml").write_text(HEAD + SHARED)
+    _, out, _ = zbatch("plan", "shared.yaml", "--json")
+    plan = json.loads(out)
+    assert (plan["cells"], plan["jobs"], plan["shared"]) == (20, 6, 14)
+    assert plan["shared_by"] == {
+        "scale 0: a LoRA that is off leaves the request": 8,
+        "equal requests: their cells differ in nothing that is sent": 6,
+    }
+    _, out, _ = zbatch("plan", "shared.yaml")
+    assert "  shared             8   cells by scale 0: a LoRA that is off leaves the request\n" in out
+
+
+def test_plan_says_what_an_edit_dropped(zbatch, here):
+    zbatch("run", "good.yaml", "--no-report", "--progress", "none")
+    (here / "good.yaml").write_text(GOOD.replace("owl", "cat"))
+    _, out, _ = zbatch("plan", "good.yaml")
+    assert "  dropped            2   no longer in the manifest: kept, not shown\n" in out
+    assert "  done               2\n" in out
+    assert "  to submit          2\n" in out
+
+
 @pytest.mark.parametrize("only", ["b=1", "a", "a=cat"])
 def test_only_that_means_nothing_exits_2(zbatch, only):
     code, out, err = zbatch("plan", "good.yaml", "--only", only)

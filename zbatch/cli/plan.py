@@ -97,8 +97,9 @@ def _grid_lines(plan: Plan) -> Iterator[tuple[str, str, str]]:
         yield "left out", f"{plan.sampled_out:,}", "cells by sample"
     if plan.pairs:
         yield "pairs", f"{plan.pairs_covered:,}", f"of {plan.pairs:,} pairs of values are covered"
-    shared = f"{plural(plan.shared, 'cell')} show the job of another" if plan.shared else ""
-    yield "jobs", f"{plan.jobs:,}", shared
+    yield "jobs", f"{plan.jobs:,}", ""
+    for rule, number in plan.shared_by:
+        yield "shared", f"{number:,}", f"{'cell' if number == 1 else 'cells'} by {rule}"
 
 
 def _run_lines(plan: Plan, order: Order) -> Iterator[tuple[str, str, str]]:
@@ -107,6 +108,8 @@ def _run_lines(plan: Plan, order: Order) -> Iterator[tuple[str, str, str]]:
         yield "in flight", f"{plan.in_flight:,}", "asked for first"
     if plan.held:
         yield "held", f"{plan.held:,}", "failed, rejected or unknown: see zbatch status, --retry"
+    if plan.dropped:
+        yield "dropped", f"{plan.dropped:,}", "no longer in the manifest: kept, not shown"
     if plan.selected < plan.jobs:
         yield "selected", f"{plan.selected:,}", "by --only, --first"
     yield "to submit", f"{plan.to_submit:,}", ""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from zbatch.api.endpoint import EndpointKind
 from zbatch.errors import Finding
@@ -18,16 +19,26 @@ from zbatch.state.directory import RunDirectory
 from zbatch.state.run import Run
 
 
+LORA_IS_OFF: Final = "scale 0: a LoRA that is off leaves the request"
+EQUAL_REQUESTS: Final = "equal requests: their cells differ in nothing that is sent"
+
+_LORA_OFF: Final = re.compile(rb'"lora.scale":0[,}]|"lora.name":"(?:[^"\\\\]*\+)?[^"\\\\+]*@0[+"]').search
+"""Looks at a cell's coordinates: whether a LoRA of it stands at scale 0, alone or in a stack."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Counts of cells and jobs; `to_submit` and what it costs count one submit a job.
 
+    `shared` cells show the job of an earlier cell, `shared_by` says by which rule; `dropped` are jobs the run
+    has attempts of and the manifest no longer shows: they are kept, and not submitted again.
     `cost` is in USD, `None` without a price; `seconds` is the time the rate alone asks for, or `None`.
     """
 
     cells: int
     jobs: int
     shared: int
+    shared_by: tuple[tuple[str, int], ...]
     excluded: int
     excluded_by: tuple[tuple[str, int], ...]
     sampled_out: int
@@ -38,6 +49,7 @@ class Plan:
     to_submit: int
     in_flight: int
     held: int
+    dropped: int
     cost: Decimal | None
     spent: Decimal | None
     seconds: float | None
@@ -51,6 +63,7 @@ class Plan:
             "cells": self.cells,
             "jobs": self.jobs,
             "shared": self.shared,
+            "shared_by": dict(self.shared_by),
             "excluded": self.excluded,
             "done": self.done,
             "to_submit": self.to_submit,
@@ -59,6 +72,7 @@ class Plan:
             "selected": self.selected,
             "in_flight": self.in_flight,
             "held": self.held,
+            "dropped": self.dropped,
             "spent": None if self.spent is None else float(self.spent),
             "seconds": self.seconds,
             "seeds_chosen": self.seeds_chosen,
@@ -83,6 +97,7 @@ def make_plan(order: Order, *, with_keys: bool = False) -> Plan:
     expansion = Expansion(manifest, selection)
     keys: list[str] = []
     states: Counter[JobState | None] = Counter()
+    off = 0
     to_submit = _ToSubmit(order, known, everything=selection == Selection())
     for batch in expansion.batches():
         first = [row.key for row in batch if row.request is not None and row.key is not None]
@@ -91,12 +106,18 @@ def make_plan(order: Order, *, with_keys: bool = False) -> Plan:
         if known:
             states.update(map(known.get, first))
         to_submit.take(batch, first)
+        off += sum(1 for row in batch if row.request is None and row.key and _LORA_OFF(row.coordinates))
     price = manifest.price
     rate = order.rate or manifest.limits.rate
     return Plan(
         cells=expansion.cells,
         jobs=expansion.jobs,
         shared=expansion.shared,
+        shared_by=tuple(
+            (rule, number)
+            for rule, number in ((LORA_IS_OFF, off), (EQUAL_REQUESTS, expansion.shared - off))
+            if number
+        ),
         excluded=expansion.excluded,
         excluded_by=tuple(expansion.notes.excluded.items()),
         sampled_out=expansion.notes.sampled_out,
@@ -107,6 +128,7 @@ def make_plan(order: Order, *, with_keys: bool = False) -> Plan:
         to_submit=to_submit.count,
         in_flight=states[JobState.SUBMITTED] + states[JobState.SUBMITTING],
         held=states[JobState.FAILED] + states[JobState.REJECTED] + states[JobState.UNKNOWN],
+        dropped=_dropped(known, states),
         cost=None if price is None else price * to_submit.count,
         spent=None if price is None else price * spent,
         seconds=to_submit.count / rate if rate else None,
@@ -150,6 +172,11 @@ def _known(order: Order) -> tuple[Mapping[str, JobState], int]:
     with Run(directory.path) as run:
         attempts_left = order.manifest.limits.attempts
         return run.standing(attempts_left), run.attempts()
+
+
+def _dropped(known: Mapping[str, JobState], shown: Mapping[JobState | None, int]) -> int:
+    begun = Counter(known.values())
+    return sum(number - shown.get(state, 0) for state, number in begun.items() if state != JobState.PENDING)
 
 
 def _to_submit(state: JobState | None, order: Order) -> bool:
