@@ -18,7 +18,6 @@ from zbatch.runner.order import Order
 from zbatch.state.directory import RunDirectory
 from zbatch.state.run import Run
 
-
 LORA_IS_OFF: Final = "scale 0: a LoRA that is off leaves the request"
 EQUAL_REQUESTS: Final = "equal requests: their cells differ in nothing that is sent"
 
