@@ -2,7 +2,7 @@
 
     pip install atheris
     mkdir -p corpus && cp tests/cases/*/*.yaml corpus/
-    python tests/fuzz/fuzz_loader.py manifest corpus -dict=tests/fuzz/manifest.dict -max_total_time=300 -timeout=5
+    python tests/fuzz/fuzz_loader.py manifest corpus -dict=tests/fuzz/manifest.dict -max_total_time=300
 
 The first argument says what the bytes are: a manifest, a template, or a data file (whose first byte chooses
 the kind). Whatever zbatch raises but its own errors is a find: libFuzzer writes the input to `crash-...`. It
@@ -69,10 +69,8 @@ def template(data: bytes) -> None:
     text = data.decode("utf-8", "replace")
     context = {"x": "xx", "n": 3, "d": {"a": 1}, "items": [1, 2]}
     for compiled in (compile_template, compile_expression):
-        try:
+        with contextlib.suppress(ExpressionError):
             compiled(text).render(context)
-        except ExpressionError as error:
-            assert error.message
 
 
 def datafile(data: bytes) -> None:
