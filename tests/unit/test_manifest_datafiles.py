@@ -5,7 +5,7 @@ import os
 import pytest
 from support.manifests import HEAD, LORAS, Bench
 
-from zbatch.manifest.datafiles import MAX_DATA_BYTES, read_rows
+from zbatch.manifest.datafiles import MAX_DATA_BYTES, read_table
 from zbatch.manifest.findings import Findings
 from zbatch.manifest.loader import load_manifest
 from zbatch.manifest.source import read_document
@@ -24,9 +24,9 @@ def rows(directory, name, data):
     findings = Findings()
     (directory / "m.yaml").write_text(f"a: {{file: {name}}}\n")
     read_document(directory / "m.yaml", findings)
-    found = read_rows(name, ("a", "file"), findings)
+    table = read_table(name, ("a", "file"), findings)
     findings.raise_errors()
-    return [(row.value, row.mark.line, row.mark.column) for row in found or []]
+    return [(value, mark.line, mark.column) for value, mark in table.rows()] if table else []
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])

@@ -13,10 +13,11 @@ from zbatch.expressions import ExpressionError, Template, compile_expression
 from zbatch.manifest.findings import Findings, Place, named, nearest
 from zbatch.manifest.grid import IncludeRow
 from zbatch.manifest.loras import NamedLora
+from zbatch.manifest.reading import axis_values, one_value
 from zbatch.manifest.requests import build_program
 from zbatch.manifest.rules import ExcludeRule, match_conditions
 from zbatch.manifest.templates import RESERVED, ValueTemplate
-from zbatch.manifest.values import Axis, AxisValue, axis_values, one_value
+from zbatch.manifest.values import Axis, AxisValue, ValueList
 from zbatch.manifest.zipping import without_columns, zip_axis
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -187,9 +188,8 @@ def _row_value(
     loras: Mapping[str, NamedLora],
     findings: Findings,
 ) -> AxisValue | None:
-    if name != "lora" and isinstance(known_values, list) and not isinstance(item, Mapping | list):
-        labelled: list[AxisValue] = [value for value in known_values if value.label is not None]
-        for known in labelled:
-            if known.matches(item):
-                return known
+    if name != "lora" and isinstance(known_values, ValueList) and not isinstance(item, Mapping | list):
+        known = known_values.labelled(item)
+        if known is not None:
+            return known
     return one_value(name, item, place, loras, findings)

@@ -3,47 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-from zbatch.manifest.datafiles import Row
 from zbatch.manifest.findings import LOST, Findings, Place, nearest
+from zbatch.manifest.positions import RowMarks
 from zbatch.manifest.scalars import read_scalar
+from zbatch.manifest.tables import Table
 
 _NUMERIC: Final = {"seed": "a whole number", "strength": "a number"}
 """Columns named like these request fields are parsed as that type; others stay text."""
 
 
-def column_values(
-    axis: str, rows: list[Row], column: str | None, place: Place, findings: Findings
-) -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The values of an axis that a data file gives, and where each stands."""
+
+    values: list[Any]
+    marks: RowMarks
+
+
+def column_values(axis: str, table: Table, column: str | None, place: Place, findings: Findings) -> Column:
     """Pick one column of a data file for an axis; rows of bare values are their own column.
 
     `{label, value}` is a value with its label, and `{name, scale}` a LoRA, as in a list.
     """
-    picked = []
-    for number, row in enumerate(rows):
-        value, problem, hint = _pick(axis, row.value, column)
-        if problem:
-            if number == 0:  # every row is like this, most likely: what the manifest asks for is wrong
-                findings.error((*place, "column") if column else (*place, "file"), problem, hint=hint)
-                return []
-            findings.at(row.mark, "", problem, hint=hint)
-            continue
-        for name in (axis, column):
-            value = _typed(name, value, row, findings)
-        if value is not LOST:
-            picked.append(Row(value, row.mark))
-    return picked
+    first = table[0]
+    _, problem, hint = _pick(axis, first, column)
+    if problem:  # every row is like this, most likely: what the manifest asks for is wrong
+        findings.error((*place, "column") if column else (*place, "file"), problem, hint=hint)
+        return Column([], RowMarks(table.marks.file))
+    if table.columns and not _is_whole(axis, first, column):
+        values = table.columns[_name(axis, first, column)]
+    else:
+        values = []
+        for value, mark in table.rows():
+            picked, problem, hint = _pick(axis, value, column)
+            values.append(picked)
+            if problem:
+                findings.at(mark, "", problem, hint=hint)
+                values[-1] = LOST
+    for name in (axis, column):
+        values = typed(name, values, table.marks, findings)
+    if LOST not in values:
+        return Column(values, table.marks)
+    kept = [number for number, value in enumerate(values) if value is not LOST]
+    return Column([values[number] for number in kept], table.marks.kept(kept))
 
 
 def _pick(axis: str, value: Any, column: str | None) -> tuple[Any, str, str]:
     """Give a row's value for an axis, or what is wrong and a hint."""
     if not isinstance(value, Mapping):
         return (value, "", "") if column is None else (None, f"there are no columns, so no {column!r}", "")
-    whole = {"name", "scale"} if axis == "lora" and "name" in value else set()
-    if column is None and (value.keys() == {"label", "value"} or value.keys() <= whole):
+    if _is_whole(axis, value, column):
         return value, "", ""
-    name = column or (axis if axis in value or len(value) != 1 else next(iter(value)))
+    name = _name(axis, value, column)
     if name in value:
         return value[name], "", ""
     message = f"no column of the data file is called {name!r}"
@@ -53,26 +67,37 @@ def _pick(axis: str, value: Any, column: str | None) -> tuple[Any, str, str]:
     return None, message, hint
 
 
-def row_place(place: Place, number: int, row: Row, findings: Findings) -> Place:
-    """Give a row's place in the document, and register its own position there."""
-    where = (*place, number)
-    if findings.document is not None:
-        findings.document.marks[where] = row.mark
-    return where
+def _is_whole(axis: str, value: Mapping[str, Any], column: str | None) -> bool:
+    """Tell whether a row is one value with its label, or one LoRA, and not columns."""
+    whole = {"name", "scale"} if axis == "lora" and "name" in value else set()
+    return column is None and (value.keys() == {"label", "value"} or value.keys() <= whole)
 
 
-def typed_row(row: Row, findings: Findings) -> dict[str, Any] | None:
-    """Give the columns of a row for zip, numeric request fields as numbers; `None` after a finding."""
-    typed = {name: _typed(name, value, row, findings) for name, value in row.value.items()}
-    return None if LOST in typed.values() else typed
+def _name(axis: str, value: Mapping[str, Any], column: str | None) -> str:
+    return column or (axis if axis in value or len(value) != 1 else next(iter(value)))
 
 
-def _typed(name: str | None, value: Any, row: Row, findings: Findings) -> Any:
+def attach_rows(place: Place, marks: RowMarks, findings: Findings) -> None:
+    """Say of the places under one of the document that they are rows of a data file."""
+    document = findings.document
+    if document is not None and document.positions is not None:
+        document.positions.attach(place, marks)
+
+
+def typed(name: str | None, values: list[Any], marks: RowMarks, findings: Findings) -> list[Any]:
+    """Give a column as numbers where it is named like a numeric request field; `LOST` after a finding."""
+    if name not in _NUMERIC:
+        return values
+    return [typed_value(name, value, marks, number, findings) for number, value in enumerate(values)]
+
+
+def typed_value(name: str | None, value: Any, marks: RowMarks, number: int, findings: Findings) -> Any:
+    """Give one field of a row, as a number where its column holds numbers; `LOST` after a finding."""
     if name not in _NUMERIC or not isinstance(value, str):
         return value
-    number, problem = read_scalar(value.strip())
-    whole = isinstance(number, int) or name != "seed"
-    if problem is None and whole and isinstance(number, int | float) and not isinstance(number, bool):
-        return number
-    findings.at(row.mark, "", f"{name} must be {_NUMERIC[name]} (got {value!r})")
+    read, problem = read_scalar(value.strip())
+    whole = isinstance(read, int) or name != "seed"
+    if problem is None and whole and isinstance(read, int | float) and not isinstance(read, bool):
+        return read
+    findings.at(marks[number], "", f"{name} must be {_NUMERIC[name]} (got {value!r})")
     return LOST

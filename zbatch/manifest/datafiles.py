@@ -4,49 +4,50 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-import orjson
+from typing import Final
 
 from zbatch.errors import ManifestError
 from zbatch.manifest.findings import Findings, Mark, Place
-from zbatch.manifest.scalars import MAX_EXACT
-from zbatch.manifest.secrets import find_secrets_in_row, may_hold_secrets
+from zbatch.manifest.jsonrows import LINE_END, Rows, json_rows, jsonl_rows
+from zbatch.manifest.secrets import find_secrets_in_row, possible_secrets
 from zbatch.manifest.source import decode_text, forbidden_character, parse_document
-from zbatch.model import canonical_number
+from zbatch.manifest.tables import Table, in_chunks
 
 MAX_DATA_BYTES: Final = 64_000_000
+"""Bytes of all data files of a manifest together."""
+
 MAX_ROWS: Final = 1_000_000
+MAX_FIELD: Final = 1_000_000
+"""Characters of one text in a data file: no prompt is that long, and a file without line ends is."""
 
 SUFFIXES: Final = (".txt", ".csv", ".jsonl", ".json", ".yaml", ".yml")
 
-_LINE_END: Final = re.compile(r"\r\n|\r|\n")
-_SPACE: Final = " \t\r\n"
 
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of a data file: a bare value, or a map of columns, and where it stands."""
-
-    value: Any
-    mark: Mark
-
-
-def read_rows(name: str, place: Place, findings: Findings) -> list[Row] | None:
+def read_table(name: str, place: Place, findings: Findings) -> Table | None:
     """Read a data file named in a manifest, relative to the file that names it.
 
     Gives `None` after a finding: at the manifest where the file cannot be read, in the data file where a row
     is wrong.
     """
     path = _path(name, place, findings)
+    document = findings.document
+    if document is not None and path in document.tables:
+        return document.tables[path]  # another axis reads it, too; what is wrong with it is told
     if path.suffix.lower() not in SUFFIXES:
         findings.error(place, "is no data file", got=name, hint=f"take one of {', '.join(SUFFIXES)}")
         return None
+    data = _read(path, name, place, findings)
+    if data is None:
+        return None
+    table = _checked_table(path, data, findings)
+    if document is not None:
+        document.add_source(path, data)
+        document.tables[path] = table
+    return table
+
+
+def _read(path: Path, name: str, place: Place, findings: Findings) -> bytes | None:
     try:
         if not path.exists():
             hint = "paths are relative to the file that names them"
@@ -64,9 +65,17 @@ def read_rows(name: str, place: Place, findings: Findings) -> list[Row] | None:
     if len(data) > MAX_DATA_BYTES:
         findings.error(place, f"has more than {MAX_DATA_BYTES // 1_000_000} MB", got=name)
         return None
-    if findings.document is not None:
-        findings.document.add_source(path, data)
-    return _checked_rows(path, data, findings)
+    document = findings.document
+    known = document.tables if document is not None else {}
+    others = sum(len(source.data) for source in document.sources if source.path in known) if document else 0
+    if others + len(data) > MAX_DATA_BYTES:
+        findings.error(
+            place,
+            f"is too much: with the data files before it, it has more than {MAX_DATA_BYTES // 1_000_000} MB",
+            got=name,
+        )
+        return None
+    return data
 
 
 def _path(name: str, place: Place, findings: Findings) -> Path:
@@ -74,195 +83,88 @@ def _path(name: str, place: Place, findings: Findings) -> Path:
     return base / name
 
 
-def _checked_rows(path: Path, data: bytes, findings: Findings) -> list[Row] | None:
+def _checked_table(path: Path, data: bytes, findings: Findings) -> Table | None:
     # Findings of its own: the manifest stays the document that places mean.
     own = Findings()
-    rows: list[Row] = []
+    table = Table(str(path))
     try:
         text = decode_text(data, str(path), own)
         bad = forbidden_character(text)
         if bad is not None:
             own.at(Mark(str(path), *bad), "", "holds a control character")
             raise ManifestError(own)
-        for row in _READERS[path.suffix.lower()](path, text, own):
-            rows.append(row)
-            if len(rows) > MAX_ROWS:
-                own.at(row.mark, "", f"a data file holds at most {MAX_ROWS:,} rows")
-                break
-        if may_hold_secrets(text):
-            for row in rows:
-                find_secrets_in_row(row.value, row.mark, own)
+        _fill(table, _READERS[path.suffix.lower()](path, text, own), own)
+        patterns = possible_secrets(text, escapes=_ESCAPES.get(path.suffix.lower(), ()))
+        if patterns:
+            for value, mark in table.rows():
+                find_secrets_in_row(value, mark, patterns, own)
     except ManifestError:
-        rows = []  # why is in the findings
-    if not rows and not own.failed:
+        table = Table(str(path))  # why is in the findings
+    if not len(table) and not own.failed:
         own.at(Mark(str(path), 1, 1), "", "the data file holds no rows")
     findings.take(own)
-    return rows or None
+    return table if len(table) else None
 
 
-def _txt_rows(path: Path, text: str, findings: Findings) -> Iterator[Row]:
-    del findings
-    for number, line in enumerate(_LINE_END.split(text), 1):
+def _fill(table: Table, rows: Rows, findings: Findings) -> None:
+    for chunk in in_chunks(rows):
+        table.extend([value for value, _, _ in chunk])
+        for _, line, column in chunk:
+            table.marks.append(line, column)
+        if len(table.marks) > MAX_ROWS:
+            mark = table.marks[MAX_ROWS]
+            findings.at(mark, "", f"a data file holds at most {MAX_ROWS:,} rows")
+            return
+
+
+def _txt_rows(path: Path, text: str, findings: Findings) -> Rows:
+    for number, line in enumerate(LINE_END.split(text), 1):
         value = line.strip()
-        if value and not value.startswith("#"):
-            yield Row(value, Mark(str(path), number, len(line) - len(line.lstrip()) + 1))
+        if not value or value.startswith("#"):
+            continue
+        column = len(line) - len(line.lstrip()) + 1
+        if len(value) > MAX_FIELD:
+            findings.at(
+                Mark(str(path), number, column), "", f"the line has more than {MAX_FIELD:,} characters"
+            )
+            return
+        yield value, number, column
 
 
-def _csv_rows(path: Path, text: str, findings: Findings) -> Iterator[Row]:
-    csv.field_size_limit(MAX_DATA_BYTES)
+def _csv_rows(path: Path, text: str, findings: Findings) -> Rows:
+    csv.field_size_limit(MAX_FIELD)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] = []
     line = 1
     try:
         for fields in reader:
-            mark = Mark(str(path), line, 1)
-            line = reader.line_num + 1
+            begin, line = line, reader.line_num + 1
             if not fields:
                 continue
-            if not header:
-                header = [name.strip() for name in fields]
-                if len(set(header)) < len(header) or not all(header):
-                    findings.at(mark, "", "the header has an empty or a repeated column name")
-                    return
-            elif len(fields) != len(header):
+            if len(fields) == len(header):
+                yield dict(zip(header, fields, strict=True)), begin, 1
+            elif header:
                 findings.at(
-                    mark,
+                    Mark(str(path), begin, 1),
                     "",
                     f"the row has {len(fields)} field{'s'[: len(fields) != 1]} "
                     f"where the header has {len(header)}",
                     hint="quote fields that have a comma in them",
                 )
             else:
-                yield Row(dict(zip(header, fields, strict=True)), mark)
+                header = [name.strip() for name in fields]
+                if len(set(header)) < len(header) or not all(header):
+                    mark = Mark(str(path), begin, 1)
+                    findings.at(mark, "", "the header has an empty or a repeated column name")
+                    return
     except csv.Error as error:
-        findings.at(Mark(str(path), line, 1), "", f"is no CSV: {error} (in the row that begins here)")
+        what, hint = f"is no CSV: {error}", ""
+        if "field limit" in str(error):
+            what, hint = f"a field has more than {MAX_FIELD:,} characters", "is a quote open?"
+        findings.at(Mark(str(path), line, 1), "", f"{what} (in the row that begins here)", hint=hint)
 
 
-class _JsonError(Exception):
-    """Text that is no JSON that a manifest can take, and how far into it."""
-
-    def __init__(self, message: str, offset: int) -> None:
-        super().__init__(message)
-        self.offset = offset
-
-
-def _whole_number(text: str) -> int:
-    if len(text) > 20 or abs(int(text)) > MAX_EXACT:
-        raise ValueError("a number too large to be exact")
-    return int(text)
-
-
-def _decimal(text: str) -> int | float:
-    number = float(text)
-    if abs(number) > MAX_EXACT:
-        raise ValueError("a number too large to be exact")
-    return canonical_number(number)
-
-
-def _constant(text: str) -> Any:
-    raise ValueError(f"{text} is no number")
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    items = dict(pairs)
-    if len(items) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} is there twice")
-    return items
-
-
-_DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_whole_number, parse_float=_decimal, parse_constant=_constant
-)
-
-
-def _json_value(text: str, offset: int) -> tuple[Any, int]:
-    """Decode the JSON value that begins at an offset; give it and where it ends.
-
-    Raises:
-        _JsonError: it is none, or holds what JSON readers take for different things.
-    """
-    try:
-        value, end = _DECODER.raw_decode(text, offset)
-        orjson.dumps(value)
-    except json.JSONDecodeError as error:
-        raise _JsonError(error.msg.lower(), error.pos) from error
-    except RecursionError as error:
-        raise _JsonError("it is nested too deep", offset) from error
-    except orjson.JSONEncodeError as error:  # what our own JSON could not hold later on
-        deep = "ecursion" in str(error)
-        why = "it is nested too deep" if deep else "it holds half a character (a lone surrogate)"
-        raise _JsonError(why, offset) from error
-    except ValueError as error:
-        raise _JsonError(str(error), offset) from error
-    return value, end
-
-
-def _jsonl_rows(path: Path, text: str, findings: Findings) -> Iterator[Row]:
-    for number, line in enumerate(_LINE_END.split(text), 1):
-        begin = len(line) - len(line.lstrip(_SPACE))
-        if begin == len(line):
-            continue
-        try:
-            value, end = _json_value(line, begin)
-            if line[end:].strip(_SPACE):
-                raise _JsonError("more stands behind the value", end)
-        except _JsonError as error:
-            findings.at(Mark(str(path), number, error.offset + 1), "", f"is no JSON: {error}")
-            continue
-        yield Row(value, Mark(str(path), number, begin + 1))
-
-
-def _json_rows(path: Path, text: str, findings: Findings) -> Iterator[Row]:
-    """Read the items of a JSON list one by one: so each has its line."""
-    places = _Places(path, text)
-    at = _skip_space(text, 0)
-    if at == len(text):
-        return
-    if text[at] != "[":
-        findings.at(places.mark(at), "", "must hold a list of values or of maps")
-        return
-    at = _skip_space(text, at + 1)
-    try:
-        while text[at : at + 1] != "]":
-            value, end = _json_value(text, at)
-            yield Row(value, places.mark(at))
-            at = _skip_space(text, end)
-            if text[at : at + 1] == ",":
-                at = _skip_space(text, at + 1)
-                if text[at : at + 1] == "]":
-                    raise _JsonError("expecting value", at)
-            elif text[at : at + 1] != "]":
-                raise _JsonError("expecting ',' or ']'", at)
-        rest = _skip_space(text, at + 1)
-        if rest < len(text):
-            raise _JsonError("more stands behind the list", rest)
-    except _JsonError as error:
-        findings.at(places.mark(error.offset), "", f"is no JSON: {error}")
-
-
-def _skip_space(text: str, at: int) -> int:
-    while at < len(text) and text[at] in _SPACE:
-        at += 1
-    return at
-
-
-class _Places:
-    """Turns offsets into marks, each at or after the one before."""
-
-    def __init__(self, path: Path, text: str) -> None:
-        self._file = str(path)
-        self._text = text
-        self._line, self._begin = 1, 0
-
-    def mark(self, offset: int) -> Mark:
-        self._line += self._text.count("\n", self._begin, offset)
-        self._begin = max(self._begin, self._text.rfind("\n", self._begin, offset) + 1)
-        return Mark(self._file, self._line, offset - self._begin + 1)
-
-
-def _yaml_rows(path: Path, text: str, findings: Findings) -> Iterator[Row]:
+def _yaml_rows(path: Path, text: str, findings: Findings) -> Rows:
     document = parse_document(path, text.encode(), findings)
     if document.data is None:
         return
@@ -270,14 +172,23 @@ def _yaml_rows(path: Path, text: str, findings: Findings) -> Iterator[Row]:
         findings.at(document.mark(()), "", "must hold a list of values or of maps")
         return
     for number, item in enumerate(document.data):
-        yield Row(item, document.mark((number,)))
+        mark = document.mark((number,))
+        yield item, mark.line, mark.column
 
 
 _READERS: Final = {
     ".txt": _txt_rows,
     ".csv": _csv_rows,
-    ".jsonl": _jsonl_rows,
-    ".json": _json_rows,
+    ".jsonl": jsonl_rows,
+    ".json": json_rows,
     ".yaml": _yaml_rows,
     ".yml": _yaml_rows,
 }
+
+_ESCAPES: Final = {
+    ".jsonl": ("\\u", "\\x"),
+    ".json": ("\\u", "\\x"),
+    ".yaml": ("\\",),
+    ".yml": ("\\",),
+}
+"""What a format may hide a character behind."""

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from zbatch.manifest.findings import Mark, Place
+from zbatch.manifest.positions import Positions
+from zbatch.manifest.tables import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,12 @@ class Document:
     path: Path
     text: str
     data: Any = None
-    marks: dict[Place, Mark] = field(default_factory=dict)
-    key_marks: dict[Place, Mark] = field(default_factory=dict)
+    positions: Positions | None = None
+    """Where each value was written, once it is parsed."""
     sources: list[Source] = field(default_factory=list)
     """All files it is made of, its own first."""
+    tables: dict[Path, Table | None] = field(default_factory=dict)
+    """The data files that were read, each once; those nothing could be made of as `None`."""
     incomplete: bool = False
     """Whether something it extends could not be read: what it says of the rest would not be true."""
 
@@ -57,13 +61,10 @@ class Document:
 
     def mark(self, place: Place, *, key: bool = False) -> Mark:
         """Position of a value (or of its key); of the nearest thing round it where it has none of its own."""
-        if key and place in self.key_marks:
-            return self.key_marks[place]
-        while place not in self.marks:
-            if not place:
-                return Mark(self.name, 1, 1)
-            place = place[:-1]
-        return self.marks[place]
+        if self.positions is None:
+            return Mark(self.name, 1, 1)
+        found = self.positions.find_key(place) if key else None
+        return found or self.positions.find(place)
 
     def directory(self, place: Place) -> Path:
         """Directory of the file that a value was written in: what the paths in it are relative to."""

@@ -7,13 +7,14 @@ keep their place, new ones follow. Of several bases the later wins; the child wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container
 from pathlib import Path
 from typing import Any, Final
 
 from zbatch.errors import ManifestError
 from zbatch.manifest.document import Document
-from zbatch.manifest.findings import Findings, Mark, Place
+from zbatch.manifest.findings import Findings, Place
+from zbatch.manifest.positions import Positions, packed
 from zbatch.manifest.secrets import find_secrets
 from zbatch.manifest.source import MAX_BYTES, read_document
 
@@ -118,32 +119,24 @@ def merge(base: Document, child: Document) -> Document:
     merged.incomplete = base.incomplete or child.incomplete
     for source in (*child.sources, *base.sources):
         merged.add_source(source.path, source.data)
-    replaced: set[Place] = set()
+    below, above = _positions(base), _positions(child)
+    merged.positions = _on_top(below, above, child.data)
     for key, value in child.data.items():
+        old = base.data.get(key)
         if key in DEEP and isinstance(value, dict):
-            old = base.data.get(key)
-            if not isinstance(old, dict):
-                replaced.add((key,))
-            merged.data[key] = _merge_map(old if isinstance(old, dict) else {}, value, (key,), replaced)
+            merged.data[key] = _merged_map(old if isinstance(old, dict) else {}, value)
+            if isinstance(old, dict):
+                merged.positions.put(key, _on_top(below.under(key), above.under(key), value))
+        elif value is None:
+            merged.data.pop(key, None)
         else:
-            replaced.add((key,))
-            if value is None:
-                merged.data.pop(key, None)
-            else:
-                merged.data[key] = value
-    for name in ("marks", "key_marks"):
-        kept = _kept(getattr(base, name), replaced)
-        getattr(merged, name).update(kept)
-        getattr(merged, name).update(getattr(child, name))
+            merged.data[key] = value
     return merged
 
 
-def _merge_map(
-    old: dict[str, Any], new: dict[str, Any], place: Place, replaced: set[Place]
-) -> dict[str, Any]:
+def _merged_map(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     merged = dict(old)
     for key, value in new.items():
-        replaced.add((*place, key))
         if value is None:
             merged.pop(key, None)
         else:
@@ -151,8 +144,12 @@ def _merge_map(
     return merged
 
 
-def _kept(marks: dict[Place, Mark], replaced: set[Place]) -> Iterator[tuple[Place, Mark]]:
-    """Give the marks of a base that still stand: those not under a place the child replaced."""
-    for place, mark in marks.items():
-        if place[:1] not in replaced and place[:2] not in replaced:
-            yield place, mark
+def _positions(document: Document) -> Positions:
+    return document.positions or Positions(document.name, packed(1, 1))
+
+
+def _on_top(base: Positions, child: Positions, named: Container[str]) -> Positions:
+    """Give the positions of a child, and those of what the base has and the child does not name."""
+    inside = {key: entry for key, entry in base.entries() if key not in named}
+    keys = {key: mark for key, mark in base.key_marks() if key not in named}
+    return Positions(child.file, child.at, inside | dict(child.entries()), keys | dict(child.key_marks()))

@@ -23,8 +23,9 @@ _CONSTANTS: Final = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+_BEGINS: Final = frozenset("0123456789.+-")
+_WORDS: Final = frozenset("yes Yes YES no No NO on On ON off Off OFF".split())
 _AMBIGUOUS: Final = (
-    (re.compile(r"yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF"), "is true or false to some YAML readers"),
     (re.compile(r"[-+]?0[0-9_]+"), "is octal to some YAML readers"),
     (re.compile(r"[-+]?0[xob][0-9a-fA-F_]+"), "is a number to some YAML readers and text to others"),
     (
@@ -55,6 +56,10 @@ def read_scalar(text: str) -> tuple[Scalar, ScalarProblem | None]:
     """Read an unquoted scalar; where readers of YAML differ, as text and with a problem."""
     if text in _CONSTANTS:
         return _CONSTANTS[text], None
+    if text[0] not in _BEGINS:  # most texts: no pattern is tried on them
+        if text in _WORDS:
+            return text, ScalarProblem("is true or false to some YAML readers", _plainer(text))
+        return text, None
     if len(text) > _LONGEST_NUMBER:  # no pattern runs over a text of megabytes
         return text, _too_large() if _NUMERIC.issuperset(text) and text[0] != "." else None
     if _INTEGER.fullmatch(text):

@@ -3,32 +3,53 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple
 
 from zbatch.manifest.document import Document
 from zbatch.manifest.findings import Findings, Mark, Place
 
 _HINT: Final = "put the key into the variable ZBATCH_API_KEY, or a file named by --api-key-file"
+
+
+class _Pattern(NamedTuple):
+    """How one kind of secret looks. Each has one of `clues`, in small letters, in it."""
+
+    looks: re.Pattern[str]
+    message: str
+    clues: tuple[str, ...]
+
+
 _PATTERNS: Final = (
-    (re.compile(r"\b(sk|rk|pk)[-_][A-Za-z0-9_-]{16,}"), "holds what looks like an API key"),
-    (re.compile(r"(?i)\bbearer\s+[A-Za-z0-9._~+/-]{12,}"), "holds what looks like a bearer token"),
-    (re.compile(r"\bhf_[A-Za-z0-9]{20,}"), "holds what looks like a Hugging Face token"),
-    (re.compile(r"(?i)^https?://[^/?#\s]*@"), "is a URL with a name or password in it"),
-    (
+    _Pattern(
+        re.compile(r"\b(sk|rk|pk)[-_][A-Za-z0-9_-]{16,}"),
+        "holds what looks like an API key",
+        tuple(f"{letter}k{dash}" for letter in "srp" for dash in "-_"),
+    ),
+    _Pattern(
+        re.compile(r"(?i)\bbearer\s+[A-Za-z0-9._~+/-]{12,}"),
+        "holds what looks like a bearer token",
+        ("bearer",),
+    ),
+    _Pattern(
+        re.compile(r"\bhf_[A-Za-z0-9]{20,}"),
+        "holds what looks like a Hugging Face token",
+        ("hf_",),
+    ),
+    _Pattern(
+        re.compile(r"(?i)^https?://[^/?#\s]*@"),
+        "is a URL with a name or password in it",
+        ("@",),
+    ),
+    _Pattern(
         re.compile(
             r"(?i)^https?://\S*[?&](token|access_token|api_?key|auth|x-amz-signature|signature|sig)=[^&\s]"
         ),
         "is a URL with a token or signature in it",
+        ("token=", "key=", "auth=", "signature=", "sig="),
     ),
 )
-
-_SUSPICIOUS: Final = (
-    *(f"{letter}k{dash}" for letter in "srp" for dash in "-_"),
-    *("bearer", "hf_", "@", "token=", "key=", "auth=", "signature=", "sig="),
-    *("\\u", "\\x"),
-)
-"""What every secret above has one of in it, in small letters, or else the escapes of JSON and YAML."""
+Patterns = tuple[_Pattern, ...]
 
 _NAMES: Final = re.compile(
     r"(?i)^(api[-_]?)?(key|token|secret|authori[sz]ation|bearer|password|credentials?)$|api[-_]?key"
@@ -40,40 +61,41 @@ def names_a_secret(name: str) -> bool:
     return _NAMES.search(name) is not None
 
 
+def possible_secrets(text: str, *, escapes: Iterable[str]) -> Patterns:
+    """Tell at once which secrets a whole file may hold: each value by itself takes several searches.
+
+    `escapes` are what its format may hide a character behind.
+    """
+    if any(escape in text for escape in escapes):
+        return _PATTERNS
+    small = text.lower()
+    return tuple(pattern for pattern in _PATTERNS if any(clue in small for clue in pattern.clues))
+
+
 def find_secrets(document: Document, findings: Findings) -> None:
     """Look at every text of a document; what looks like a key is an error that does not repeat it."""
-    for place, text in _texts(document.data, ()):
+    patterns = possible_secrets(document.text, escapes="\\")
+    for place, what in _secrets(document.data, (), patterns) if patterns else ():
         if len(place) == 1 and names_a_secret(str(place[0])):
             continue  # an unknown key, and said to be one
-        what = _secret_in(text)
-        if what is not None:
-            findings.error(place, what, hint=_HINT)
+        findings.error(place, what, hint=_HINT)
 
 
-def find_secrets_in_row(value: Any, mark: Mark, findings: Findings) -> None:
+def find_secrets_in_row(value: Any, mark: Mark, patterns: Patterns, findings: Findings) -> None:
     """Look at every text of a row of a data file, in the columns that nobody asks for too."""
-    for place, text in _texts(value, ()):
-        what = _secret_in(text)
-        if what is not None:
-            findings.at(mark, place, what, hint=_HINT)
+    for place, what in _secrets(value, (), patterns):
+        findings.at(mark, place, what, hint=_HINT)
 
 
-def may_hold_secrets(text: str) -> bool:
-    """Tell at once whether a whole file may hold any: each value by itself takes several searches."""
-    small = text.lower()
-    return any(part in small for part in _SUSPICIOUS)
-
-
-def _secret_in(text: str) -> str | None:
-    return next((what for pattern, what in _PATTERNS if pattern.search(text)), None)
-
-
-def _texts(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
+def _secrets(value: Any, place: Place, patterns: Patterns) -> Iterator[tuple[Place, str]]:
     if isinstance(value, str):
-        yield place, value
+        for pattern in patterns:
+            if pattern.looks.search(value):
+                yield place, pattern.message
+                return
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _texts(item, (*place, key))
+            yield from _secrets(item, (*place, key), patterns)
     elif isinstance(value, list):
         for number, item in enumerate(value):
-            yield from _texts(item, (*place, number))
+            yield from _secrets(item, (*place, number), patterns)

@@ -1,26 +1,27 @@
-"""The values of axes: plain ones, labelled ones, ranges in exact decimals, and LoRAs."""
+"""The values of axes and the rows of zip: long lists hold what was written, and make records when asked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from functools import cached_property
+from typing import Any, Final, NamedTuple, cast
 
 import orjson
 
-from zbatch.manifest.columns import column_values, row_place
-from zbatch.manifest.datafiles import read_rows
-from zbatch.manifest.findings import LOST, Findings, Place, shown
-from zbatch.manifest.loras import LoraValue, NamedLora, lora_value, named_lora
-from zbatch.manifest.ranges import Progression, random_seeds, read_range
+from zbatch.manifest.findings import Place, shown
+from zbatch.manifest.loras import LoraValue
+from zbatch.manifest.ranges import Progression
 from zbatch.model import Scalar, canonical_number
 
-_MOST_SCALES: Final = 100_000
-"""Scales are held in memory for every name; more of them are a mistake."""
+PLAIN: Final = frozenset({str, int, type(None)})
+"""Types whose values are their own coordinates, and equal to themselves alone."""
+
+_RECENT: Final = 4_096
+"""Rows of zip that are kept once they were made: whoever asks for one soon asks for it again."""
 
 
-@dataclass(frozen=True, slots=True)
-class AxisValue:
+class AxisValue(NamedTuple):
     """One value of an axis: what templates see, what the cell's coordinates say, and where it was written."""
 
     value: Any
@@ -60,6 +61,16 @@ def coordinate(value: Any) -> Scalar:
     return orjson.dumps(value).decode()
 
 
+def called(part: Scalar) -> str:
+    """Write a coordinate as a manifest does: null and true, not None and True."""
+    return part if isinstance(part, str) and part == part.strip() != "" else shown(part)
+
+
+def key_of(coordinates: Iterable[tuple[str, Scalar]]) -> tuple[tuple[str, bool, Scalar], ...]:
+    """Give what tells coordinates apart: 1 and 1.0 are one value, 1 and true are not."""
+    return tuple((name, isinstance(at, bool), at) for name, at in coordinates)
+
+
 @dataclass(frozen=True, slots=True)
 class ZipRow:
     """One row of zip: a value for each of its axes, walking together."""
@@ -73,8 +84,90 @@ class ZipRow:
         return tuple(pair for part in self.parts for pair in part.coordinates)
 
 
-class RowList(list[ZipRow]):
-    """The rows of zip."""
+class ValueList(Sequence[AxisValue]):
+    """The values of one axis in a list or a column, each made when asked for.
+
+    `held` has plain values, LoRAs and, where a value has a label, the whole record. A value's place is that
+    of the list, its number in it and `tail`.
+    """
+
+    def __init__(
+        self, axis: str, held: Sequence[Any], numbers: Sequence[int], place: Place, tail: Place = ()
+    ) -> None:
+        self.axis = axis
+        self.held = held
+        self.numbers = numbers
+        self._place = place
+        self._tail = tail
+
+    def __len__(self) -> int:
+        return len(self.held)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        value = self.held[index]
+        if type(value) is AxisValue:
+            return value
+        place = (*self._place, self.numbers[index], *self._tail)
+        if type(value) is LoraValue:
+            return AxisValue(value, value.coordinates, place)
+        return AxisValue(value, ((self.axis, coordinate(value)),), place)
+
+    @property
+    def plain(self) -> bool:
+        """Tell whether every value is its own coordinate."""
+        return set(map(type, self.held)) <= PLAIN
+
+    def kept(self, indexes: Sequence[int]) -> ValueList:
+        """Give a list of some of the values."""
+        held = [self.held[index] for index in indexes]
+        return ValueList(self.axis, held, [self.numbers[index] for index in indexes], self._place, self._tail)
+
+    def labelled(self, wanted: Scalar) -> AxisValue | None:
+        """Give the value with a label that `wanted` means, by its label or by itself."""
+        return self._labelled.get((isinstance(wanted, bool), wanted))
+
+    @cached_property
+    def _labelled(self) -> dict[tuple[bool, Scalar], AxisValue]:
+        known: dict[tuple[bool, Scalar], AxisValue] = {}
+        for value in self.held:
+            if type(value) is AxisValue and value.label is not None:
+                known.setdefault((False, value.label), value)
+                if value.value is None or isinstance(value.value, str | int | float):
+                    known.setdefault((isinstance(value.value, bool), value.value), value)
+        return known
+
+
+class ZipRows(Sequence[ZipRow]):
+    """The rows of zip, by column."""
+
+    def __init__(self, columns: Sequence[ValueList], place: Place) -> None:
+        self.columns = tuple(columns)
+        self._place = place
+        self._recent: dict[int, ZipRow] = {}
+
+    def __len__(self) -> int:
+        return len(self.columns[0]) if self.columns else 0
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        row = self._recent.get(index)
+        if row is None:
+            if len(self._recent) >= _RECENT:
+                self._recent.clear()
+            parts = tuple([column[index] for column in self.columns])
+            row = self._recent[index] = ZipRow(parts, (*self._place, self.columns[0].numbers[index]))
+        return row
+
+    def with_columns(self, columns: Sequence[ValueList]) -> ZipRows:
+        """Give the same rows with some of their columns."""
+        return ZipRows(columns, self._place)
+
+    def kept(self, indexes: Sequence[int]) -> ZipRows:
+        """Give some of the rows."""
+        return ZipRows([column.kept(indexes) for column in self.columns], self._place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +190,8 @@ class Axis:
 
     def columns(self) -> Iterator[tuple[str, Sequence[AxisValue]]]:
         """Each axis it gives values to, with those values."""
-        if isinstance(self.values, RowList):
-            for number, name in enumerate(self.names):
-                yield name, [row.parts[number] for row in self.values]
+        if isinstance(self.values, ZipRows):
+            yield from ((column.axis, column) for column in self.values.columns)
         else:
             yield self.name, cast("Sequence[AxisValue]", self.values)
 
@@ -120,154 +212,3 @@ class RangeValues(Sequence[AxisValue]):
             return [self[number] for number in range(*index.indices(len(self)))]
         number = self._numbers.number(range(len(self))[index])
         return AxisValue(number, ((self._axis, number),), self._place)
-
-
-def axis_values(
-    axis: str, spec: Any, place: Place, loras: Mapping[str, NamedLora], findings: Findings
-) -> Sequence[AxisValue]:
-    """Read an axis: a list of values, a range, or random seeds; the `lora` axis by its own rules."""
-    if isinstance(spec, Mapping) and "file" in spec:
-        return distinct(_file_values(axis, spec, place, loras, findings), findings)
-    if axis == "lora":
-        return distinct(_lora_values(spec, place, loras, findings), findings)
-    if isinstance(spec, Mapping):
-        if "random" in spec:
-            if axis != "seed":
-                findings.error(place, "only the seed axis takes random values")
-                return ()
-            return [AxisValue(seed, ((axis, seed),), place) for seed in random_seeds(spec)]
-        numbers = read_range(spec, place, findings)
-        return () if numbers is None else RangeValues(axis, place, numbers)
-    values = [
-        axis_value(axis, item, (*place, n), findings) for n, item in enumerate(spec) if item is not LOST
-    ]
-    return distinct(values, findings)
-
-
-def _file_values(
-    axis: str, spec: Mapping[str, Any], place: Place, loras: Mapping[str, NamedLora], findings: Findings
-) -> list[AxisValue]:
-    rows = read_rows(spec["file"], (*place, "file"), findings)
-    found = []
-    for number, row in enumerate(column_values(axis, rows or [], spec.get("column"), place, findings)):
-        where = row_place((*place, "file"), number, row, findings)
-        value = one_value(axis, row.value, where, loras, findings)
-        if value is not None:
-            found.append(value)
-    return found
-
-
-def one_value(
-    axis: str, item: Any, place: Place, loras: Mapping[str, NamedLora], findings: Findings
-) -> AxisValue | None:
-    """Read one value of an axis, the `lora` axis by its own rules."""
-    if axis == "lora":
-        return lora_axis_value(item, place, loras, findings)
-    return axis_value(axis, item, place, findings)
-
-
-def axis_value(axis: str, item: Any, place: Place, findings: Findings) -> AxisValue:
-    """Read one value, plain or `{label, value}`."""
-    label = None
-    if isinstance(item, Mapping) and item.keys() == {"label", "value"}:
-        label, item = _label(item["label"], place, findings), item["value"]
-        place = (*place, "value")
-    if isinstance(item, str) and "{{" in item:
-        findings.warning(
-            place,
-            "holds {{, and values are never templates",
-            got=item,
-            hint="put the template into request or vars",
-        )
-    if isinstance(item, float):
-        item = canonical_number(item)
-    return AxisValue(item, ((axis, label if label is not None else coordinate(item)),), place, label)
-
-
-def _label(label: Any, place: Place, findings: Findings) -> str:
-    """Hold a label against what the schema says of those in matrix: zip, include and data files are free."""
-    if isinstance(label, str) and label:
-        return label
-    findings.error((*place, "label"), "a label must be text", got=label, hint="quote it")
-    return str(label)
-
-
-def distinct(values: Iterable[AxisValue], findings: Findings) -> list[AxisValue]:
-    """Keep each value once: a repeated one is a warning, two values under one coordinate an error."""
-    seen: dict[tuple[Any, ...], AxisValue] = {}
-    for value in values:
-        where = tuple((name, isinstance(part, bool), part) for name, part in value.coordinates)
-        first = seen.setdefault(where, value)
-        if first is value:
-            continue
-        name = value.label or ", ".join(called(part) for _, part in value.coordinates)
-        if same(first.value, value.value):
-            findings.warning(value.place, f"is there twice: {name} counts once")
-        else:
-            findings.error(
-                value.place, f"two values of this axis are called {name}", hint="give each its own label"
-            )
-    return list(seen.values())
-
-
-def called(part: Scalar) -> str:
-    """Write a coordinate as a manifest does: null and true, not None and True."""
-    return part if isinstance(part, str) and part == part.strip() != "" else shown(part)
-
-
-# ── LoRAs ────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _lora_values(
-    spec: Any, place: Place, loras: Mapping[str, NamedLora], findings: Findings
-) -> list[AxisValue]:
-    if not isinstance(spec, Mapping):
-        given = [(n, item) for n, item in enumerate(spec) if item is not LOST]
-        values = [lora_axis_value(item, (*place, n), loras, findings) for n, item in given]
-        return [value for value in values if value is not None]
-    names = spec["name"] if isinstance(spec["name"], list) else [spec["name"]]
-    scales = _scales(spec.get("scale", 1), (*place, "scale"), findings)
-    found = []
-    for index, name in enumerate(names):
-        where: Place = (*place, "name", index) if isinstance(spec["name"], list) else (*place, "name")
-        if name == "none":
-            found.append(_lora_axis_value(LoraValue(), where))
-            continue
-        lora = named_lora(name, where, loras, findings)
-        if lora is not None:
-            found.extend(_lora_axis_value(LoraValue(((lora, scale),)), place_) for scale, place_ in scales)
-    return found
-
-
-def _scales(spec: Any, place: Place, findings: Findings) -> list[tuple[int | float, Place]]:
-    if isinstance(spec, Mapping):
-        numbers = read_range(spec, place, findings)
-        if numbers is None:
-            return []
-        if numbers.count > _MOST_SCALES:
-            findings.error(place, f"gives more than {_MOST_SCALES:,} scales", got=numbers.count)
-            return []
-        return [(numbers.number(index), place) for index in range(numbers.count)]
-    if isinstance(spec, list):
-        return [(canonical_number(scale), (*place, n)) for n, scale in enumerate(spec)]
-    return [(canonical_number(spec), place)]
-
-
-def lora_axis_value(
-    item: Any, place: Place, loras: Mapping[str, NamedLora], findings: Findings
-) -> AxisValue | None:
-    """Read one value of the `lora` axis, with or without a label."""
-    label = None
-    if isinstance(item, Mapping) and "value" in item:
-        label = _label(item["label"], place, findings) if "label" in item else None
-        item = item["value"]
-        place = (*place, "value")
-    value = lora_value(item, place, loras, findings)
-    return None if value is None else _lora_axis_value(value, place, label)
-
-
-def _lora_axis_value(value: LoraValue, place: Place, label: str | None = None) -> AxisValue:
-    coordinates = value.coordinates
-    if label is not None:
-        coordinates = (("lora.name", label), coordinates[1])
-    return AxisValue(value, coordinates, place, label)
