@@ -7,11 +7,11 @@ import pytest
 from support.store_rows import artifact, bring_to, job, look, pending, store_of
 
 from zbatch.errors import DiskError, StateError
-from zbatch.model import TRANSITIONS, JobState
+from zbatch.model import TRANSITIONS, JobState, fold
 from zbatch.state.database import open_connection
 from zbatch.state.migrations import MIGRATIONS
 from zbatch.state.run import Run
-from zbatch.state.store import Store, fold
+from zbatch.state.store import Store
 
 MOVES = {
     "submitting": (lambda store, id_: store.set_submitting(id_), {"pending"}),

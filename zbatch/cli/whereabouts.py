@@ -6,8 +6,6 @@ import os
 from pathlib import Path
 
 from zbatch.api.endpoint import parse_endpoint
-from zbatch.manifest.loader import load_manifest
-from zbatch.settings import ENDPOINT_VARIABLE, run_directory
 from zbatch.state.run import Run
 
 
@@ -20,6 +18,10 @@ def find_run(path: Path, endpoint: str | None) -> Run:
     """
     if path.is_dir() or path.suffix not in (".yaml", ".yml"):
         return Run(path)
+    # Of no use to a directory, and half a second to import: `status` is asked often.
+    from zbatch.manifest.loader import load_manifest  # noqa: PLC0415
+    from zbatch.settings import ENDPOINT_VARIABLE, run_directory  # noqa: PLC0415
+
     manifest = load_manifest(path, allow_outside=True)
     named = endpoint or os.environ.get(ENDPOINT_VARIABLE) or manifest.endpoint
     return Run(run_directory(manifest, parse_endpoint(named)))

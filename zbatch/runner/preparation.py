@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,12 +18,15 @@ from zbatch.manifest.selection import Selection
 from zbatch.model import Row
 from zbatch.runner.access import key_for, take_endpoint
 from zbatch.runner.events import Event, EventName
+from zbatch.runner.gridmark import GridMark
 from zbatch.runner.order import Order
+from zbatch.runner.standing import Standing
 from zbatch.runner.trust import is_trusted, trust
 from zbatch.runner.wiring import Policy
 from zbatch.state.database import Meta
 from zbatch.state.directory import RunDirectory, write_aside
 from zbatch.state.store import Store
+from zbatch.state.writer import StateWriter
 from zbatch.version import __version__
 
 
@@ -31,51 +35,106 @@ class InterruptedEarlyError(Exception):
 
 
 class Preparation:
-    """Prepares one run. `stopped` is looked at between cells, so that a signal ends a long expansion."""
+    """Prepares one run: `begin`, then `check` and `commit`, which may take long on a large grid.
+
+    Known tasks can be asked for after `begin`; nothing may be submitted before `commit`. `stopped` is looked
+    at between cells, so that a signal ends a long expansion.
+    """
 
     def __init__(self, order: Order, stopped: threading.Event, tell: Callable[[Event], None]) -> None:
         self._order = order
         self._stopped = stopped
         self._tell = tell
+        self._unchanged = False
 
-    def check(self) -> str | None:
-        """Find everything that can be wrong before the directory is touched; give the key to send.
+    def key(self) -> str | None:
+        """Give the key to send.
+
+        Raises:
+            EndpointError: there is no key for the endpoint, or it may not have it.
+        """
+        order = self._order
+        given = order.endpoint_given or is_trusted(order.endpoint)
+        return key_for(order.endpoint, order.key, given=given)
+
+    def begin(self, store: Store) -> bool:
+        """Settle what an earlier process left under way; tell whether there are tasks to ask for.
+
+        Raises:
+            EndpointError: the directory belongs to another endpoint.
+        """
+        order = self._order
+        words = []
+        with store.transaction():
+            if store.in_flight():
+                words = [take_endpoint(store, order.endpoint, order.retry), self._recover(store)]
+            everything = not order.only and order.first is None
+            self._unchanged = everything and GridMark.of(order.manifest).stands_in(store)
+        self._say(("endpoint", word) for word in words)
+        return store.in_flight() > 0
+
+    def check(self) -> None:
+        """Find everything that can be wrong, before the state takes anything over.
 
         Raises:
             ManifestError: the expansion is wrong.
             UsageError: the selection selects nothing.
-            EndpointError: there is no key for the endpoint, or it may not have it.
             InterruptedEarlyError: a signal came.
         """
-        order = self._order
-        given = order.endpoint_given or is_trusted(order.endpoint)
-        key = key_for(order.endpoint, order.key, given=given)
-        for _ in self._rows(self._expansion()):
-            pass
-        return key
+        if not self._unchanged:
+            for _ in self._rows(self._expansion()):
+                pass
 
-    def commit(self, store: Store, directory: RunDirectory) -> None:
-        """Commit the whole expansion and everything about the run, in one transaction.
+    async def take_grid(self, writer: StateWriter) -> Standing:
+        """Check, then commit the whole expansion and everything about the run in one step.
+
+        Raises:
+            ManifestError: the expansion is wrong; the state is as before.
+            UsageError: the selection selects nothing.
+            InterruptedEarlyError: a signal came; the state is as before.
+        """
+        # On a thread of its own, so that the loop goes on while a large grid is expanded.
+        await asyncio.to_thread(self.check)
+        return await writer.commit(lambda store: Standing.of(store, self.commit(store)))
+
+    def commit(self, store: Store) -> list[tuple[str, str]]:
+        """Take over the grid, as a step of the caller's transaction; give words about it, with their reason.
 
         Raises:
             EndpointError: the directory belongs to another endpoint.
             InterruptedEarlyError: a signal came; the state is as before.
         """
         order = self._order
-        expansion = self._expansion()
-        with store.transaction():
-            words = [take_endpoint(store, order.endpoint, order.retry), self._moved(store)]
+        words = [take_endpoint(store, order.endpoint, order.retry), self._moved(store)]
+        if self._unchanged:
+            store.select_all()
+            warnings = GridMark.warnings_in(store)
+        else:
+            expansion = self._expansion()
             store.replace_grid(self._rows(expansion), order.manifest.model)
-            self._describe(store)
-            words.append(self._missing(store, directory))
-            words.append(self._settle(store))
+            warnings = [str(warning) for warning in expansion.warnings]
+            GridMark.of(order.manifest).set_in(store, warnings)
+        self._describe(store)
+        self._put_back(store)
+        return [("manifest", word) for word in warnings] + [("endpoint", word) for word in words]
+
+    def finish(self, directory: RunDirectory, words: Iterable[tuple[str, str]]) -> None:
+        """Keep the manifest's sources, remember that a person named the endpoint, and say what is odd.
+
+        Raises:
+            DiskError: naming the file that could not be written.
+        """
+        order = self._order
         if order.endpoint_given and order.endpoint.kind is EndpointKind.HOSTED:
             trust(order.endpoint)
-        self._keep_sources(directory)
-        for warning in expansion.warnings:
-            self._tell(Event(EventName.NOTICE, reason="manifest", message=str(warning)))
-        for word in filter(None, words):
-            self._tell(Event(EventName.NOTICE, reason="endpoint", message=word))
+        if not self._unchanged or not directory.manifest_lock.exists():
+            self._keep_sources(directory)
+        self._say(words)
+
+    def _say(self, words: Iterable[tuple[str, str]]) -> None:
+        for reason, word in words:
+            if word:
+                self._tell(Event(EventName.NOTICE, reason=reason, message=word))
 
     def _expansion(self) -> Expansion:
         order = self._order
@@ -120,30 +179,28 @@ class Preparation:
             store.set_meta(Meta.CREATED_AT, now_iso())
             store.set_meta(Meta.IDENTITY, secrets.token_hex(8))
 
-    def _settle(self, store: Store) -> str:
-        """Settle what an earlier process left, put back what may be submitted again; give a word on it."""
-        policy = policy_of(self._order)
-        word = ""
+    def _recover(self, store: Store) -> str:
+        """Hold the intents that an earlier process left without an answer; give a word on them."""
+        preview = self._order.endpoint.kind is EndpointKind.PREVIEW
         interrupted = store.recover()
-        if self._order.endpoint.kind is EndpointKind.PREVIEW:
-            interrupted += store.forget_tasks("the built-in endpoint ended with its process")
+        if preview:
+            store.forget_tasks("the built-in endpoint ended with its process")
+        if not interrupted or policy_of(self._order).resubmit_unknown:
+            return ""
+        return (
+            f"{interrupted} submits of an earlier process have an unknown outcome and are held; "
+            "submit them again with --retry unknown (they may be billed twice)"
+        )
+
+    def _put_back(self, store: Store) -> None:
+        """Put back what may be submitted again, by itself or because a person says so."""
+        policy = policy_of(self._order)
         if policy.resubmit_unknown:
-            free = self._order.endpoint.kind is EndpointKind.PREVIEW
-            store.retry_unknown(policy.unknown_attempts, free=free)
-        elif interrupted:
-            word = (
-                f"{interrupted} submits of an earlier process have an unknown outcome and are held; "
-                "submit them again with --retry unknown (they may be billed twice)"
+            store.retry_unknown(
+                policy.unknown_attempts, free=self._order.endpoint.kind is EndpointKind.PREVIEW
             )
         store.retry_failed(policy.attempts)
         store.retry(self._order.retry)
-        return word
-
-    def _missing(self, store: Store, directory: RunDirectory) -> str:
-        missing = store.ask_again_for_missing(directory.path)
-        if not missing:
-            return ""
-        return f"{missing} pictures that were done are gone or changed; their tasks are asked for them again"
 
     def _moved(self, store: Store) -> str:
         """Say so where the directory's run was made from another manifest: two of one name share it."""

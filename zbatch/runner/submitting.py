@@ -204,9 +204,14 @@ class Submitter:
         """Put a failed or unknown job back where it has attempts left; tell whether it had."""
         policy = self._wiring.policy
         attempts = policy.unknown_attempts if state is JobState.UNKNOWN else policy.attempts
-        again = await self._write(lambda store: store.try_again(job.id, attempts, state))
-        if again:
-            self.put_back(job)
+
+        def step(store: Store) -> list[PendingJob]:
+            # As it is now: a grid that was taken over meanwhile may have given it another file and place.
+            return store.pending_among([job.id]) if store.try_again(job.id, attempts, state) else []
+
+        again = await self._write(step)
+        for pending in again or ():
+            self.put_back(pending)
         return bool(again)
 
     async def _write(self, step: Callable[[Store], Any], *, task_id: str = "") -> Any:

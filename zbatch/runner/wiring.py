@@ -109,6 +109,11 @@ class Tally:
     polls: int = 0
     started: float = field(default_factory=monotonic)
 
+    def recount(self, tally: Tally) -> None:
+        """Take over what the state counts now; what this process did stays counted."""
+        self.total, self.done, self.failed = tally.total, tally.done, tally.failed
+        self.pending, self.attempts = tally.pending, tally.attempts
+
 
 @dataclass(frozen=True, slots=True)
 class Wiring:

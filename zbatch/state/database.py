@@ -30,6 +30,7 @@ class Meta(StrEnum):
     MAX_COST = "max_cost"  # USD, text of a decimal, or null
     AGAIN = "again"  # the command that goes on with this run
     VERSION = "version"  # of zbatch, last writer
+    GRID = "grid"  # {"mark", "warnings"}: what the grid was made from, see zbatch.runner.gridmark
     IDENTITY = "identity"  # random, for what a browser remembers about this run
 
 

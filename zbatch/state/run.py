@@ -167,7 +167,12 @@ class Run:
 
     def orphans(self) -> int:
         """Count jobs that had an attempt and that the manifest no longer shows."""
-        return int(next(self._rows("SELECT count(*) FROM jobs WHERE position IS NULL AND attempts > 0"))[0])
+        # The states are named for the index, which begins with them: without, a million rows are read.
+        states = ", ".join(f"'{state}'" for state in JobState)
+        rows = self._rows(
+            f"SELECT count(*) FROM jobs WHERE state IN ({states}) AND position IS NULL AND attempts > 0"  # noqa: S608
+        )
+        return int(next(rows)[0])
 
     def failures(self) -> list[Failure]:
         """Group the jobs that did not end well, and those that wait with a reason, biggest group first."""

@@ -1,0 +1,83 @@
+"""The helper process that looks whether the pictures of done jobs still lie there, while the run goes on.
+
+Started as `python -P -m zbatch.state.missing RUN`, it prints JSON lines: `[id, …]` of jobs whose picture is
+gone or has another size, `{"unreadable": …}` where it could not look, and `{"looked_at": n}` at the end. It
+is a process of its own because a million calls of `stat` from a thread would contend with the event loop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sqlite3
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from zbatch.errors import DiskError
+from zbatch.state.database import open_connection, translated
+from zbatch.state.directory import RunDirectory
+
+_PAGE: Final = 5_000
+
+
+def missing_files(directory: RunDirectory) -> Iterator[list[int]]:
+    """Give, page by page of done jobs that the manifest shows, the ids of those whose picture is missing.
+
+    Each page is a query of its own: no long snapshot keeps the state's log from being folded in.
+
+    Raises:
+        DiskError: a file could not be looked at, which does not say that it is gone.
+    """
+    with contextlib.closing(open_connection(directory.state, read_only=True)) as connection:
+        position = -1
+        while page := _page(connection, directory, position):
+            position = page[-1][3]
+            yield [job_id for job_id, file, size, _ in page if _size(directory.path / file) != size]
+
+
+def _page(
+    connection: sqlite3.Connection, directory: RunDirectory, after: int
+) -> list[tuple[int, str, int, int]]:
+    with translated(directory.state):
+        return connection.execute(
+            """SELECT id, file, bytes, position FROM jobs WHERE state = 'done' AND position > ?
+               ORDER BY position LIMIT ?""",
+            (after, _PAGE),
+        ).fetchall()
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116 - a third of what Path.stat costs
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise DiskError(f"cannot look at {path}: {error.strerror or error}") from error
+
+
+def main() -> None:
+    """Look once through everything. Ctrl-C and a closed terminal are the parent's to answer."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        for ids in missing_files(RunDirectory(Path(sys.argv[1]))):
+            if ids:
+                _say(ids)
+    except DiskError as error:
+        _say({"unreadable": error.message})
+    else:
+        _say("whole")
+
+
+def _say(words: object) -> None:
+    sys.stdout.buffer.write(orjson.dumps(words) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()
