@@ -1,31 +1,32 @@
-"""The manifest's JSON Schema: where it lies, and its verdicts in words for people."""
+"""The manifest's JSON Schema: where it lies, and whether a document is as it says.
+
+Most are, and `jsonschema-rs` says so in a millisecond. What is not is put into words by `explanations`.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import resources
-from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from jsonschema import Draft202012Validator
+import jsonschema_rs
 
-from zbatch.api.contract import FIELDS
-from zbatch.manifest.findings import MAX_FINDINGS, Findings, Place, nearest, shown
-from zbatch.manifest.secrets import names_a_secret
+from zbatch.manifest.findings import Findings, Place
 
-_TYPES: Final = {
-    "object": "a map",
-    "array": "a list",
-    "string": "text",
-    "number": "a number",
-    "integer": "a whole number",
-    "boolean": "true or false",
-    "null": "null",
+_ROWS: Final = {"zip": "zipRow", "exclude": "excludeRule", "include": "includeRow"}
+_STAND_INS: Final[Mapping[str, Any]] = {
+    "axisValue": "x",
+    "loraValue": "x",
+    "zipRow": {"x": 1},
+    "excludeRule": {"x": 1},
+    "includeRow": {"x": 1},
 }
+"""What the items of long lists are called in the schema, and one of each that is as it should be."""
+
+_LONG: Final = 100
 
 
 def schema_text(name: str = "manifest-v1") -> str:
@@ -38,13 +39,13 @@ def schema_text(name: str = "manifest-v1") -> str:
 
 
 @cache
-def _validator() -> Draft202012Validator:
-    return Draft202012Validator(json.loads(schema_text()))
+def definition(name: str) -> dict[str, Any]:
+    """Give one definition of the manifest's schema as a schema of its own.
 
-
-@cache
-def _sections() -> tuple[str, ...]:
-    return tuple(json.loads(schema_text())["properties"])
+    `whole` is a manifest after merging, without the rules that the schema has for editors alone: the loader
+    has better words for those.
+    """
+    return {"$ref": f"#/$defs/{name}", "$defs": json.loads(schema_text())["$defs"]}
 
 
 def check_schema(data: Mapping[str, Any], findings: Findings) -> set[Place]:
@@ -52,136 +53,67 @@ def check_schema(data: Mapping[str, Any], findings: Findings) -> set[Place]:
 
     Whoever reads on leaves these out, so that one mistake is one finding.
     """
-    broken: set[Place] = set()
-    for error in _validator().iter_errors(data):
-        for place, message, got, hint, key in _explain(error):
-            findings.error(place, message, hint=hint, key=key, **({} if got is _NOTHING else {"got": got}))
-            broken.add(place)
-            if message.startswith("unknown key") and len(place) <= 2:
-                broken |= _meant(place, data)
+    if _fits("whole", data):
+        return set()
+    # It imports jsonschema, which takes longer than all else here: what is right is spared that.
+    from zbatch.manifest.explanations import explain  # noqa: PLC0415
+
+    slim, lists = _without_long_lists(data)
+    broken = explain(slim, "whole", (), findings)
+    for long in lists:
+        for number, item in enumerate(long.items):
+            if _fits(long.kind, item):
+                continue
+            place = (*long.place, number)
+            if findings.full:
+                findings.left_out += 1
+                broken.add(place)
+            else:
+                broken |= explain(item, long.kind, place, findings)
     return broken
 
 
-def _meant(place: Place, data: Mapping[str, Any]) -> set[Place]:
-    """Say what a misspelt key was to be: nothing is missed where it should stand."""
-    word = str(place[-1])
-    if len(place) == 2:
-        return {(place[0], name) for name in _close(word, FIELDS)} if place[0] == "request" else set()
-    sections: set[Place] = {(name,) for name in _close(word, _sections()) if name not in data}
-    return sections or {("request", name) for name in _close(word, FIELDS)}
+def _fits(name: str, data: Any) -> bool:
+    """Tell at once whether data is as a definition says; where not, jsonschema has the last word."""
+    try:
+        return _validator(name).is_valid(data)
+    except ValueError:  # text that is no Unicode, such as half a surrogate pair
+        return False
 
 
-def _close(word: str, words: Iterable[str]) -> list[str]:
-    return get_close_matches(word, list(words), n=1, cutoff=0.6)
+@cache
+def _validator(name: str) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(definition(name))
 
 
-_NOTHING: Final = object()
-_Explanation = tuple[Place, str, Any, str, bool]
+class _LongList(NamedTuple):
+    place: Place
+    kind: str
+    items: list[Any]
 
 
-def _explain(error: Any) -> Iterator[_Explanation]:
-    # Any: the published types of jsonschema call every attribute of an error perhaps unset.
-    place: Place = tuple(error.absolute_path)
-    schema: Mapping[str, Any] = error.schema if isinstance(error.schema, Mapping) else {}
-    kind = str(error.validator)
-    if kind == "additionalProperties":
-        yield from _unknown_keys(error, place, schema)
-    elif kind == "required":
-        unknown = [name for name in error.instance if name not in schema.get("properties", ())][:MAX_FINDINGS]
-        missing = [
-            name for name in error.validator_value if name not in error.instance and not _close(name, unknown)
-        ]
-        if not missing:
-            return
-        verb = "is" if len(missing) == 1 else "are"
-        yield place, f"{' and '.join(missing)} {verb} missing", _NOTHING, "", True
-    elif "propertyNames" in error.absolute_schema_path:
-        yield (*place, error.instance), str(schema.get("errorMessage", error.message)), _NOTHING, "", True
-    elif kind in ("anyOf", "oneOf"):
-        yield from _branches(error, place, schema)
-    elif "errorMessage" in schema and kind in (
-        "pattern",
-        "const",
-        "type",
-        "minItems",
-        "maxItems",
-        "minProperties",
-    ):
-        yield place, str(schema["errorMessage"]), error.instance, "", False
-    else:
-        yield place, _words(kind, error), error.instance, _hint(kind, error), False
+def _without_long_lists(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[_LongList]]:
+    """Take the long lists out of a document: item by item, those that are right cost next to nothing.
+
+    Words for a mistake take some 50 microseconds a node, looked at or not, and one mistake in 10,000 lines is
+    what a person has who works on such a manifest.
+    """
+    lists = list(_long_lists(data))
+    slim = dict(data)
+    for long in lists:
+        if len(long.place) == 1:
+            slim[str(long.place[0])] = [_STAND_INS[long.kind]]
+        else:
+            slim["matrix"] = {**slim["matrix"], long.place[1]: [_STAND_INS[long.kind]]}
+    return slim, lists
 
 
-def _unknown_keys(error: Any, place: Place, schema: Mapping[str, Any]) -> Iterator[_Explanation]:
-    known = schema.get("properties", {})
-    unknown = (name for name in error.instance if name not in known)
-    for name in islice(unknown, MAX_FINDINGS + 1):
-        hint = nearest(name, known)
-        field = "" if place or hint.startswith("did you mean") else "".join(_close(name, FIELDS))
-        if field:
-            hint = f"did you mean request.{field}?"
-        if names_a_secret(name):
-            hint = "a key does not belong in a manifest: put it into the variable ZBATCH_API_KEY"
-        if error.instance[name] is None and not hint.startswith("did you mean"):
-            hint = "a comma inside { } separates keys: quote a text that has one"
-        yield (*place, name), f"unknown key {name!r}", _NOTHING, hint, True
-
-
-def _branches(error: Any, place: Place, schema: Mapping[str, Any]) -> Iterator[_Explanation]:
-    """Explain by the branch that was meant: the one whose type fits what is there."""
-    by_branch: dict[Any, list[Any]] = {}
-    for cause in error.context or ():
-        by_branch.setdefault(cause.relative_schema_path[0], []).append(cause)
-    meant = [
-        causes
-        for causes in by_branch.values()
-        if not any(cause.validator == "type" and not cause.relative_path for cause in causes)
-    ]
-    if len(meant) > 1 and isinstance(error.instance, Mapping):
-        # Several maps could be meant: the one whose required keys are there, else the fewest complaints.
-        meant = [min(meant, key=lambda causes: (any(c.validator == "required" for c in causes), len(causes)))]
-    if len(meant) == 1 and not all(cause.validator == "required" for cause in meant[0]):
-        for cause in meant[0]:
-            yield from _explain(cause)
-        return
-    message = schema.get("errorMessage") or _titles(error)
-    yield place, str(message), error.instance, "", False
-
-
-def _titles(error: Any) -> str:
-    titles = [branch.get("title") for branch in error.validator_value if isinstance(branch, Mapping)]
-    return "must be " + ", or ".join(title for title in titles if title)
-
-
-def _words(kind: str, error: Any) -> str:
-    value = error.validator_value
-    if kind == "type":
-        names = [value] if isinstance(value, str) else value
-        others = {"number", "integer", "boolean"} & set(names)
-        *most, last = ("a template" if name == "string" and others else _TYPES[name] for name in names)
-        return "must be " + " or ".join([", ".join(most), last] if most else [last])
-    if kind == "enum":
-        return "must be " + " or ".join(str(choice) for choice in value)
-    words = {
-        "const": f"must be {shown(value)}",
-        "minimum": f"must be at least {value}",
-        "maximum": f"must be at most {value}",
-        "minItems": "must not be empty",
-        "minLength": "must not be empty",
-        "minProperties": "must not be empty",
-        "maxItems": f"must hold at most {value}",
-    }
-    return words.get(kind) or str(error.message)
-
-
-def _hint(kind: str, error: Any) -> str:
-    if kind == "enum" and isinstance(error.instance, str):
-        return nearest(error.instance, [str(choice) for choice in error.validator_value])
-    if (
-        kind == "type"
-        and isinstance(error.instance, int | float | bool)
-        and error.validator_value in ("string", ["string", "null"])
-    ):
-        text = str(error.instance)
-        return f'quote it: "{text.lower() if isinstance(error.instance, bool) else text}"'
-    return ""
+def _long_lists(data: Mapping[str, Any]) -> Iterator[_LongList]:
+    for section, kind in _ROWS.items():
+        rows = data.get(section)
+        if isinstance(rows, list) and len(rows) > _LONG:
+            yield _LongList((section,), kind, rows)
+    matrix = data.get("matrix")
+    for axis, values in matrix.items() if isinstance(matrix, dict) else ():
+        if isinstance(values, list) and len(values) > _LONG:
+            yield _LongList(("matrix", axis), "loraValue" if axis == "lora" else "axisValue", values)
