@@ -22,6 +22,7 @@ import atheris
 with atheris.instrument_imports(include=["zbatch", "yaml", "jinja2"]):
     from zbatch.errors import ManifestError, UsageError
     from zbatch.expressions import ExpressionError, compile_expression, compile_template
+    from zbatch.manifest.findings import printable
     from zbatch.manifest.jobs import Expansion
     from zbatch.manifest.loader import load_manifest
     from zbatch.manifest.lockfile import lock_text
@@ -61,7 +62,7 @@ def check_findings(error: ManifestError) -> None:
         assert finding.line >= 1
         assert finding.column >= 1
         assert finding.message
-        assert str(finding).isprintable() or "\n" in str(finding)
+        assert printable(finding.message) == finding.message
         str(finding).encode()
 
 

@@ -34,6 +34,11 @@ REFUSED = {
     "environment": ("{{ environment }}", "'environment'"),
     "private name": ("{{ _filters }}", "'_filters'"),
     "builtins": ("{{ __builtins__ }}", "'__builtins__'"),
+    # numbers that are none
+    "infinity": ("{{ 1e999 }}", "a number too large"),
+    "infinity in a text": ("a {{ -1e999 }}", "a number too large"),
+    "infinity computed": ("a {{ 1e308 * 10 }}", "no finite number"),
+    "no number at all": ("{{ 1e308 * 10 - 1e308 * 10 }}", "no finite number"),
     # what is off the list
     "namespace": ("{% set ns = namespace(a=1) %}", "'namespace'"),
     "namespace set": ("{% set ns.a = 1 %}", "not available"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,6 +27,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"  # as it is written in a manifest
     if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ExpressionError("gives no finite number")
         return canonical_number(value)
     if value is None:
         raise ExpressionError(

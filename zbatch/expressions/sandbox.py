@@ -9,6 +9,7 @@ operator, a comparison or a filter touches is charged to one budget for a render
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
@@ -173,6 +174,12 @@ class Fence(NodeTransformer):
                 f"uses {node.name!r}, and there is no such {what}",
                 hint=f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}",
             )
+
+    def visit_Const(self, node: nodes.Const) -> nodes.Node:  # noqa: N802 - Jinja calls it
+        """Refuse numbers too large to be any: Jinja would write `inf` into its program, which is no name."""
+        if isinstance(node.value, float) and not math.isfinite(node.value):
+            raise ExpressionError("holds a number too large to be one")
+        return node
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja calls it
         """Count the steps of a loop."""
