@@ -103,6 +103,10 @@ def details(progress: Progress) -> str:
         parts.append(f"{progress.failed} not done")
     if progress.throttled:
         parts.append(f"{progress.throttled} x 429")
+    if progress.polls_per_job is not None:
+        parts.append(f"{progress.polls_per_job:.1f} polls a job")
+    if progress.detection_delay is not None:
+        parts.append(f"{progress.detection_delay:.2f} s late")
     if progress.cost is not None:
         parts.append(f"${progress.cost:.2f} of ${progress.cost_expected:.2f}")
     if progress.draining:

@@ -47,7 +47,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is. Counts are of selected jobs; times in seconds; money in USD."""
+    """How far a run is. Counts are of selected jobs; times in seconds; money in USD.
+
+    `polls_per_job` is of tasks that ended while this process watched; `detection_delay` is the mean time from
+    a task's end to the poll that found it, as estimated. Both are `None` before one has.
+    """
 
     done: int
     total: int
@@ -56,6 +60,8 @@ class Progress:
     window: int
     throttled: int
     polls: int
+    polls_per_job: float | None
+    detection_delay: float | None
     made_now: int
     seconds: float
     cost: Decimal | None

@@ -6,16 +6,25 @@ import heapq
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from zbatch.clock import monotonic
+from zbatch.runner.inspection import SHORTEST_WAIT
+from zbatch.runner.latency import Latency
 from zbatch.state.store import OpenTask
 
-_LONGEST = 10.0
+_GOLDEN: Final = 0.6180339887498949
+"""The multiples of it, without their whole parts, fill [0, 1) as evenly as any sequence can."""
 
 
 @dataclass(slots=True)
 class Watch:
-    """A task being watched. Times are monotonic seconds."""
+    """A task being watched. Times are monotonic seconds.
+
+    `asked_at` is when it was asked last, and `running_at` when it was last known to be running: of a task
+    that an earlier process left (`adopted`) neither is known at first. `held` is set while somebody else than
+    the schedule said when to ask next.
+    """
 
     task: OpenTask
     accepted_at: float
@@ -25,62 +34,110 @@ class Watch:
     refusals: int = 0
     not_found: int = 0
     adopted: bool = False
+    asked_at: float | None = None
+    running_at: float | None = None
+    held: bool = False
 
 
 class Schedule:
-    """Learns how long tasks take and says when to ask for each.
+    """Learns how long tasks take and says when to ask for each, as cheaply as can be in polls and delay.
 
-    The first poll comes when half of the tasks so far were done, later ones at a fraction of that time, ever
-    further apart, at most ten seconds.
+    What a poll is worth is said in `zbatch.runner.inspection`. No task is ever left: the longest wait is
+    bounded, and the last poll that the schedule makes is at the task's deadline. Times are those of the
+    sending of polls, so what an answer takes is no part of any delay.
     """
 
     def __init__(self, *, first_guess: float, clock: Callable[[], float] = monotonic) -> None:
-        self._typical = first_guess
-        self._known = False
+        self._latency = Latency(first_guess)
+        self._inspection = self._latency.inspection()
         self._clock = clock
         self._heap: list[tuple[float, int, Watch]] = []
         self._order = itertools.count()
+        self._dither = 0.0
+        self._ended = self._polls = self._timed = 0
+        self._delays = 0.0
 
     def __len__(self) -> int:
         return len(self._heap)
 
+    @property
+    def polls_per_job(self) -> float | None:
+        """How many polls a task that ended took, on average; `None` before one has."""
+        return self._polls / self._ended if self._ended else None
+
+    @property
+    def detection_delay(self) -> float | None:
+        """Mean seconds from the end of a task to the poll that found it, as estimated; `None` before any."""
+        return self._delays / self._timed if self._timed else None
+
     def add(self, watch: Watch) -> None:
         """Begin to watch a task; one that an earlier process left is asked at once."""
-        delay = 0.0 if watch.adopted else self._first_delay()
-        self._push(self._clock() + delay, watch)
+        if watch.adopted:
+            self._push(self._clock(), watch)
+            return
+        watch.running_at = watch.accepted_at
+        self.again(watch)
 
     def again(self, watch: Watch, *, after: float | None = None) -> None:
         """Ask later: after `after` seconds, or as the schedule says."""
-        delay = self._next_delay(watch) if after is None else after
-        self._push(self._clock() + delay, watch)
+        watch.held = after is not None
+        self._push(self._planned(watch) if after is None else self._clock() + after, watch)
 
-    def learn(self, watch: Watch) -> None:
-        """Take in how long a finished task took."""
-        if watch.adopted:
-            return
-        took = max(0.01, self._clock() - watch.accepted_at)
-        if watch.polls <= 1:
-            # Done before it was asked for the first time: that was too late by nobody knows how much.
-            took /= 2
-        self._typical = self._typical * 0.9 + took * 0.1 if self._known else took
-        self._known = True
+    def running(self, watch: Watch) -> None:
+        """Take in that the last poll found the task not ended. The task is not put back."""
+        self._learn(watch, ended=False)
+        watch.running_at = watch.asked_at
+
+    def ended(self, watch: Watch) -> None:
+        """Take in that the last poll found the task ended, well or badly."""
+        self._ended += 1
+        self._polls += watch.polls
+        if watch.running_at is not None and watch.asked_at is not None:
+            self._timed += 1
+            self._delays += self._latency.lateness(*_ages(watch, watch.running_at, watch.asked_at))
+        self._learn(watch, ended=True)
 
     def due(self) -> Watch | None:
-        """Give the next task whose time has come."""
-        if self._heap and self._heap[0][0] <= self._clock():
-            return heapq.heappop(self._heap)[2]
-        return None
+        """Give the next task whose time has come; it is taken as asked now."""
+        now = self._clock()
+        if not self._heap or self._heap[0][0] > now:
+            return None
+        watch = heapq.heappop(self._heap)[2]
+        watch.asked_at = now
+        return watch
 
     def next_at(self) -> float | None:
         """Give the monotonic time of the next poll, if there is one."""
         return self._heap[0][0] if self._heap else None
 
-    def _first_delay(self) -> float:
-        return min(_LONGEST, max(0.02, self._typical * 0.7))
+    def _learn(self, watch: Watch, *, ended: bool) -> None:
+        if watch.running_at is None or watch.asked_at is None:
+            return
+        shifted = self._latency.observe(*_ages(watch, watch.running_at, watch.asked_at), ended=ended)
+        if shifted or self._latency.ripe:
+            self._latency.fit()
+            self._inspection = self._latency.inspection()
+        if shifted:
+            self._hasten()
 
-    def _next_delay(self, watch: Watch) -> float:
-        growth = 1.25 ** min(60, max(0, watch.polls - 3))
-        return float(min(_LONGEST, max(0.02, self._typical * 0.2 * growth)))
+    def _hasten(self) -> None:
+        """Ask sooner where the schedule now says so: what was planned, was for another distribution."""
+        self._heap = [
+            (at if watch.held else min(at, self._planned(watch)), order, watch)
+            for at, order, watch in self._heap
+        ]
+        heapq.heapify(self._heap)
+
+    def _planned(self, watch: Watch) -> float:
+        now = self._clock()
+        since = watch.accepted_at if watch.asked_at is None else watch.asked_at
+        self._dither = (self._dither + _GOLDEN) % 1.0
+        at = since + self._inspection.wait(since - watch.accepted_at, self._dither)
+        return max(now + SHORTEST_WAIT, min(at, watch.deadline))
 
     def _push(self, at: float, watch: Watch) -> None:
         heapq.heappush(self._heap, (at, next(self._order), watch))
+
+
+def _ages(watch: Watch, lower: float, upper: float) -> tuple[float, float]:
+    return lower - watch.accepted_at, upper - watch.accepted_at

@@ -14,6 +14,7 @@ from zbatch.model import JobState
 from zbatch.runner.events import Event, EventName, Listener
 from zbatch.runner.limiter import Limiter
 from zbatch.runner.order import Ending, Order, Outcome
+from zbatch.runner.poller import Schedule
 from zbatch.runner.preparation import Preparation, policy_of
 from zbatch.runner.reach import Reach
 from zbatch.runner.savers import SaverPool
@@ -101,6 +102,7 @@ class Session:
                 tally,
                 asyncio.Event(),
                 Reach(policy.patience.unreached_at_first, policy.patience.unreached),
+                Schedule(first_guess=policy.patience.first_guess),
             )
             self._halt.when_draining(wiring.settled.set)
             stages = Stages(wiring, preparation if early else None)

@@ -11,7 +11,7 @@ from zbatch.clock import monotonic
 from zbatch.errors import AccountError, ZbatchError
 from zbatch.model import JobState
 from zbatch.runner.events import EventName
-from zbatch.runner.poller import Schedule, Watch
+from zbatch.runner.poller import Watch
 from zbatch.runner.submitting import Submitter
 from zbatch.runner.wiring import Wiring
 from zbatch.state.store import OpenTask, PendingJob
@@ -28,7 +28,7 @@ class Watcher:
     def __init__(self, wiring: Wiring, succeeded: Callable[[OpenTask, TaskResult], Awaitable[None]]) -> None:
         self._wiring = wiring
         self._succeeded = succeeded
-        self._schedule = Schedule(first_guess=wiring.policy.patience.first_guess)
+        self._schedule = wiring.schedule
         self._asking: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._strange: set[str] = set()
@@ -118,7 +118,7 @@ class Watcher:
     async def _answered(self, watch: Watch, result: TaskResult) -> None:
         wiring, task = self._wiring, watch.task
         if result.status == TaskStatus.SUCCEED:
-            self._schedule.learn(watch)
+            self._schedule.ended(watch)
             if not task.succeeded:
                 if not await self._noted(
                     lambda: wiring.writer.commit(lambda store: store.note_succeeded(task.id))
@@ -128,10 +128,11 @@ class Watcher:
             wiring.limiter.give()
             await self._succeeded(task, result)
         elif result.status == TaskStatus.FAILED:
-            self._schedule.learn(watch)
+            self._schedule.ended(watch)
             wiring.limiter.give()
             await self._failed(task, result)
         else:
+            self._schedule.running(watch)
             if (
                 result.status not in (TaskStatus.QUEUED, TaskStatus.PROCESSING)
                 and result.status not in self._strange

@@ -13,6 +13,7 @@ from zbatch.clock import monotonic
 from zbatch.errors import EndpointError, ZbatchError
 from zbatch.runner.events import Event, EventName, Listener, Progress
 from zbatch.runner.limiter import Limiter
+from zbatch.runner.poller import Schedule
 from zbatch.runner.reach import Reach
 from zbatch.runner.savers import SaverPool
 from zbatch.state.directory import RunDirectory
@@ -130,6 +131,7 @@ class Wiring:
     tally: Tally
     settled: asyncio.Event
     reach: Reach
+    schedule: Schedule
 
     def tell(self, name: EventName, key: str | None = None, reason: str = "", message: str = "") -> None:
         """Tell the listeners."""
@@ -154,6 +156,8 @@ class Wiring:
             window=self.limiter.window,
             throttled=self.limiter.throttled_count,
             polls=tally.polls,
+            polls_per_job=self.schedule.polls_per_job,
+            detection_delay=self.schedule.detection_delay,
             made_now=tally.made_now,
             seconds=monotonic() - tally.started,
             cost=None if price is None else price * tally.attempts,
