@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from zbatch.api.contract import FIELDS, MODELS
 from zbatch.manifest.findings import MISSING, Findings, Place, named, nearest
@@ -105,7 +106,7 @@ def check_static_fields(
             _check_axis(program, name, values, limits, inputs, findings)
     if grid.has_matrix:
         _check_constants(program, loras, limits, inputs, findings)
-    _check_replaced(program, request, limits, findings)
+    _check_unused(program, request, grid, loras, limits, inputs, findings)
     for row in grid.rows:
         _check_constants(row.program, loras, limits, inputs, findings)
         for axis in row.axes:
@@ -115,15 +116,23 @@ def check_static_fields(
             _check_axis(row.program, value.axis, [value], limits, inputs, findings)
 
 
-def _check_replaced(
-    program: RequestProgram, request: Mapping[str, ValueTemplate], limits: Limits, findings: Findings
+def _check_unused(
+    program: RequestProgram,
+    request: Mapping[str, ValueTemplate],
+    grid: Grid,
+    loras: Mapping[str, NamedLora],
+    limits: Limits,
+    inputs: InputImages,
+    findings: Findings,
 ) -> None:
-    """Check defaults that an axis replaces everywhere: nobody uses them, and they are wrong all the same."""
-    for field, template in request.items():
-        if template.constant and field in program.axes and field != "loras":
-            for violation in FIELDS[field](template.render({})):
-                if violation.liftable not in limits.unchecked:
-                    findings.error(template.place, violation.message, got=violation.got, hint=violation.hint)
+    """Check defaults that an axis or every row replaces: unused, and wrong all the same."""
+    unused = {
+        field: template
+        for field, template in request.items()
+        if template.constant and (field in program.axes or not grid.has_matrix)
+    }
+    needed = frozenset({"prompt", "image_url"} - unused.keys())
+    _check_constants(replace(program, fields=unused, axes=needed), loras, limits, inputs, findings)
 
 
 def _check_axis(
