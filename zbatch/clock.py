@@ -14,3 +14,13 @@ def now_iso() -> str:
 def monotonic() -> float:
     """Seconds on a clock that never goes back: for waits, deadlines and rates."""
     return time.monotonic()
+
+
+def suspended() -> float:
+    """Seconds that this machine has spent asleep; only differences mean anything.
+
+    Linux counts them (CLOCK_BOOTTIME runs on while CLOCK_MONOTONIC stands still). Elsewhere the wall clock
+    takes its place, and setting that looks like sleep: only what does no harm may follow from it.
+    """
+    boottime = getattr(time, "CLOCK_BOOTTIME", None)
+    return (time.time() if boottime is None else time.clock_gettime(boottime)) - time.monotonic()

@@ -32,9 +32,10 @@ import yarl
 from zbatch.api.proxies import EnvironmentProxies
 from zbatch.api.sending import HungUpError, Request, Sending, sending_now
 from zbatch.api.timeouts import Timeouts
+from zbatch.clock import suspended
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 MAX_CONNECTIONS: Final = 512
 """Open connections at a time, to all hosts together; further requests wait (time-out `pool`)."""
@@ -47,6 +48,7 @@ PIECE: Final = 64 * 1024
 """Bytes of a request body written at once: what asyncio buffers without waiting for the network."""
 
 _FRESH_TRIES: Final = 8
+_NAP: Final = 1.0
 _OWN_HEADERS: Final = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 
@@ -83,6 +85,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         timeouts: used where a request has no `extensions["timeout"]`, which may also hold `total`.
         max_connections: open connections at a time.
         keepalive: seconds an idle connection is kept for the next request.
+        suspended: gives the seconds that the machine has slept; after a sleep no connection of before is
+            used: who was at its other end is gone, and a submit down a dead connection has no known outcome.
     """
 
     def __init__(
@@ -91,6 +95,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         timeouts: Timeouts | None = None,
         max_connections: int = MAX_CONNECTIONS,
         keepalive: float = KEEPALIVE,
+        suspended: Callable[[], float] = suspended,
     ) -> None:
         self._timeouts = timeouts or Timeouts()
         self._max_connections = max_connections
@@ -98,6 +103,9 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._proxies = EnvironmentProxies()
         self._context: ssl.SSLContext | None = None
         self._session: aiohttp.ClientSession | None = None
+        self._before_sleep: list[aiohttp.ClientSession] = []
+        self._suspended = suspended
+        self._slept = suspended()
         self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -134,8 +142,10 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close every connection; what is under way breaks off."""
         self._closed = True
+        for session in (*self._before_sleep, self._session):
+            if session is not None:
+                await session.close()
         if self._session is not None:
-            await self._session.close()
             await asyncio.sleep(0)  # closed sockets are let go of in the loop's next round
 
     async def _send(self, request: httpx.Request, content: bytes) -> aiohttp.ClientResponse:
@@ -187,6 +197,12 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             raise httpx.UnsupportedProtocol(str(error)) from None
 
     def _open_session(self) -> aiohttp.ClientSession:
+        slept = self._suspended()
+        if slept - self._slept > _NAP and self._session is not None:
+            # What is under way on it ends by its time-outs.
+            self._before_sleep.append(self._session)
+            self._session = None
+        self._slept = slept
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(

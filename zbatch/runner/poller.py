@@ -5,25 +5,30 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from zbatch.clock import monotonic
 from zbatch.runner.inspection import SHORTEST_WAIT
 from zbatch.runner.latency import Latency
+from zbatch.runner.stretch import Stretch
 from zbatch.state.store import OpenTask
 
 _GOLDEN: Final = 0.6180339887498949
 """The multiples of it, without their whole parts, fill [0, 1) as evenly as any sequence can."""
 
 
+TROUBLE: Final = 30.0
+"""Seconds that a task past its deadline is tried for, where it cannot be asked."""
+
+
 @dataclass(slots=True)
 class Watch:
     """A task being watched. Times are monotonic seconds.
 
-    `asked_at` is when it was asked last, and `running_at` when it was last known to be running: of a task
-    that an earlier process left (`adopted`) neither is known at first. `held` is set while somebody else than
-    the schedule said when to ask next.
+    `deadline` is counted from the submit. `asked_at` is when it was asked last, and `running_at` when it was
+    last known to be running: of a task that an earlier process left (`adopted`) neither is known at first.
+    `held` is set while somebody else than the schedule said when to ask next.
     """
 
     task: OpenTask
@@ -37,6 +42,19 @@ class Watch:
     asked_at: float | None = None
     running_at: float | None = None
     held: bool = False
+    trouble: Stretch = field(default_factory=Stretch)
+
+    def overdue(self, now: float, *, answered: bool) -> bool:
+        """Tell whether to give it up: past its deadline, and the server said that it is not finished.
+
+        Where it cannot be asked (`answered` is false), only after a while of that: a laptop that wakes up, or
+        a run that goes on the next day, asks for every task before it gives one up.
+        """
+        if answered:
+            self.trouble.end()
+            return now >= self.deadline
+        enough = min(TROUBLE, self.deadline - self.accepted_at)
+        return self.trouble.lasts(now) >= enough and now >= self.deadline
 
 
 class Schedule:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from zbatch.clock import monotonic
+from zbatch.runner.stretch import Stretch
 
 
 class Reach:
@@ -19,15 +20,14 @@ class Reach:
         self._later = later
         self._clock = clock
         self._ever = False
-        self._since: float | None = None
+        self._failing = Stretch()
 
     def answered(self) -> None:
         """Note that somebody answered, whatever was said."""
         self._ever = True
-        self._since = None
+        self._failing.end()
 
     def failed(self) -> bool:
         """Note a call that found nobody; tell whether it is time to give up."""
-        now = self._clock()
-        self._since = now if self._since is None else self._since
-        return now - self._since >= (self._later if self._ever else self._at_first)
+        lasting = self._failing.lasts(self._clock())
+        return lasting >= (self._later if self._ever else self._at_first)

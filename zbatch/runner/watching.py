@@ -42,9 +42,8 @@ class Watcher:
 
     def add(self, task: OpenTask, *, adopted: bool = False) -> None:
         """Begin to watch a task; `adopted` ones come from an earlier process."""
-        now = monotonic()
-        accepted_at = now - task.age if adopted else now
-        deadline = now + self._wiring.policy.job_deadline
+        accepted_at = monotonic() - (task.age if adopted else 0.0)
+        deadline = accepted_at + self._wiring.policy.job_deadline
         self._schedule.add(Watch(task, accepted_at, deadline, adopted=adopted))
         self._wake.set()
 
@@ -196,14 +195,16 @@ class Watcher:
 
     async def _later(self, watch: Watch, delay: float | None, error: ApiError | None) -> None:
         now = monotonic()
-        if now >= watch.deadline:
+        if watch.overdue(now, answered=error is None):
             words = f"not finished after {self._wiring.policy.job_deadline:.0f} s"
             await self._give_up(watch, "job_deadline", f"{words} ({error.message})" if error else words)
             return
         if delay is not None:
             pause = self._wiring.limiter.paused_until - now
-            # Once more at the deadline itself, then never.
-            delay = min(max(delay, pause), _LONGEST_PAUSE, max(0.05, watch.deadline - now))
+            delay = min(max(delay, pause), _LONGEST_PAUSE)
+            if now < watch.deadline:
+                # Once more at the deadline itself, then never.
+                delay = min(delay, max(0.05, watch.deadline - now))
         self._schedule.again(watch, after=delay)
 
     async def _give_up(self, watch: Watch, reason: str, message: str) -> None:
