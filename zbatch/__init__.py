@@ -18,8 +18,9 @@ from zbatch.version import __version__
 
 if TYPE_CHECKING:
     from zbatch.errors import Finding, ManifestError, SurroundingsError, UsageError, ZbatchError
-    from zbatch.manifest.jobs import Expansion, expand
-    from zbatch.manifest.loader import Manifest, load_manifest
+    from zbatch.manifest.jobs import Expansion
+    from zbatch.manifest.loader import expand, load_manifest
+    from zbatch.manifest.parser import Manifest
     from zbatch.model import Artifact, Cell, Job, JobState, Request
     from zbatch.runner.plan import Plan
     from zbatch.server.serving import serve_app
@@ -35,7 +36,7 @@ _WHERE = {
     "Job": "zbatch.model:Job",
     "JobRecord": "zbatch.state.run:JobRecord",
     "JobState": "zbatch.model:JobState",
-    "Manifest": "zbatch.manifest.loader:Manifest",
+    "Manifest": "zbatch.manifest.parser:Manifest",
     "ManifestError": "zbatch.errors:ManifestError",
     "Plan": "zbatch.runner.plan:Plan",
     "Request": "zbatch.model:Request",
@@ -43,7 +44,7 @@ _WHERE = {
     "SurroundingsError": "zbatch.errors:SurroundingsError",
     "UsageError": "zbatch.errors:UsageError",
     "ZbatchError": "zbatch.errors:ZbatchError",
-    "expand": "zbatch.manifest.jobs:expand",
+    "expand": "zbatch.manifest.loader:expand",
     "load_manifest": "zbatch.manifest.loader:load_manifest",
     "make_plan": "zbatch.workflow:make_plan",
     "run": "zbatch.workflow:run",

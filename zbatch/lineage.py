@@ -14,7 +14,8 @@ import yaml
 
 from zbatch.errors import ManifestError, UsageError
 from zbatch.manifest.jobs import Expansion
-from zbatch.manifest.loader import Manifest, load_manifest
+from zbatch.manifest.loader import load_manifest
+from zbatch.manifest.parser import Manifest
 from zbatch.manifest.tracing import Trace, trace_job
 from zbatch.model import Coordinates, InputImage, JobState, fold
 from zbatch.state.database import Meta

@@ -13,7 +13,8 @@ import orjson
 from zbatch.api.endpoint import parse_endpoint
 from zbatch.errors import UsageError
 from zbatch.manifest.jobs import Expansion, describe
-from zbatch.manifest.loader import Manifest, load_manifest
+from zbatch.manifest.loader import load_manifest
+from zbatch.manifest.parser import Manifest
 from zbatch.runner.order import Order
 from zbatch.runner.plan import Plan
 from zbatch.runner.plan import make_plan as plan_order

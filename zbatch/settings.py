@@ -13,7 +13,7 @@ from zbatch.api.endpoint import Endpoint, parse_endpoint
 from zbatch.errors import UsageError
 from zbatch.expressions import ExpressionError, compile_template
 from zbatch.manifest.limits import parse_rate
-from zbatch.manifest.loader import Manifest
+from zbatch.manifest.parser import Manifest
 from zbatch.model import JobState
 from zbatch.runner.order import Order
 

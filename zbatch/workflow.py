@@ -11,7 +11,8 @@ from pathlib import Path
 from zbatch.errors import ZbatchError
 from zbatch.exports.provenance import write_provenance
 from zbatch.logs import EventLog, Listeners
-from zbatch.manifest.loader import Manifest, load_manifest
+from zbatch.manifest.loader import load_manifest
+from zbatch.manifest.parser import Manifest
 from zbatch.runner.events import Event, EventName, Listener, Silence
 from zbatch.runner.order import Order, Outcome
 from zbatch.runner.plan import Plan

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from zbatch.cli import run_command_line
-from zbatch.manifest.jobs import expand
+from zbatch.manifest.loader import expand
 
 BASE = """\
 vars:

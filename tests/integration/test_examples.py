@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from support.command import zbatch
 
-from zbatch.manifest.jobs import expand
+from zbatch.manifest.loader import expand
 from zbatch.model import JobState
 from zbatch.state.run import Run
 

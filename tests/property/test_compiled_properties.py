@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from zbatch.errors import ManifestError
-from zbatch.manifest.jobs import Expansion, expand
-from zbatch.manifest.loader import load_manifest
+from zbatch.manifest.jobs import Expansion
+from zbatch.manifest.loader import expand, load_manifest
 from zbatch.model import Row
 
 MANY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -14,8 +14,8 @@ from zbatch.errors import ManifestError
 from zbatch.expressions import slugify
 from zbatch.manifest.files import FileNameError, image_file
 from zbatch.manifest.findings import Findings
-from zbatch.manifest.jobs import Expansion, expand
-from zbatch.manifest.loader import load_manifest
+from zbatch.manifest.jobs import Expansion
+from zbatch.manifest.loader import expand, load_manifest
 from zbatch.manifest.ranges import read_range
 from zbatch.manifest.scalars import read_scalar
 from zbatch.manifest.source import read_document

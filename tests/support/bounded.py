@@ -33,7 +33,7 @@ def bounded(inputs: list[tuple[str, str]], *, megabytes: int = 300) -> list[str]
 def _answer(kind: str, text: str) -> str:
     from zbatch.errors import ManifestError
     from zbatch.expressions import ExpressionError, compile_expression, compile_template
-    from zbatch.manifest.jobs import expand
+    from zbatch.manifest.loader import expand
 
     context = {"x": "xx", "n": 3, "d": {"a": 1}, "items": [1, 2]}
     try:

@@ -7,8 +7,7 @@ import yaml
 from support.manifests import HEAD
 
 from zbatch.cli import run_command_line
-from zbatch.manifest.jobs import expand
-from zbatch.manifest.loader import load_manifest
+from zbatch.manifest.loader import expand, load_manifest
 from zbatch.manifest.lockfile import lock_text, source_names
 from zbatch.state.run import Run
 from zbatch.version import __version__

@@ -10,7 +10,7 @@ from support.manifests import HEAD
 
 from zbatch.errors import ManifestError
 from zbatch.manifest.inputs import InputChangedError, InputImageError, InputImages, data_uri, is_remote
-from zbatch.manifest.jobs import expand
+from zbatch.manifest.loader import expand
 from zbatch.model import InputImage
 
 

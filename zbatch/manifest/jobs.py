@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from zbatch.errors import Finding, UsageError
@@ -15,8 +14,8 @@ from zbatch.manifest.files import FileNameError, image_file
 from zbatch.manifest.findings import MISSING, Findings, Place, shown
 from zbatch.manifest.grid import Notes, Point
 from zbatch.manifest.inputs import InputImageError, is_remote
-from zbatch.manifest.loader import Manifest, load_manifest
-from zbatch.manifest.requests import Rendered, judge, point_context, render_body, to_request
+from zbatch.manifest.parser import Manifest
+from zbatch.manifest.requests import NOT_MADE, Rendered, judge, point_context, render_body, to_request
 from zbatch.manifest.selection import Selection
 from zbatch.manifest.templates import RenderError
 from zbatch.manifest.values import called
@@ -41,7 +40,18 @@ class Expansion:
     Iterating gives the jobs, in grid order of their first cells.
     """
 
-    def __init__(self, manifest: Manifest, selection: Selection | None = None) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        selection: Selection | None = None,
+        findings: Findings | None = None,
+        untold: Collection[str] = (),
+    ) -> None:
+        """Begin.
+
+        `findings` may hold what is known to be wrong already, `untold` the needed fields it may be about:
+        nothing is said of their absence.
+        """
         self.manifest = manifest
         self._selection = selection or Selection()
         self._chosen: set[bytes] = set()
@@ -49,7 +59,8 @@ class Expansion:
         self.jobs = 0
         self.notes = Notes()
         self.seeds_chosen = 0
-        self._findings = Findings()
+        self._findings = Findings() if findings is None else findings
+        self._untold = untold
         self._findings.document = manifest.document
         self._keys: set[bytes] = set()
         self._files: dict[bytes, str] = {}
@@ -195,13 +206,15 @@ class Expansion:
     def _request(self, rendered: Rendered, point: Point) -> Request | None:
         for failure in rendered.failures:
             self._render_error(failure, point)
+        missing = [name for name in self._untold if name not in rendered.body]
+        rendered.body.update(dict.fromkeys(missing, NOT_MADE))
         problems = judge(rendered, self.manifest.model, self.manifest.limits.unchecked)
         for problem in problems:
             where = in_cell(point.coordinates) if problem.rendered else ""
             got = MISSING if problem.got is None else problem.got
             suffix = "" if got is MISSING else f" (got {shown(got)})"
             self._findings.error(problem.place, problem.message + suffix + where, hint=problem.hint)
-        if problems or rendered.failures:
+        if problems or rendered.failures or missing:
             return None
         images: dict[str, str | InputImage] = {}
         for field in ("image_url", "mask"):
@@ -268,17 +281,6 @@ class Expansion:
             cell = describe(point.coordinates)
             message = f"the template needs {error.undefined!r}, which is not in the cell {cell}"
         self._findings.error(error.place, message, hint=error.hint)
-
-
-def expand(manifest: Manifest | str | Path, *, allow_outside: bool = False) -> Expansion:
-    """Give the expansion of a manifest (or of the file it is in): iterate it for the jobs.
-
-    Raises:
-        ManifestError: with what can be seen without expanding; the rest when it is iterated.
-    """
-    if not isinstance(manifest, Manifest):
-        manifest = load_manifest(manifest, allow_outside=allow_outside)
-    return Expansion(manifest)
 
 
 def in_cell(coordinates: Coordinates) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import yaml
 
 from zbatch.manifest.findings import Place, dotted
-from zbatch.manifest.loader import Manifest
+from zbatch.manifest.parser import Manifest
 from zbatch.version import __version__
 
 _FAR: Final = 4

@@ -22,8 +22,10 @@ HELD_STILL: Final = frozenset({"size", "strength", "output_format"})
 """Coordinates a derived seed does not see, so that comparisons along them hold it still (and `lora.*`)."""
 
 
-_NOT_MADE: Final = {"prompt": "(not made)", "image_url": "(not made)"}
-"""What stands for fields that others need, where their template failed: that is told already."""
+NOT_MADE: Final = "(not made)"
+"""What stands for fields that others need, where making them failed: that is told already."""
+
+_NEEDED: Final = frozenset({"prompt", "image_url"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ def render_body(
                 body[field] = template.render(context)
             except RenderError as error:
                 failures.append(error)
-                body[field] = _NOT_MADE.get(field)
+                body[field] = NOT_MADE if field in _NEEDED else None
     body = {field: value for field, value in body.items() if value is not None}
     for field in _TEXT_FIELDS & body.keys():
         text = body[field]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from zbatch.errors import UsageError
 from zbatch.manifest.findings import nearest
 from zbatch.manifest.grid import Point
-from zbatch.manifest.loader import Manifest
 from zbatch.manifest.loras import LoraValue
+from zbatch.manifest.parser import Manifest
 from zbatch.model import Scalar
 
 

@@ -12,8 +12,8 @@ import orjson
 from zbatch.manifest.findings import Findings, Mark, Place, dotted
 from zbatch.manifest.grid import Notes, Point
 from zbatch.manifest.jobs import Expansion
-from zbatch.manifest.loader import Manifest
 from zbatch.manifest.loras import LoraValue
+from zbatch.manifest.parser import Manifest
 from zbatch.manifest.requests import HELD_STILL, RequestProgram, point_context
 from zbatch.manifest.templates import ValueTemplate
 from zbatch.manifest.values import AxisValue, called

@@ -9,7 +9,7 @@ from typing import Self
 
 import orjson
 
-from zbatch.manifest.loader import Manifest
+from zbatch.manifest.parser import Manifest
 from zbatch.state.database import Meta
 from zbatch.state.store import Store
 from zbatch.version import __version__

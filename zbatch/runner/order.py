@@ -9,7 +9,7 @@ from pathlib import Path
 
 from zbatch.api.endpoint import Endpoint
 from zbatch.errors import ZbatchError
-from zbatch.manifest.loader import Manifest
+from zbatch.manifest.parser import Manifest
 from zbatch.model import JobState
 from zbatch.runner.wiring import Patience
 

@@ -1,0 +1,287 @@
+"""From a YAML file to a `Manifest`, whose templates are compiled and whose grid is counted, not expanded."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from zbatch.api.endpoint import PREVIEW, parse_endpoint
+from zbatch.errors import Finding, UsageError
+from zbatch.expressions import ExpressionError, compile_template
+from zbatch.manifest.axes import parse_axes, parse_excludes, parse_includes, parse_zip
+from zbatch.manifest.document import Document
+from zbatch.manifest.findings import Findings, Place, nearest
+from zbatch.manifest.grid import Grid
+from zbatch.manifest.inputs import InputImages
+from zbatch.manifest.limits import Limits, parse_limits
+from zbatch.manifest.loras import NamedLora
+from zbatch.manifest.merging import read_with_bases
+from zbatch.manifest.requests import RequestProgram, build_program
+from zbatch.manifest.sampling import MAX_SAMPLED, Sample
+from zbatch.manifest.schema import check_schema
+from zbatch.manifest.sections import Sections
+from zbatch.manifest.statics import check_names, check_static_fields, warn_of_idle_axes
+from zbatch.manifest.templates import (
+    ValueTemplate,
+    compile_value,
+    needed_names,
+)
+from zbatch.model import InputImage
+
+DEFAULT_DIR = "runs/{{ name }}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How the sheet is laid out at first: axis names."""
+
+    x: str | None = None
+    y: str | None = None
+    group: tuple[str, ...] = ()
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A manifest, parsed. Everything a template needs is compiled; nothing is expanded yet."""
+
+    path: Path
+    document: Document
+    name: str
+    description: str
+    endpoint: str
+    model: str
+    loras: Mapping[str, NamedLora]
+    variables: tuple[tuple[str, ValueTemplate], ...]
+    program: RequestProgram
+    grid: Grid
+    limits: Limits
+    price: Decimal | None
+    output_dir: str
+    output_file: ValueTemplate | None
+    report: Report
+    inputs: InputImages
+    warnings: tuple[Finding, ...]
+
+    @property
+    def file_names(self) -> frozenset[str]:
+        """Every name that `output.file` needs, directly or through vars."""
+        if self.output_file is None:
+            return frozenset()
+        return needed_names(self.output_file.names, dict(self.variables))
+
+    @property
+    def coordinate_names(self) -> tuple[str, ...]:
+        """Every coordinate its cells may have, in grid order."""
+        return coordinate_names(self.grid)
+
+
+def coordinate_names(grid: Grid) -> tuple[str, ...]:
+    """Give every coordinate the cells of a grid may have, in grid order."""
+    names = [name for axis in grid.axes for name in axis.coordinate_names]
+    for row in grid.rows:
+        names += [name for value in row.values for name, _ in value.coordinates]
+        names += [name for axis in row.axes for name in axis.coordinate_names]
+        names += ["include"] if row.label is not None else []
+    names += ["replica"] if grid.replicas > 1 else []
+    return tuple(dict.fromkeys(names))
+
+
+def parse_manifest(
+    path: Path, findings: Findings, *, allow_outside: bool = False, known_inputs: Iterable[InputImage] = ()
+) -> Manifest:
+    """Read a manifest; what is wrong with it is in `findings`, and stands as unknown in what is given.
+
+    Raises:
+        ManifestError: nothing can be made of it.
+    """
+    document = read_with_bases(path, findings)
+    if not isinstance(document.data, dict):
+        findings.error((), "a manifest is a map of keys to values", got=document.data)
+        findings.raise_errors()
+    if document.incomplete:
+        findings.raise_errors()
+    broken = check_schema(document.data, findings)
+    inputs = InputImages.under(path.parent, allow_outside=allow_outside, known=known_inputs)
+    return _Parser(document, broken, findings, inputs).parse()
+
+
+class _Parser(Sections):
+    """Makes a `Manifest` of the sections."""
+
+    def parse(self) -> Manifest:
+        """Parse every section; what cannot be parsed is a finding."""
+        findings = self.findings
+        model = self.scalar("model", "z-image-turbo-lora")
+        loras = self.loras()
+        variables = self.variables()
+        request = self.templates("request")
+        limits = self._limits()
+        axes = parse_axes(self.section("matrix"), loras, findings)
+        zipped = self.raw.get("zip")
+        self.zip_lost = any(place[:1] == ("zip",) for place in self.broken)
+        if zipped and not self.zip_lost:
+            zip_axis = parse_zip(zipped, axes, dict(variables), loras, findings)
+            axes += [zip_axis] if zip_axis is not None else []
+            self.zip_lost = zip_axis is None
+        replicas = self.scalar("replicas", 1)
+        program = build_program(model, request, {}, [name for axis in axes for name in axis.names], variables)
+        include = self.rows("include")
+        lost = self.lost(axes)
+        own = [
+            (n, row, self.compiled(row.get("request", {}), ("include", n, "request"))) for n, row in include
+        ]
+        rows = parse_includes(own, axes, lost, loras, request, variables, model, findings)
+        has_matrix = bool(self.raw.get("matrix") or zipped) or not self.raw.get("include")
+        grid = Grid(tuple(axes), replicas, (), rows, has_matrix, self._sample())
+        self._count(grid, limits)
+        if not findings.failed or grid.count <= (MAX_SAMPLED if grid.sample else limits.max_jobs):
+            grid = Grid(
+                tuple(axes),
+                replicas,
+                parse_excludes(self.rows("exclude"), axes, lost, replicas, findings),
+                rows,
+                has_matrix,
+                grid.sample,
+            )
+        output = self.section("output")
+        file = compile_value(output["file"], ("output", "file"), findings) if "file" in output else None
+        directory = self._directory(output.get("dir", DEFAULT_DIR))
+        report = self._report(grid, lost)
+        check_names(program, file, dict(variables), request, lost, grid, findings)
+        check_static_fields(program, request, grid, loras, limits, self.inputs, findings)
+        if not findings.failed:
+            warn_of_idle_axes(program, file, dict(variables), grid, findings)
+        return Manifest(
+            path=self.document.path,
+            document=self.document,
+            name=self.scalar("name", "manifest"),
+            description=self.scalar("description", ""),
+            endpoint=self._endpoint(),
+            model=model,
+            loras=loras,
+            variables=variables,
+            program=program,
+            grid=grid,
+            limits=limits,
+            price=self._price(limits),
+            output_dir=directory,
+            output_file=file,
+            report=report,
+            inputs=self.inputs,
+            warnings=findings.warnings,
+        )
+
+    def _directory(self, text: str) -> str:
+        place: Place = ("output", "dir")
+        try:
+            template = compile_template(text)
+            unknown = sorted(template.names - {"name"})
+            if unknown:
+                raise ExpressionError(f"uses {unknown[0]!r}: only `name` is known here")
+            directory = str(template.render({"name": self.scalar("name", "manifest")})).strip()
+            if Path(directory.rstrip("/")).name in ("", ".", "..") or directory.endswith(("/.", "/..")):
+                raise ExpressionError("must end in the name of a directory", hint="such as runs/{{ name }}")
+            if directory.startswith("~") or not directory.isprintable():
+                raise ExpressionError("must be a plain path: no ~, no control characters")
+        except ExpressionError as error:
+            self.findings.error(place, f"the template {error.message}", got=text, hint=error.hint)
+        return text
+
+    def _limits(self) -> Limits:
+        spec = self.section("limits")
+        for name in list(spec):
+            try:
+                parse_limits({name: spec[name]})
+            except UsageError as error:
+                self.findings.error(("limits", name), error.message, hint=error.hint)
+                del spec[name]
+        return parse_limits(spec)
+
+    def _sample(self) -> Sample | None:
+        spec = self.section("sample")
+        if not spec or any(place[:1] == ("sample",) for place in self.broken):
+            return None
+        return Sample(spec["method"], spec["n"], spec.get("seed", 1))
+
+    def _price(self, limits: Limits) -> Decimal | None:
+        price = self.scalar("price", None)
+        if limits.max_cost is not None and price is None and ("price",) not in self.broken:
+            self.findings.error(
+                ("limits", "max_cost"),
+                "needs a price",
+                hint="add price: with the USD an image costs, such as 0.0085",
+            )
+        cost = None if price is None else Decimal(str(price))
+        if cost is not None and limits.max_cost is not None and cost > limits.max_cost:
+            self.findings.warning(
+                ("limits", "max_cost"),
+                "is less than one image costs: nothing can be submitted",
+                got=float(limits.max_cost),
+            )
+        return cost
+
+    def _endpoint(self) -> str:
+        endpoint = self.scalar("endpoint", PREVIEW)
+        try:
+            parse_endpoint(endpoint)
+        except UsageError as error:
+            self.findings.error(("endpoint",), error.message, hint=error.hint)
+        return str(endpoint)
+
+    def _count(self, grid: Grid, limits: Limits) -> None:
+        hint = "make the axes shorter, or raise limits.max_jobs"
+        where: Place = ("limits", "max_jobs") if "max_jobs" in self.section("limits") else ("matrix",)
+        axes = " x ".join(f"{axis.name} {len(axis.values):,}" for axis in grid.axes)
+        axes += f" x replicas {grid.replicas:,}" if grid.replicas > 1 else ""
+        if grid.sample is not None and grid.count > MAX_SAMPLED:
+            self.findings.error(
+                ("sample",),
+                f"is taken from grids of up to {MAX_SAMPLED:,} cells (this one has {grid.count:,}: {axes})",
+            )
+        elif grid.sample is not None and min(grid.count, grid.sample.n) > limits.max_jobs:
+            self.findings.error(
+                ("sample", "n"),
+                f"is more than limits.max_jobs allows ({limits.max_jobs:,})",
+                got=grid.sample.n,
+                hint="ask for fewer, or raise limits.max_jobs",
+            )
+        elif grid.sample is None and grid.count > limits.max_jobs:
+            self.findings.error(
+                where,
+                f"the grid has {grid.count:,} cells ({axes}), "
+                f"more than limits.max_jobs allows ({limits.max_jobs:,})",
+                hint=hint if grid.count > MAX_SAMPLED else f"{hint}, or keep some of them with sample",
+            )
+        for row in grid.rows:
+            if row.count * grid.replicas > limits.max_jobs:
+                self.findings.error(
+                    (*row.place, "matrix"),
+                    f"this row has {row.count * grid.replicas:,} cells, more than limits.max_jobs allows "
+                    f"({limits.max_jobs:,})",
+                    hint=hint,
+                )
+
+    def _report(self, grid: Grid, lost: Container[str]) -> Report:
+        spec = self.section("report")
+        group = spec.get("group", ())
+        named: list[tuple[Place, Any]] = [(("report", "x"), spec.get("x")), (("report", "y"), spec.get("y"))]
+        if isinstance(group, str):
+            named.append((("report", "group"), group))
+        else:
+            named += [(("report", "group", n), name) for n, name in enumerate(group)]
+        known = coordinate_names(grid)
+        for place, name in named:
+            if name is not None and name not in known and name.partition(".")[0] not in lost:
+                unread = [axis for axis in self.section("matrix") if axis in lost]
+                hint = nearest(name, {*known, *unread})
+                self.findings.error(place, f"{name!r} is no axis", hint=hint)
+        return Report(
+            spec.get("x"),
+            spec.get("y"),
+            (group,) if isinstance(group, str) else tuple(group),
+            spec.get("title"),
+        )
