@@ -1,6 +1,7 @@
 """`manifest.lock.yaml` and `manifest.src/`: a run can say from what it was made, and hand it over."""
 
 import hashlib
+import shutil
 
 import pytest
 import yaml
@@ -160,3 +161,14 @@ def test_aliases_are_written_out(tmp_path):
     text = lock_text(load_manifest(tmp_path / "m.yaml"))
     assert "&" not in text
     assert yaml.safe_load(text)["manifest"]["vars"] == {"a": [1, 2], "b": [1, 2]}
+
+
+def test_sources_of_earlier_manifests_go(tree, monkeypatch, capfd):
+    monkeypatch.chdir(tree / "project")
+    run_command_line(["run", "m.yaml", "-o", "run", "--no-report", "--progress", "none"])
+    shutil.rmtree(tree / "project/lists")
+    (tree / "project/lists.txt").write_text("7\n")
+    (tree / "project/m.yaml").write_text(HEAD + "request: {prompt: p}\nmatrix: {seed: {file: lists.txt}}\n")
+    run_command_line(["run", "m.yaml", "-o", "run", "--no-report", "--progress", "none"])
+    kept = tree / "project/run/manifest.src"
+    assert sorted(path.relative_to(kept).as_posix() for path in kept.rglob("*")) == ["lists.txt", "m.yaml"]

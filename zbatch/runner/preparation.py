@@ -147,15 +147,24 @@ class Preparation:
             yield row
 
     def _keep_sources(self, directory: RunDirectory) -> None:
+        """Keep the manifest as it is now, with all it is made of; what earlier ones were made of goes."""
         manifest = self._order.manifest
+        kept = directory.manifest_sources
+        names = source_names(manifest)
         write_aside(directory.manifest_lock, lock_text(manifest).encode())
-        for source, name in zip(manifest.document.sources, source_names(manifest), strict=True):
-            path = directory.manifest_sources / name
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise DiskError(f"cannot make {path.parent}: {error.strerror or error}") from error
-            write_aside(path, source.data)
+        try:
+            for path in sorted(kept.rglob("*"), reverse=True):  # what a folder holds comes before it
+                if path.is_symlink() or not path.is_dir():
+                    if path.relative_to(kept).as_posix() not in names:
+                        path.unlink()
+                elif not any(path.iterdir()):
+                    path.rmdir()
+            for name in names:
+                (kept / name).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DiskError(f"cannot write {kept}: {error.strerror or error}") from error
+        for source, name in zip(manifest.document.sources, names, strict=True):
+            write_aside(kept / name, source.data)
 
     def _describe(self, store: Store) -> None:
         manifest = self._order.manifest
