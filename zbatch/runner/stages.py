@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 
 from zbatch.api.contract import TaskResult
-from zbatch.errors import ZbatchError
+from zbatch.errors import DiskError, ZbatchError
 from zbatch.runner.events import Event, EventName
 from zbatch.runner.fetching import Fetcher
 from zbatch.runner.lookout import Lookout
@@ -121,7 +121,17 @@ class Stages:
     async def _ticks(self) -> None:
         while True:
             self._wiring.listener.progress(self._wiring.snapshot())
+            self._check_state()
             await asyncio.sleep(_TICK)
+
+    def _check_state(self) -> None:
+        """SQLite writes on into a file that was deleted: nothing more may be paid for on such a word."""
+        directory = self._wiring.directory
+        if not directory.exists() and not self._wiring.halt.abandoned:
+            hint = "put it back where it was moved away; the tasks in flight are written in it"
+            self._wiring.halt.abandon(
+                DiskError(f"the state {directory.state} was taken away while the run went on", hint=hint)
+            )
 
     async def _deadline(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

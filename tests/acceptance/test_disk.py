@@ -1,0 +1,227 @@
+"""The disk goes bad under a run: read-only, taken away, not permitted. State and pictures stay consistent.
+
+Permissions are really lost: where the tests run as root, zbatch is started without the capability that makes
+root stand above them. A disk that fills up is in `test_cli_run`.
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+from support.command import counts, environment, ordinary_signals, wait_until, zbatch
+from support.misbehaving import MisbehavingServer
+from support.runs import check_files, write_manifest
+
+from zbatch.state.run import Run
+
+BOUND = ["-dac_override", "-dac_read_search"]
+
+
+@pytest.fixture
+def server():
+    with MisbehavingServer(latency=0.1) as server:
+        yield server
+
+
+@pytest.fixture
+def bound():
+    """What to put before a command for permissions to hold for it."""
+    if os.geteuid() != 0:
+        return []
+    words = ["setpriv", f"--bounding-set={','.join(BOUND)}", f"--inh-caps={','.join(BOUND)}"]
+    if shutil.which("setpriv") is None or subprocess.run([*words, "true"], check=False).returncode:
+        pytest.skip("root cannot be bound to permissions here")
+    return words
+
+
+def words(folder, server, *more):
+    return [
+        "run", str(folder / "trial.yaml"), "-o", str(folder / "run"), "--endpoint", server.url,
+        "--no-report", "--progress", "none", *more,
+    ]  # fmt: skip
+
+
+@contextlib.contextmanager
+def started(folder, server, *before):
+    process = subprocess.Popen(
+        [*before, sys.executable, "-m", "zbatch", *words(folder, server)], cwd=folder, env=environment(),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+        preexec_fn=ordinary_signals,  # noqa: PLW1509 - no lock is held
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def some_done(folder):
+    return lambda: counts(folder / "run").get("done", 0) >= 3
+
+
+def goes_on(folder, server, *retry):
+    """The next run completes: every picture is there, and nothing was paid twice."""
+    done = zbatch(*words(folder, server, *retry), cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert counts(folder / "run") == {"done": 20}
+    with Run(folder / "run") as run:
+        check_files(run)
+    assert server.ledger.accepted_twice() == []
+
+
+def balanced(folder, server):
+    """Every task that was accepted is known, and every picture that is said to be there is."""
+    with Run(folder / "run") as run:
+        known = {task for record in run.jobs() for task in record.task_ids}
+    assert {entry.task_id for entry in server.ledger.accepted} <= known
+
+
+def test_the_pictures_may_not_be_written_any_more(tmp_path, server, bound):
+    write_manifest(tmp_path, 20, "concurrency: 6")
+    with started(tmp_path, server, *bound) as process:
+        wait_until(some_done(tmp_path), process)
+        (tmp_path / "run" / "images").chmod(0o555)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 4, err
+    assert f"cannot write {tmp_path}/run/images/" in err
+    assert "Permission denied" in err
+    assert "its task is recorded" in err
+    balanced(tmp_path, server)
+    with Run(tmp_path / "run") as run:
+        check_files(run)
+    (tmp_path / "run" / "images").chmod(0o755)
+    goes_on(tmp_path, server)
+
+
+def test_the_state_may_not_be_written(tmp_path, server, bound):
+    write_manifest(tmp_path, 20, "concurrency: 6")
+    assert zbatch(*words(tmp_path, server, "--first", "5"), cwd=tmp_path).returncode == 0
+    state = tmp_path / "run" / "state.sqlite3"
+    state.chmod(0o444)
+    with started(tmp_path, server, *bound) as process:
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 4, err
+    assert str(state) in err
+    assert "everything committed before is safe" in err
+    assert len(server.ledger.accepted) == 5
+    state.chmod(0o644)
+    goes_on(tmp_path, server)
+
+
+def test_the_run_directory_may_not_be_written(tmp_path, server, bound):
+    write_manifest(tmp_path, 20)
+    assert zbatch(*words(tmp_path, server, "--first", "5"), cwd=tmp_path).returncode == 0
+    (tmp_path / "run").chmod(0o555)
+    with started(tmp_path, server, *bound) as process:
+        _, err = process.communicate(timeout=60)
+    (tmp_path / "run").chmod(0o755)
+    assert process.returncode == 4, err
+    assert str(tmp_path / "run") in err
+    assert len(server.ledger.accepted) == 5
+    goes_on(tmp_path, server)
+
+
+def test_done_pictures_that_cannot_be_looked_at_are_not_taken_for_gone(tmp_path, server, bound):
+    write_manifest(tmp_path, 20)
+    assert zbatch(*words(tmp_path, server), cwd=tmp_path).returncode == 0
+    (tmp_path / "run" / "images").chmod(0o000)
+    polls = server.ledger.count("result")
+    with started(tmp_path, server, *bound) as process:
+        process.communicate(timeout=60)
+    (tmp_path / "run" / "images").chmod(0o755)
+    assert server.ledger.count("result") == polls
+    assert counts(tmp_path / "run") == {"done": 20}
+    assert "cannot look at" in (tmp_path / "run" / "run.log.jsonl").read_text()
+
+
+def test_the_pictures_are_taken_away_while_it_runs(tmp_path, server):
+    """What comes later is written all the same; what was there is asked for again by the next run."""
+    write_manifest(tmp_path, 20, "concurrency: 4")
+    with started(tmp_path, server) as process:
+        wait_until(some_done(tmp_path), process)
+        (tmp_path / "run" / "images").rename(tmp_path / "taken")
+        _, err = process.communicate(timeout=60)
+    assert process.returncode in (0, 4), err
+    balanced(tmp_path, server)
+    gone = sum(1 for _ in (tmp_path / "taken").iterdir())
+    assert gone >= 3
+    goes_on(tmp_path, server)
+
+
+def test_the_whole_run_is_taken_away_while_it_runs(tmp_path, server):
+    """Nothing more is paid for that could not be kept, and putting it back goes on."""
+    write_manifest(tmp_path, 20, "concurrency: 2")
+    with started(tmp_path, server) as process:
+        wait_until(some_done(tmp_path), process)
+        (tmp_path / "run").rename(tmp_path / "taken")
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 4, err
+    assert f"{tmp_path}/run" in err
+    assert len(server.ledger.accepted) < 20
+    shutil.rmtree(tmp_path / "run", ignore_errors=True)
+    (tmp_path / "taken").rename(tmp_path / "run")
+    balanced(tmp_path, server)
+    goes_on(tmp_path, server)
+
+
+def test_a_run_that_is_deleted_while_it_runs_submits_no_more(tmp_path, server):
+    server.latency = 60
+    write_manifest(tmp_path, 20, "concurrency: 40, rate: 4/s")
+    with started(tmp_path, server) as process:
+        wait_until(lambda: server.ledger.accepted, process)
+        shutil.rmtree(tmp_path / "run")
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 4, err
+    assert f"the state {tmp_path}/run/state.sqlite3 was taken away" in err
+    assert len(server.ledger.accepted) < 20
+
+
+@pytest.fixture
+def read_only(tmp_path):
+    """A file system that can be made read-only by calling what is given; only where mounting is permitted."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(place)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not permitted here")
+
+    def remount(mode):
+        subprocess.run(["mount", "-o", f"remount,{mode}", str(place)], check=True)
+
+    yield place, remount
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_disk_that_became_read_only(read_only, server):
+    place, remount = read_only
+    write_manifest(place, 20)
+    assert zbatch(*words(place, server, "--first", "5"), cwd=place).returncode == 0
+    remount("ro")
+    done = zbatch(*words(place, server), cwd=place)
+    assert done.returncode == 4, done.stderr
+    assert "Read-only file system" in done.stderr or "readonly" in done.stderr
+    assert str(place / "run") in done.stderr
+    assert zbatch("status", place / "run", cwd=place).returncode == 0
+    assert len(server.ledger.accepted) == 5
+    remount("rw")
+    goes_on(place, server)
+
+
+def test_a_process_that_was_stopped_for_longer_than_its_deadlines(tmp_path, server):
+    """As by Ctrl-Z or a hypervisor: every task is asked for afterwards, none is given up unasked."""
+    server.idle = 0.3
+    server.latency = 0.4
+    write_manifest(tmp_path, 20, "concurrency: 8, job_deadline: 1s")
+    with started(tmp_path, server) as process:
+        wait_until(some_done(tmp_path), process)
+        process.send_signal(19)
+        time.sleep(1.5)
+        process.send_signal(18)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert counts(tmp_path / "run") == {"done": 20}
+    assert server.ledger.accepted_twice() == []
