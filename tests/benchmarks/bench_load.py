@@ -2,10 +2,10 @@
 
 `python tests/benchmarks/bench_load.py [--only NAME] [--validate]`
 
-Each manifest is loaded in a process of its own, `--rounds` times; the fastest counts. `read` is from the bytes
-to plain data with positions (`extends` and secrets included), `schema` the check against the JSON Schema,
-`rest` everything else that `load_manifest` does. `--validate` runs `zbatch validate` as well: the whole
-command with its expansion, from start to exit, in seconds.
+Each manifest is loaded in a process of its own, `--rounds` times; the fastest counts, in CPU time. `read` is
+from the bytes to plain data with positions (`extends` and secrets included), `schema` the check against the
+JSON Schema, `rest` everything else that `load_manifest` does. `--validate` runs `zbatch validate` as well:
+the whole command with its expansion, from start to exit, in seconds of CPU.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 HEAD = "version: 1\nname: bench\n"
-LORAS = 'loras:\n  film: {path: org/film-grain-v2, trigger: filmgrain}\n  ink: {path: "org/ink", trigger: inkwash}\n'
+LORAS = "loras:\n  film: {path: org/film-grain-v2, trigger: filmgrain}\n  ink: {path: org/ink}\n"
 WORDS = "fox owl hare stag wren crow moth pike toad newt".split()
 
 
@@ -55,7 +55,7 @@ def variables(directory: Path) -> str:
 def labelled(directory: Path) -> str:
     del directory
     values = [
-        f"    - label: look {n}\n      value:\n        light: {WORDS[n % 10]} light\n        lens: {n % 90 + 10}"
+        f"    - label: look {n}\n      value:\n        light: {WORDS[n % 10]}\n        lens: {n % 90 + 10}"
         for n in range(2_500)
     ]
     body = 'request: {prompt: "a fox, {{ look.light }}, {{ look.lens }}mm"}\nmatrix:\n  look:\n'
@@ -132,11 +132,11 @@ def measure(path: Path, rounds: int) -> dict[str, float]:
 
     def timed(name: str, function: Callable[..., object]) -> Callable[..., object]:
         def call(*args: object) -> object:
-            began = time.perf_counter()
+            began = time.process_time()
             try:
                 return function(*args)
             finally:
-                spent[name] = (time.perf_counter() - began) * 1000
+                spent[name] = (time.process_time() - began) * 1000
 
         return call
 
@@ -147,9 +147,9 @@ def measure(path: Path, rounds: int) -> dict[str, float]:
     loader.load_manifest(small)  # reading the schema, once, is not what is measured
     best: dict[str, float] = {}
     for _ in range(rounds):
-        began = time.perf_counter()
+        began = time.process_time()
         manifest = loader.load_manifest(path)
-        total = (time.perf_counter() - began) * 1000
+        total = (time.process_time() - began) * 1000
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         del manifest
         if not best or total < best["total"]:
@@ -159,17 +159,18 @@ def measure(path: Path, rounds: int) -> dict[str, float]:
 
 
 def validate(path: Path) -> tuple[float, float]:
-    """Run `zbatch validate`; give its seconds and its peak in MiB."""
+    """Run `zbatch validate`; give its seconds of CPU and its peak in MiB."""
     script = (
         "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:], stdout=sys.stderr); "
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(code)"
+        "used = resource.getrusage(resource.RUSAGE_CHILDREN); "
+        "print(used.ru_utime + used.ru_stime, used.ru_maxrss); sys.exit(code)"
     )
-    began = time.perf_counter()
     command = [sys.executable, "-m", "zbatch", "validate", str(path)]
     done = subprocess.run(
         [sys.executable, "-c", script, *command], capture_output=True, text=True, check=True
     )
-    return time.perf_counter() - began, int(done.stdout) / 1024
+    seconds, peak = done.stdout.split()
+    return float(seconds), int(peak) / 1024
 
 
 def main() -> None:

@@ -46,6 +46,11 @@ def new_budget() -> None:
     _budget.left = MAX_STEPS
 
 
+def steps_taken() -> int:
+    """Give the steps that the latest render of this thread took."""
+    return MAX_STEPS - _budget.left
+
+
 def charge(steps: int) -> None:
     """Take steps from the budget.
 

@@ -19,6 +19,7 @@ from zbatch.expressions.budget import (
 )
 from zbatch.expressions.filters import kind
 from zbatch.expressions.sandbox import ENVIRONMENT, Fence, translated
+from zbatch.expressions.simple import names_of, simple_parts, simple_text, value_of
 from zbatch.model import canonical_number
 
 
@@ -67,10 +68,19 @@ def compile_template(source: str) -> Template:
     with translated():
         tree = Fence().visit(ENVIRONMENT.parse(source))
         exact = _single_expression(tree)
+        parts = simple_parts(tree)
+        if parts is not None:
+            render = _simple_value(parts[0]) if exact is not None else simple_text(parts)
+            return Template(source, names_of(parts), render, exact=exact is not None)
         names = frozenset(meta.find_undeclared_variables(tree)) - ENVIRONMENT.globals.keys()
         if exact is not None:
             return Template(source, names, _expression(exact), exact=True)
-        template = ENVIRONMENT.from_string(tree)
+        return Template(source, names, text_of(tree), exact=False)
+
+
+def text_of(tree: nodes.Template) -> Callable[[Mapping[str, Any]], str]:
+    """Compile a tree that the fence has passed to the text it makes, bounded while it is made."""
+    template = ENVIRONMENT.from_string(tree)
     root = template.root_render_func
     shared = template.globals
 
@@ -83,7 +93,7 @@ def compile_template(source: str) -> Template:
             parts.append(part)
         return "".join(parts)
 
-    return Template(source, names, render, exact=False)
+    return render
 
 
 def compile_expression(source: str) -> Template:
@@ -129,6 +139,11 @@ def _expression(expression: nodes.Expr) -> Callable[[Mapping[str, Any]], Any]:
         return _value(scope.vars["result"])
 
     return evaluate
+
+
+def _simple_value(part: Any) -> Callable[[Mapping[str, Any]], Any]:
+    name, field = part
+    return lambda context: _value(value_of(name, field, context))
 
 
 def _value(value: Any) -> Any:

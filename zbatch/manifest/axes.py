@@ -164,6 +164,9 @@ def parse_includes(
             if name in lost:
                 continue
             if name not in known or name == "loras":
+                if findings.full:
+                    findings.left_out += 1
+                    continue
                 offered = (by_name.keys() | FIELDS.keys() | {"lora", "label", "request", "matrix"}) - {
                     "loras"
                 }

@@ -19,7 +19,8 @@ from zbatch.manifest.positions import Entry, Positions, packed, unpacked
 from zbatch.manifest.scalars import read_scalar
 
 MAX_DEPTH: Final = 64
-MAX_NODES: Final = 1_000_000
+MAX_NODES: Final = 250_000
+MAX_ANCHORS: Final = 10_000
 MAX_ALIASED: Final = 50_000
 """Values that aliases stand for, all of them together: an alias bomb has more."""
 
@@ -81,6 +82,8 @@ class _Builder:
         raise ManifestError(self._findings)
 
     def _problem(self, event: Any, message: str, hint: str = "") -> None:
+        if self._findings.full:
+            self._findings.stop()  # each is told where it stands: nothing can be read on from here
         self._findings.at(self._mark(event), tuple(self._path), message, hint=hint)
 
     def _node(self, event: Any, events: Iterator[Any]) -> tuple[Any, int | Positions]:
@@ -89,7 +92,8 @@ class _Builder:
             self._stop(event, f"is nested more than {MAX_DEPTH} levels deep")
         self._nodes += 1
         if self._nodes > MAX_NODES:
-            self._stop(event, f"a manifest holds at most {MAX_NODES:,} values")
+            hint = "put long lists into a data file: {file: values.csv}, or .jsonl, or .txt"
+            self._stop(event, f"a YAML file holds at most {MAX_NODES:,} values", hint)
         if event.anchor is not None:
             return self._anchored(event, events)
         return self._content(event, events)
@@ -112,6 +116,8 @@ class _Builder:
         anchor = event.anchor
         if type(event) is AliasEvent:
             return self._alias(event), _position(event)
+        if len(self._anchors) >= MAX_ANCHORS:
+            self._stop(event, f"a YAML file has at most {MAX_ANCHORS:,} anchors")
         before = self._nodes
         self._open_anchors.add(anchor)
         value, at = self._content(event, events)

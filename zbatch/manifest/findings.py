@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 import orjson
 
@@ -24,7 +24,7 @@ Place = tuple[str | int, ...]
 """Where something stands inside a document: `("matrix", "lora", "scale", 2)`."""
 
 MAX_FINDINGS: Final = 100
-"""More than this many nobody reads; the rest is counted."""
+"""More than this many of a kind nobody reads; errors that are left out are counted."""
 
 _MOST_WORDS: Final = 1_000
 
@@ -54,6 +54,8 @@ class Findings:
         self.document: Document | None = None
         self._findings: list[Finding] = []
         self._seen: set[tuple[Mark, str, Severity]] = set()
+        self._marks: set[Mark] = set()
+        self._count: dict[Severity, int] = {"error": 0, "warning": 0}
         self.left_out = 0
 
     def __iter__(self) -> Iterator[Finding]:
@@ -62,12 +64,16 @@ class Findings:
     @property
     def failed(self) -> bool:
         """Tell whether there is an error among them."""
-        return any(finding.severity == "error" for finding in self._findings)
+        return self._count["error"] > 0
 
     @property
     def full(self) -> bool:
-        """Tell whether there are so many that looking on is no use."""
-        return len(self._findings) >= MAX_FINDINGS
+        """Tell whether there are so many errors that looking on is no use."""
+        return self._count["error"] >= MAX_FINDINGS
+
+    def enough(self, severity: Severity) -> bool:
+        """Tell whether there are so many of a kind that no more are kept: hints for them need not be made."""
+        return self._count[severity] >= MAX_FINDINGS
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
@@ -88,6 +94,17 @@ class Findings:
                 self.left_out = 0
             raise ManifestError(self)
 
+    def stop(self) -> NoReturn:
+        """Stop where so much is wrong that looking on is no use.
+
+        Raises:
+            ManifestError: holding every finding.
+        """
+        end = self._findings[-1]
+        message = "more than this was not looked for"
+        self._findings.append(Finding(end.file, end.line, end.column, "", message))
+        raise ManifestError(self)
+
     def at(
         self,
         mark: Mark,
@@ -98,17 +115,28 @@ class Findings:
         severity: Severity = "error",
     ) -> None:
         """Add a finding at a known position."""
+        if self._no_more(mark, severity):
+            return
         path = printable(place if isinstance(place, str) else dotted(place))
         where = (mark, path, severity)
         if where in self._seen or (mark, path, "error") in self._seen:
             return
-        if self.full:
-            self.left_out += 1
+        if self.enough(severity):
+            self.left_out += severity == "error"
             return
         self._seen.add(where)
+        self._marks.add(mark)
+        self._count[severity] += 1
         self._findings.append(
             Finding(mark.file, mark.line, mark.column, path, printable(message), printable(hint), severity)
         )
+
+    def _no_more(self, mark: Mark, severity: Severity) -> bool:
+        """Count what comes by the million, before any words are made of it."""
+        if not self.enough(severity) or mark in self._marks:
+            return False
+        self.left_out += severity == "error"
+        return True
 
     def take(self, other: Findings) -> None:
         """Take over what was found in another file."""
@@ -131,6 +159,8 @@ class Findings:
 
     def _add(self, place: Place, message: str, got: Any, hint: str, severity: Severity, *, key: bool) -> None:
         mark = self.document.mark(place, key=key) if self.document else Mark("", 1, 1)
+        if self._no_more(mark, severity):
+            return
         suffix = "" if got is MISSING else f" (got {shown(got)})"
         self.at(mark, place, message + suffix, hint=hint, severity=severity)
 

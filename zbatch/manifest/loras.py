@@ -136,7 +136,9 @@ def named_lora(
 ) -> NamedLora | None:
     """Look a LoRA up by its name; `None` after a finding where there is none."""
     if name not in loras:
-        hint = nearest(name, loras) if loras else "name it under loras: {" + name + ": {path: ...}}"
+        hint = "name it under loras: {" + name + ": {path: ...}}"
+        if loras:
+            hint = "" if findings.full else nearest(name, loras)
         findings.error(place, f"no LoRA is named {shown(name)}", hint=hint)
         return None
     return loras[name]

@@ -23,6 +23,7 @@ from zbatch.manifest.values import (
 from zbatch.model import canonical_number
 
 _MOST_SCALES: Final = 100_000
+_MOST_VALUES: Final = 1_000_000
 """Scales are held in memory for every name; more of them are a mistake."""
 
 _SIMPLE: Final = PLAIN | {bool}
@@ -150,6 +151,8 @@ def distinct(values: Sequence[AxisValue], findings: Findings) -> Sequence[int]:
             kept.append(number)
             continue
         name = value.label or ", ".join(called(part) for _, part in value.coordinates)
+        if same(first.value, value.value) and findings.enough("warning"):
+            continue
         if same(first.value, value.value):
             findings.warning(value.place, f"is there twice: {name} counts once")
         else:
@@ -167,6 +170,10 @@ def _lora_values(
 ) -> list[AxisValue]:
     names = spec["name"] if isinstance(spec["name"], list) else [spec["name"]]
     scales = _scales(spec.get("scale", 1), (*place, "scale"), findings)
+    if len(names) * len(scales) > _MOST_VALUES:
+        message = f"gives more than {_MOST_VALUES:,} LoRAs: {len(names):,} names x {len(scales):,} scales"
+        findings.error(place, message, hint="give fewer scales")
+        return []
     found = []
     for index, name in enumerate(names):
         where: Place = (*place, "name", index) if isinstance(spec["name"], list) else (*place, "name")

@@ -63,7 +63,8 @@ def match_conditions(
         names["replica"] = len(axes)
     for key, value in wanted.items():
         if key not in names:
-            findings.error((*place, key), f"{key!r} is no axis", hint=nearest(key, names), key=True)
+            hint = "" if findings.full else nearest(key, names)
+            findings.error((*place, key), f"{key!r} is no axis", hint=hint, key=True)
             continue
         number = names[key]
         if key == "replica":
@@ -74,7 +75,7 @@ def match_conditions(
                 for index, candidate in enumerate(axes[number].values)
                 if _matches(candidate, key, value)
             )
-        if not matching:
+        if not matching and not findings.enough("warning"):
             known = (
                 [
                     str(at)

@@ -13,7 +13,7 @@ from zbatch.manifest.limits import Limits
 from zbatch.manifest.loras import LoraValue, NamedLora
 from zbatch.manifest.requests import Problem, RequestProgram, judge, render_body
 from zbatch.manifest.templates import ValueTemplate, needed_names
-from zbatch.manifest.values import Axis, AxisValue
+from zbatch.manifest.values import Axis, AxisValue, ValueList
 
 _MOST_VALUES = 100_000
 _ALWAYS = frozenset({"name", "replica"})
@@ -156,8 +156,22 @@ def _check_axis(
         message = f"{program.model} takes no {field}"
         findings.error(place, message, hint="model: z-image-turbo-lora does", key=True)
         return
+    if _all_pass(field, values, limits):
+        return
     for value in values if len(values) <= _MOST_VALUES else (values[0], values[-1]):
         _check_value(field, value, limits, inputs, findings)
+
+
+def _all_pass(field: str, values: Sequence[AxisValue], limits: Limits) -> bool:
+    """Tell at once that all of many plain values are right: a column of a data file repeats a few."""
+    if field in ("image_url", "mask") or not isinstance(values, ValueList) or not values.plain:
+        return False
+    contents = set(values.held) - {None}
+    if field == "seed" and -1 in contents:
+        return False
+    return all(
+        violation.liftable in limits.unchecked for content in contents for violation in FIELDS[field](content)
+    )
 
 
 def _check_value(

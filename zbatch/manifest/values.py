@@ -112,7 +112,8 @@ class ValueList(Sequence[AxisValue]):
         place = (*self._place, self.numbers[index], *self._tail)
         if type(value) is LoraValue:
             return AxisValue(value, value.coordinates, place)
-        return AxisValue(value, ((self.axis, coordinate(value)),), place)
+        at = value if type(value) in PLAIN else coordinate(value)
+        return AxisValue(value, ((self.axis, at),), place)
 
     @property
     def plain(self) -> bool:

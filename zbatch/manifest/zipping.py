@@ -95,7 +95,8 @@ def _distinct(rows: ZipRows, findings: Findings) -> ZipRows:
     kept = []
     for number, key in enumerate(zip(*keys, strict=True)):
         if key in seen:
-            findings.warning(rows[number].place, "is there twice: the row counts once")
+            if not findings.enough("warning"):
+                findings.warning(rows[number].place, "is there twice: the row counts once")
             continue
         seen.add(key)
         kept.append(number)
