@@ -1,0 +1,247 @@
+"""Jobs a second with many tasks in flight: `zbatch run`, whole and durable, beside a bare loop.
+
+`python tests/benchmarks/bench_wire.py --jobs 6000 --in-flight 1000 --rounds 3`
+
+One lean server, a process of its own, answers for every way: a task is done `--latency` seconds after its
+submit, its picture is one small WebP. The bare loop submits, polls every 200 ms, downloads and writes the
+file: asyncio and aiohttp, no state, no checks, no fsync. `bare, uvloop` is the same on uvloop, its files
+written by another process. zbatch checks, hashes, decodes and fsyncs. Rates are jobs a second from the first
+submit that reached the server to the end: the last file written, or zbatch's exit (without its sheet). The
+rounds take turns, the best of each way counts. CPU is that of the way's own processes, the server's apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import importlib.util
+import io
+import json
+import multiprocessing
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import aiohttp
+from PIL import Image
+
+SUBMIT = "/v3/async/z-image-turbo-lora"
+MANIFEST = """\
+version: 1
+name: wire
+request: {{prompt: "a fox", size: 256*256}}
+matrix: {{seed: {{from: 1, count: {jobs}}}}}
+limits: {{concurrency: {in_flight}}}
+"""
+
+
+# ── the server ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def small_picture() -> bytes:
+    buffer = io.BytesIO()
+    Image.radial_gradient("L").convert("RGB").save(buffer, "WEBP", quality=50)
+    return buffer.getvalue()
+
+
+class _Api(asyncio.Protocol):
+    """Just enough HTTP: no chunks, no pipelining, bodies with a length."""
+
+    latency = 0.2
+    picture = b""
+    base = ""
+    begun: dict[bytes, float]
+    first_at = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._buffer = b""
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
+            head = self._buffer[:end]
+            length = 0
+            at = head.lower().find(b"content-length:")
+            if at >= 0:
+                length = int(head[at + 15 :].split(b"\r\n", 1)[0])
+            if len(self._buffer) < end + 4 + length:
+                return
+            self._buffer = self._buffer[end + 4 + length :]
+            self._answer(head)
+
+    def _answer(self, head: bytes) -> None:
+        cls, target = type(self), head.split(b" ", 2)[1]
+        media = b"application/json"
+        if head.startswith(b"POST"):
+            number = b"%d" % len(cls.begun)
+            cls.first_at = cls.first_at or time.time()
+            cls.begun[number] = time.monotonic()
+            body = b'{"task_id":"%b"}' % number
+        elif target.startswith(b"/v3/"):
+            number = target.rsplit(b"=", 1)[1]
+            done = time.monotonic() >= cls.begun[number] + cls.latency
+            status = b"SUCCEED" if done else b"PROCESSING"
+            image = b'{"image_url":"%b/i/%b.webp"}' % (cls.base.encode(), number) if done else b""
+            body = (
+                b'{"task":{"task_id":"%b","status":"TASK_STATUS_%b","reason":"","progress_percent":0},'
+                b'"images":[%b],"extra":{}}' % (number, status, image)
+            )
+        elif target == b"/first":
+            body = b"%f" % cls.first_at
+        else:
+            body, media = cls.picture, b"image/webp"
+        self._transport.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (media, len(body), body)
+        )
+
+
+def _serve(pipe: Connection, latency: float) -> None:
+    async def main() -> None:
+        _Api.latency, _Api.picture, _Api.begun = latency, small_picture(), {}
+        server = await asyncio.get_running_loop().create_server(_Api, "127.0.0.1", 0, backlog=4096)
+        _Api.base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        pipe.send(_Api.base)
+        await server.serve_forever()
+
+    if importlib.util.find_spec("uvloop"):  # the same for every way, and no brake
+        import uvloop
+
+        uvloop.run(main())
+    asyncio.run(main())
+
+
+@contextlib.contextmanager
+def serving(latency: float):
+    mine, theirs = multiprocessing.Pipe()
+    process = multiprocessing.Process(target=_serve, args=(theirs, latency), daemon=True)
+    process.start()
+    try:
+        yield mine.recv()
+    finally:
+        process.kill()
+        process.join()
+
+
+# ── the ways ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _bare(url: str, jobs: int, in_flight: int, keep: Callable[[str, bytes], None]) -> None:
+    numbers = iter(range(jobs))
+
+    async def worker(session: aiohttp.ClientSession) -> None:
+        for seed in numbers:
+            body = {"prompt": "a fox", "size": "256*256", "seed": seed, "output_format": "webp"}
+            async with session.post(url + SUBMIT, json=body) as answer:
+                task_id = (await answer.json())["task_id"]
+            while True:
+                await asyncio.sleep(0.2)
+                async with session.get(url + "/v3/async/task-result", params={"task_id": task_id}) as answer:
+                    result = await answer.json()
+                if result["task"]["status"] == "TASK_STATUS_SUCCEED":
+                    break
+            async with session.get(result["images"][0]["image_url"]) as answer:
+                keep(f"{seed}.webp", await answer.read())
+
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as session, asyncio.TaskGroup() as group:
+        for _ in range(in_flight):
+            group.create_task(worker(session))
+
+
+def bare(url: str, jobs: int, in_flight: int, folder: Path) -> None:
+    """Files written on the loop: what everybody writes first."""
+    asyncio.run(_bare(url, jobs, in_flight, lambda name, data: _write(folder / name, data)))
+
+
+def bare_uvloop(url: str, jobs: int, in_flight: int, folder: Path) -> None:
+    """The same on uvloop, another process writing the files."""
+    import uvloop
+
+    mine, theirs = multiprocessing.Pipe()
+    process = multiprocessing.Process(target=_write_all, args=(theirs, folder))
+    process.start()
+    uvloop.run(_bare(url, jobs, in_flight, lambda name, data: mine.send((name, data))))
+    mine.send(None)
+    process.join()
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as stream:
+        stream.write(data)
+
+
+def _write_all(pipe: Connection, folder: Path) -> None:
+    while (item := pipe.recv()) is not None:
+        _write(folder / item[0], item[1])
+
+
+def zbatch(url: str, jobs: int, in_flight: int, folder: Path) -> None:
+    """The real command, as a person starts it."""
+    manifest = folder / "wire.yaml"
+    manifest.write_text(MANIFEST.format(jobs=jobs, in_flight=in_flight), "utf-8")
+    command = [sys.executable, "-m", "zbatch", "run", str(manifest), "-o", str(folder / "run")]
+    command += ["--endpoint", url, "--progress", "none", "--no-report"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+WAYS = {"bare loop": bare, "bare, uvloop": bare_uvloop, "zbatch run": zbatch}
+
+
+def _measured(way: str, url: str, jobs: int, in_flight: int) -> tuple[float, float, float]:
+    """Give jobs a second, ms of CPU a job, and peak MiB of one process."""
+    with tempfile.TemporaryDirectory() as name:
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            WAYS[way](url, jobs, in_flight, Path(name))
+            usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+            cpu = sum(one.ru_utime + one.ru_stime for one in usage)
+            peak = max(one.ru_maxrss for one in usage[way == "zbatch run" :])
+            os.write(writing, json.dumps([time.time(), cpu, peak]).encode())
+            os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading, "rb") as stream:
+            ended, cpu, peak = json.loads(stream.read())
+        os.waitpid(pid, 0)
+    with urllib.request.urlopen(url + "/first") as answer:
+        began = float(answer.read())
+    return jobs / (ended - began), cpu / jobs * 1000, peak / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--jobs", type=int, default=6000)
+    parser.add_argument("--in-flight", type=int, default=1000)
+    parser.add_argument("--latency", type=float, default=0.2)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=WAYS)
+    options = parser.parse_args()
+    ways = [options.only] if options.only else list(WAYS)
+    if not importlib.util.find_spec("uvloop"):
+        ways = [way for way in ways if way != "bare, uvloop"]
+    best: dict[str, tuple[float, float, float]] = {}
+    for _ in range(options.rounds):
+        for way in ways:
+            with serving(options.latency) as url:
+                found = _measured(way, url, options.jobs, options.in_flight)
+            best[way] = max(best.get(way, (0.0, 0.0, 0.0)), found)
+    print(f"{options.jobs} jobs, {options.in_flight} in flight, tasks of {options.latency * 1000:.0f} ms")
+    print(f"{'':<16}{'jobs/s':>9}{'CPU ms/job':>12}{'peak MiB':>10}")
+    for way, (rate, cpu, peak) in best.items():
+        ratio = f"{rate / best[ways[0]][0]:>8.2f}x" if way != ways[0] else ""
+        print(f"{way:<16}{rate:>9,.0f}{cpu:>12.2f}{peak:>10.0f}{ratio}")
+
+
+if __name__ == "__main__":
+    main()
