@@ -44,7 +44,7 @@ def names_of(parts: tuple[_Part, ...]) -> frozenset[str]:
 
 
 def value_of(name: str, field: str | None, context: Mapping[str, Any]) -> Any:
-    """Look a name up as a template does: one that is missing is an undefined, which raises when it is used."""
+    """Look a name up as a template does: a missing one is an undefined, which raises when it is used."""
     value = context[name] if name in context else ENVIRONMENT.undefined(name=name)
     return value if field is None else ENVIRONMENT.getattr(value, field)
 

@@ -63,7 +63,9 @@ def _pick(axis: str, value: Any, column: str | None) -> tuple[Any, str, str]:
     message = f"no column of the data file is called {name!r}"
     hint = nearest(name, value)
     if column is None:
-        hint = hint if hint.startswith("did you mean") else f"say which with column: {', '.join(value)}"
+        names = ", ".join(value)
+        asked = f"say which with column: {names if len(names) <= 160 else 'name'}"
+        hint = hint if hint.startswith("did you mean") else asked
     return None, message, hint
 
 

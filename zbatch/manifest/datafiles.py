@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import csv
-import io
 from pathlib import Path
 from typing import Final
 
 from zbatch.errors import ManifestError
 from zbatch.manifest.findings import Findings, Mark, Place
-from zbatch.manifest.jsonrows import LINE_END, Rows, json_rows, jsonl_rows
-from zbatch.manifest.secrets import find_secrets_in_row, possible_secrets
-from zbatch.manifest.source import decode_text, forbidden_character, parse_document
+from zbatch.manifest.jsonrows import Rows, json_rows, jsonl_rows
+from zbatch.manifest.lines import MAX_ROW, TOO_LONG, Lines, TooLongError, check_text, numbered
+from zbatch.manifest.secrets import find_secrets_in_table, possible_secrets
+from zbatch.manifest.source import MAX_BYTES, parse_document
 from zbatch.manifest.tables import Table, in_chunks
 
 MAX_DATA_BYTES: Final = 64_000_000
 """Bytes of all data files of a manifest together."""
 
 MAX_ROWS: Final = 1_000_000
-MAX_FIELD: Final = 1_000_000
-"""Characters of one text in a data file: no prompt is that long, and a file without line ends is."""
+MAX_COLUMNS: Final = 1_000
+
+_AS_A_WHOLE: Final = {".json": MAX_BYTES, ".yaml": MAX_BYTES, ".yml": MAX_BYTES}
+"""Bytes of files that are not read line by line."""
 
 SUFFIXES: Final = (".txt", ".csv", ".jsonl", ".json", ".yaml", ".yml")
 
@@ -56,14 +58,16 @@ def _read(path: Path, name: str, place: Place, findings: Findings) -> bytes | No
         if not path.is_file():  # a directory; or a pipe, which might never end
             findings.error(place, "is no plain file", got=name)
             return None
+        most = _AS_A_WHOLE.get(path.suffix.lower(), MAX_DATA_BYTES)
         with path.open("rb") as stream:
-            data = stream.read(MAX_DATA_BYTES + 1)
+            data = stream.read(most + 1)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         findings.error(place, f"cannot be read: {why}", got=name)
         return None
-    if len(data) > MAX_DATA_BYTES:
-        findings.error(place, f"has more than {MAX_DATA_BYTES // 1_000_000} MB", got=name)
+    if len(data) > most:
+        hint = "" if most == MAX_DATA_BYTES else "a .jsonl or a .csv file may have more"
+        findings.error(place, f"has more than {most // 1_000_000} MB", got=name, hint=hint)
         return None
     document = findings.document
     known = document.tables if document is not None else {}
@@ -86,22 +90,17 @@ def _path(name: str, place: Place, findings: Findings) -> Path:
 def _checked_table(path: Path, data: bytes, findings: Findings) -> Table | None:
     # Findings of its own: the manifest stays the document that places mean.
     own = Findings()
-    table = Table(str(path))
+    file = str(path)
+    suffix = path.suffix.lower()
+    table = Table(file)
     try:
-        text = decode_text(data, str(path), own)
-        bad = forbidden_character(text)
-        if bad is not None:
-            own.at(Mark(str(path), *bad), "", "holds a control character")
-            raise ManifestError(own)
-        _fill(table, _READERS[path.suffix.lower()](path, text, own), own)
-        patterns = possible_secrets(text, escapes=_ESCAPES.get(path.suffix.lower(), ()))
-        if patterns:
-            for value, mark in table.rows():
-                find_secrets_in_row(value, mark, patterns, own)
+        check_text(data, file, own)
+        _fill(table, _READERS[suffix](file, data, own), own)
+        find_secrets_in_table(table, possible_secrets(data, escapes=_ESCAPES.get(suffix, ())), own)
     except ManifestError:
-        table = Table(str(path))  # why is in the findings
+        table = Table(file)  # why is in the findings
     if not len(table) and not own.failed:
-        own.at(Mark(str(path), 1, 1), "", "the data file holds no rows")
+        own.at(Mark(file, 1, 1), "", "the data file holds no rows")
     findings.take(own)
     return table if len(table) else None
 
@@ -114,58 +113,73 @@ def _fill(table: Table, rows: Rows, findings: Findings) -> None:
         if len(table.marks) > MAX_ROWS:
             mark = table.marks[MAX_ROWS]
             findings.at(mark, "", f"a data file holds at most {MAX_ROWS:,} rows")
-            return
+            raise ManifestError(findings)
 
 
-def _txt_rows(path: Path, text: str, findings: Findings) -> Rows:
-    for number, line in enumerate(LINE_END.split(text), 1):
+def _txt_rows(file: str, data: bytes, findings: Findings) -> Rows:
+    for number, line in numbered(Lines(data), file, findings):
         value = line.strip()
-        if not value or value.startswith("#"):
-            continue
-        column = len(line) - len(line.lstrip()) + 1
-        if len(value) > MAX_FIELD:
-            findings.at(
-                Mark(str(path), number, column), "", f"the line has more than {MAX_FIELD:,} characters"
-            )
-            return
-        yield value, number, column
+        if value and not value.startswith("#"):
+            column = len(line) - len(line.lstrip()) + 1
+            yield value, number, column
 
 
-def _csv_rows(path: Path, text: str, findings: Findings) -> Rows:
-    csv.field_size_limit(MAX_FIELD)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+def _csv_rows(file: str, data: bytes, findings: Findings) -> Rows:
+    csv.field_size_limit(MAX_ROW)
+    lines = Lines(data)
+    reader = csv.reader(lines, strict=True)
     header: list[str] = []
     line = 1
     try:
         for fields in reader:
-            begin, line = line, reader.line_num + 1
+            begin, line, lines.taken = line, reader.line_num + 1, 0
             if not fields:
                 continue
             if len(fields) == len(header):
                 yield dict(zip(header, fields, strict=True)), begin, 1
             elif header:
                 findings.at(
-                    Mark(str(path), begin, 1),
+                    Mark(file, begin, 1),
                     "",
                     f"the row has {len(fields)} field{'s'[: len(fields) != 1]} "
                     f"where the header has {len(header)}",
                     hint="quote fields that have a comma in them",
                 )
             else:
-                header = [name.strip() for name in fields]
-                if len(set(header)) < len(header) or not all(header):
-                    mark = Mark(str(path), begin, 1)
-                    findings.at(mark, "", "the header has an empty or a repeated column name")
+                header = _header(fields, Mark(file, begin, 1), findings)
+                if not header:
                     return
     except csv.Error as error:
-        what, hint = f"is no CSV: {error}", ""
-        if "field limit" in str(error):
-            what, hint = f"a field has more than {MAX_FIELD:,} characters", "is a quote open?"
-        findings.at(Mark(str(path), line, 1), "", f"{what} (in the row that begins here)", hint=hint)
+        findings.at(Mark(file, line, 1), "", f"is no CSV: {error} (in the row that begins here)")
+    except TooLongError:
+        hint = "is there a quote that nothing closes?"
+        findings.at(Mark(file, line, 1), "", TOO_LONG, hint=hint)
 
 
-def _yaml_rows(path: Path, text: str, findings: Findings) -> Rows:
-    document = parse_document(path, text.encode(), findings)
+def _header(fields: list[str], mark: Mark, findings: Findings) -> list[str]:
+    """Give the names of the columns; none after a finding."""
+    header = [name.strip() for name in fields]
+    if len(header) > MAX_COLUMNS:
+        findings.at(
+            mark, "", f"a data file has at most {MAX_COLUMNS:,} columns (this one has {len(header):,})"
+        )
+        return []
+    if len(set(header)) < len(header) or not all(header):
+        findings.at(mark, "", "the header has an empty or a repeated column name")
+        return []
+    return header
+
+
+def _jsonl_rows(file: str, data: bytes, findings: Findings) -> Rows:
+    return jsonl_rows(file, numbered(Lines(data), file, findings), findings)
+
+
+def _json_rows(file: str, data: bytes, findings: Findings) -> Rows:
+    return json_rows(file, data.decode("utf-8-sig"), findings)
+
+
+def _yaml_rows(file: str, data: bytes, findings: Findings) -> Rows:
+    document = parse_document(Path(file), data, findings)
     if document.data is None:
         return
     if not isinstance(document.data, list):
@@ -179,16 +193,16 @@ def _yaml_rows(path: Path, text: str, findings: Findings) -> Rows:
 _READERS: Final = {
     ".txt": _txt_rows,
     ".csv": _csv_rows,
-    ".jsonl": jsonl_rows,
-    ".json": json_rows,
+    ".jsonl": _jsonl_rows,
+    ".json": _json_rows,
     ".yaml": _yaml_rows,
     ".yml": _yaml_rows,
 }
 
 _ESCAPES: Final = {
-    ".jsonl": ("\\u", "\\x"),
-    ".json": ("\\u", "\\x"),
-    ".yaml": ("\\",),
-    ".yml": ("\\",),
+    ".jsonl": (b"\\u", b"\\x"),
+    ".json": (b"\\u", b"\\x"),
+    ".yaml": (b"\\",),
+    ".yml": (b"\\",),
 }
 """What a format may hide a character behind."""

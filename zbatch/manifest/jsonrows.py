@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import orjson
@@ -14,13 +13,11 @@ from zbatch.manifest.findings import Findings, Mark
 from zbatch.manifest.scalars import MAX_EXACT
 from zbatch.model import canonical_number
 
-LINE_END: Final = re.compile(r"\r\n|\r|\n")
-"""Where lines of data files end."""
-
 Rows = Iterator[tuple[Any, int, int]]
 """Values with their lines and columns."""
 
 _SPACE: Final = " \t\r\n"
+_NO_SPACE: Final = re.compile(rf"[^{_SPACE}]")
 
 
 class _JsonError(Exception):
@@ -84,9 +81,9 @@ def _json_value(text: str, offset: int) -> tuple[Any, int]:
     return value, end
 
 
-def jsonl_rows(path: Path, text: str, findings: Findings) -> Rows:
+def jsonl_rows(file: str, lines: Iterable[tuple[int, str]], findings: Findings) -> Rows:
     """Give the value of every line that is not empty; lines that are no JSON are findings."""
-    for number, line in enumerate(LINE_END.split(text), 1):
+    for number, line in lines:
         begin = len(line) - len(line.lstrip(_SPACE))
         if begin == len(line):
             continue
@@ -95,19 +92,19 @@ def jsonl_rows(path: Path, text: str, findings: Findings) -> Rows:
             if end < len(line) and line[end:].strip(_SPACE):
                 raise _JsonError("more stands behind the value", end)
         except _JsonError as error:
-            findings.at(Mark(str(path), number, error.offset + 1), "", f"is no JSON: {error}")
+            findings.at(Mark(file, number, error.offset + 1), "", f"is no JSON: {error}")
             continue
         yield value, number, begin + 1
 
 
-def json_rows(path: Path, text: str, findings: Findings) -> Rows:
+def json_rows(file: str, text: str, findings: Findings) -> Rows:
     """Give the items of a JSON list one by one: so each has its line."""
     places = _Places(text)
     at = _skip_space(text, 0)
     if at == len(text):
         return
     if text[at] != "[":
-        findings.at(Mark(str(path), *places.find(at)), "", "must hold a list of values or of maps")
+        findings.at(Mark(file, *places.find(at)), "", "must hold a list of values or of maps")
         return
     at = _skip_space(text, at + 1)
     try:
@@ -125,13 +122,12 @@ def json_rows(path: Path, text: str, findings: Findings) -> Rows:
         if rest < len(text):
             raise _JsonError("more stands behind the list", rest)
     except _JsonError as error:
-        findings.at(Mark(str(path), *places.find(error.offset)), "", f"is no JSON: {error}")
+        findings.at(Mark(file, *places.find(error.offset)), "", f"is no JSON: {error}")
 
 
 def _skip_space(text: str, at: int) -> int:
-    while at < len(text) and text[at] in _SPACE:
-        at += 1
-    return at
+    found = _NO_SPACE.search(text, at)
+    return found.start() if found else len(text)
 
 
 class _Places:

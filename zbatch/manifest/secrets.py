@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from zbatch.manifest.document import Document
-from zbatch.manifest.findings import Findings, Mark, Place
+from zbatch.manifest.findings import Findings, Place
+from zbatch.manifest.tables import Table
 
 _HINT: Final = "put the key into the variable ZBATCH_API_KEY, or a file named by --api-key-file"
 
@@ -61,30 +62,35 @@ def names_a_secret(name: str) -> bool:
     return _NAMES.search(name) is not None
 
 
-def possible_secrets(text: str, *, escapes: Iterable[str]) -> Patterns:
+def possible_secrets(data: bytes, *, escapes: Iterable[bytes]) -> Patterns:
     """Tell at once which secrets a whole file may hold: each value by itself takes several searches.
 
     `escapes` are what its format may hide a character behind.
     """
-    if any(escape in text for escape in escapes):
+    if any(escape in data for escape in escapes):
         return _PATTERNS
-    small = text.lower()
-    return tuple(pattern for pattern in _PATTERNS if any(clue in small for clue in pattern.clues))
+    small = data.lower()
+    return tuple(pattern for pattern in _PATTERNS if any(clue.encode() in small for clue in pattern.clues))
 
 
 def find_secrets(document: Document, findings: Findings) -> None:
     """Look at every text of a document; what looks like a key is an error that does not repeat it."""
-    patterns = possible_secrets(document.text, escapes="\\")
+    patterns = possible_secrets(document.sources[0].data, escapes=(b"\\",))
     for place, what in _secrets(document.data, (), patterns) if patterns else ():
         if len(place) == 1 and names_a_secret(str(place[0])):
             continue  # an unknown key, and said to be one
         findings.error(place, what, hint=_HINT)
 
 
-def find_secrets_in_row(value: Any, mark: Mark, patterns: Patterns, findings: Findings) -> None:
-    """Look at every text of a row of a data file, in the columns that nobody asks for too."""
-    for place, what in _secrets(value, (), patterns):
-        findings.at(mark, place, what, hint=_HINT)
+def find_secrets_in_table(table: Table, patterns: Patterns, findings: Findings) -> None:
+    """Look at every text of a data file, in the columns that nobody asks for too."""
+    if not patterns:
+        return
+    columns: Iterable[tuple[Place, list[Any]]] = [((name,), held) for name, held in table.columns.items()]
+    for place, held in columns if table.columns else [((), table.values)]:
+        for number, value in enumerate(held):
+            for where, what in _secrets(value, place, patterns):
+                findings.at(table.marks[number], where, what, hint=_HINT)
 
 
 def _secrets(value: Any, place: Place, patterns: Patterns) -> Iterator[tuple[Place, str]]:

@@ -106,12 +106,6 @@ def decode_text(data: bytes, name: str, findings: Findings) -> str:
         raise ManifestError(findings) from error
 
 
-def forbidden_character(text: str) -> tuple[int, int] | None:
-    """Give line and column of the first character that no text of people has, such as NUL."""
-    match = _FORBIDDEN.search(text)
-    return _position(text, match.start()) if match else None
-
-
 def _reader_position(text: str, error: yaml.YAMLError) -> tuple[int, int]:
     position = getattr(error, "position", None)
     match = _FORBIDDEN.search(text)

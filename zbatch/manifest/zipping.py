@@ -7,7 +7,7 @@ from itertools import compress
 from typing import Any
 
 from zbatch.manifest.columns import attach_rows, typed, typed_value
-from zbatch.manifest.datafiles import read_table
+from zbatch.manifest.datafiles import MAX_COLUMNS, read_table
 from zbatch.manifest.findings import LOST, Findings, Place
 from zbatch.manifest.loras import NamedLora
 from zbatch.manifest.reading import read_all
@@ -26,6 +26,9 @@ def zip_axis(spec: Any, place: Place, loras: Mapping[str, NamedLora], findings: 
     else:
         rows = ((number, item) for number, item in enumerate(spec) if isinstance(item, Mapping))
         numbers, columns = _aligned(rows, where, findings)
+    if len(columns) > MAX_COLUMNS:
+        findings.error(place, f"has more than {MAX_COLUMNS:,} columns", got=len(columns))
+        return None
     lists = []
     for name, column in columns.items():
         held = read_all(name, column, numbers, where, loras, findings, (name,))
