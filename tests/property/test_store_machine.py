@@ -1,28 +1,80 @@
-"""The store against a model of it, with the process dying between any two writes, and inside any of them."""
+"""The store against a model of it, with the process dying between any two writes, and inside any of them.
+
+Steps come one by one and in groups, pictures are saved for real; the process dies before a commit, in the
+middle of a group, and before any call that opens, renames, makes or removes a file.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import io
 import shutil
+import sys
 import tempfile
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from support.store_rows import MODEL, artifact, grid, job, look
+from PIL import Image
+from support.store_rows import MODEL, grid, job, look
 
 from zbatch.model import JobState
+from zbatch.state.artifacts import Asked, save_artifact
+from zbatch.state.directory import RunDirectory
 from zbatch.state.run import Run
 from zbatch.state.store import Store
+from zbatch.state.writer import StateWriter
 
 JOBS = [job(seed, f"shared-{seed % 3}" if seed % 2 else "") for seed in range(6)]
 SEEDS = st.integers(0, len(JOBS) - 1)
 SHOWN = st.lists(SEEDS, unique=True, min_size=1)
 
 
-class DiedError(Exception):
-    """The process ends here."""
+class DiedError(BaseException):
+    """The process ends here: nobody may catch it and go on."""
+
+
+class Mortal:
+    """Lets a thread die before its nth call on files, and refuses every one after that, clean-ups too."""
+
+    calls = ("open", "os.rename", "os.mkdir", "os.remove")
+
+    def __init__(self) -> None:
+        self.left: int | None = None
+        self.thread = 0
+        sys.addaudithook(self.hook)
+
+    def hook(self, event: str, _arguments: tuple[object, ...]) -> None:
+        if self.left is None or event not in self.calls or threading.get_ident() != self.thread:
+            return
+        if self.left <= 0:
+            raise DiedError
+        self.left -= 1
+
+    @contextmanager
+    def after(self, calls: int | None):
+        self.thread, self.left = threading.get_ident(), calls
+        try:
+            yield
+        finally:
+            self.left = None
+
+
+MORTAL = Mortal()
+
+
+def picture(seed: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), (seed * 40, 9, 9)).save(file, "webp", lossless=True)
+    return file.getvalue()
+
+
+PICTURES = {seed: picture(seed) for seed in range(len(JOBS))}
 
 
 @dataclass
@@ -48,6 +100,8 @@ class StoreMachine(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="zbatch-machine-"))
         self.path = self.folder / "state.sqlite3"
+        self.directory = RunDirectory(self.folder)
+        self.directory.create()
         self.store = Store(self.path)
         self.model: dict[int, Model] = {}
         self.shown: list[int] = []
@@ -96,6 +150,9 @@ class StoreMachine(RuleBasedStateMachine):
         (self.folder / "copy").rmdir()
         self.store = Store(self.path)
         self.selected = set()
+        # What the next process does before anything else.
+        self.directory.create()
+        self.directory.clear_parts()
 
     def in_state(self, state: str) -> list[int]:
         return [seed for seed, model in self.model.items() if model.state == state]
@@ -201,22 +258,118 @@ class StoreMachine(RuleBasedStateMachine):
             self.model[seed].attempts[-1].succeeded = True
 
     @precondition(lambda self: self.in_state("submitted"))
-    @rule(data=st.data(), dies=st.booleans(), end=st.sampled_from(["done", "failed", "unknown"]))
+    @rule(data=st.data(), dies=st.booleans(), end=st.sampled_from(["failed", "unknown"]))
     def ended(self, data, dies, end) -> None:
         seed = self.pick("submitted", data)
         id_, model = self.id_of(seed), self.model[seed]
-        (task,) = [task for task in self.store.open_tasks() if task.id == id_]
         steps = {
-            "done": lambda: self.store.set_done(id_, artifact(task.file), None),
             "failed": lambda: self.store.set_failed(id_, "TASK_STATUS_FAILED", "oom"),
             "unknown": lambda: self.store.set_unknown(id_, "TASK_NOT_FOUND", "gone"),
         }
         if end == "failed" and model.attempts[-1].succeeded:
-            end = "done"
+            end = "unknown"
         if self.write(steps[end], dies=dies):
             model.state = end
-            if end == "done":
-                model.file = task.file
+
+    @precondition(lambda self: self.in_state("submitted"))
+    @rule(data=st.data(), dies=st.booleans(), calls=st.none() | st.integers(0, 12))
+    def saved(self, data, dies, calls) -> None:
+        """A picture is saved; the process may die before any call on a file, or before the commit."""
+        seed = self.pick("submitted", data)
+        (task,) = self.store.open_tasks([self.id_of(seed)])
+        asked = Asked(task.key, task.file, "webp", 8, 8)
+        try:
+            with MORTAL.after(calls):
+                kept = save_artifact(self.directory, asked, PICTURES[seed])
+        except DiedError:
+            self.keep_files()
+            self.come_back()
+            return
+        if self.write(lambda: self.store.set_done(task.id, kept, None), dies=dies):
+            self.model[seed].state, self.model[seed].file = "done", kept.file
+
+    @precondition(lambda self: self.in_state("done"))
+    @rule(data=st.data(), dies=st.booleans(), free=st.booleans())
+    def gone(self, data, dies, free) -> None:
+        """A picture is deleted by somebody; its task is asked again, or made again where that is free."""
+        seed = self.pick("done", data)
+        id_, model = self.id_of(seed), self.model[seed]
+        if self.write(lambda: self.store.ask_again(id_, free=free), dies=dies):
+            model.state = "pending" if free else "submitted"
+
+    @precondition(lambda self: self.in_state("submitted"))
+    @rule(data=st.data(), dies=st.booleans())
+    def let_go(self, data, dies) -> None:
+        """An earlier run gave a task up, and a person lets go of it: of this one and no other."""
+        seed = self.pick("submitted", data)
+        id_, model = self.id_of(seed), self.model[seed]
+
+        def step() -> None:
+            self.store.note(id_, "job_deadline", "not finished")
+            self.store.retry([JobState.SUBMITTED])
+
+        others = look(self.store, "SELECT 1 FROM jobs WHERE reason = 'file_missing' AND id <> ?", id_)
+        if not others and seed in self.selected and self.write(step, dies=dies):
+            model.state, model.retried_at = "pending", len(model.attempts)
+
+    @rule(data=st.data(), dies=st.booleans(), spoilt=st.booleans())
+    def group(self, data, dies, spoilt) -> None:
+        """Steps of several jobs in one commit: all, or after a death none; a bad one alone is undone."""
+        able = [
+            seed
+            for seed, model in self.model.items()
+            if model.state in ("submitting", "submitted")
+            or (model.state == "pending" and seed in self.selected)
+        ]
+        chosen = data.draw(st.lists(st.sampled_from(able), unique=True)) if able else []
+        steps = [self.step_of(seed) for seed in chosen]
+        if spoilt and chosen:
+            # Legal, then illegal: what it did first must go with it.
+            steps.insert(1, lambda store: (self.step_of(chosen[0])(store), store.set_rejected(-1, "r", "m")))
+        results = asyncio.run(self.commit_together(steps, dies=dies))
+        if dies:
+            self.come_back()
+            return
+        bad = [result for result in results if isinstance(result, BaseException)]
+        assert len(bad) == (spoilt and bool(chosen)), bad
+        for seed in chosen:
+            model = self.model[seed]
+            if model.state == "pending":
+                model.attempts.append(Attempt())
+                model.state = "submitting"
+            elif model.state == "submitting":
+                model.attempts[-1].task_id = f"group-{self.id_of(seed)}-{len(model.attempts)}"
+                model.state = "submitted"
+            else:
+                model.attempts[-1].succeeded = True
+
+    def step_of(self, seed: int):
+        id_, model = self.id_of(seed), self.model[seed]
+        task = f"group-{id_}-{len(model.attempts)}"
+        steps = {
+            "pending": lambda store: store.set_submitting(id_),
+            "submitting": lambda store: store.set_submitted(id_, task),
+            "submitted": lambda store: store.note_succeeded(id_),
+        }
+        return steps[model.state]
+
+    async def commit_together(self, steps, *, dies: bool):
+        """Hold the writer until all steps wait: then they are one group. Files are kept before its commit."""
+        gate = threading.Event()
+        writer = StateWriter(self.store)
+        try:
+            first = asyncio.create_task(writer.commit(lambda _: gate.wait(10)))
+            await asyncio.sleep(0)
+            if dies:
+                steps = [*steps, lambda _: self.keep_files()]
+            waiting = [asyncio.create_task(writer.commit(step)) for step in steps]
+            await asyncio.sleep(0)
+            gate.set()
+            await first
+            return await asyncio.gather(*waiting, return_exceptions=True)
+        finally:
+            gate.set()
+            writer.close()
 
     @precondition(lambda self: self.in_state("failed") + self.in_state("unknown"))
     @rule(data=st.data(), bound=st.sampled_from([1, 2, None]))
@@ -254,6 +407,20 @@ class StoreMachine(RuleBasedStateMachine):
         assert self.store.attempts_made() == sum(len(model.attempts) for model in self.model.values())
 
     @invariant()
+    def a_reader_sees_whole_pictures_only_and_every_done_one(self) -> None:
+        whole = set(PICTURES.values())
+        for path in self.directory.images.rglob("*"):
+            assert path.is_dir() or path.read_bytes() in whole
+        with Run(self.folder) as run:
+            for record in run.jobs():
+                if record.artifact is not None:
+                    data = (self.folder / record.file).read_bytes()
+                    assert data == PICTURES[record.request.seed]
+                    assert hashlib.sha256(data).hexdigest() == record.artifact.sha256
+                    with Image.open(self.folder / record.artifact.thumb) as thumb:
+                        thumb.load()
+
+    @invariant()
     def no_two_pictures_share_a_file(self) -> None:
         folds = [
             fold for (fold,) in look(self.store, "SELECT fold FROM jobs WHERE state = 'done' OR attempts > 0")
@@ -263,5 +430,5 @@ class StoreMachine(RuleBasedStateMachine):
 
 TestStoreMachine = StoreMachine.TestCase
 TestStoreMachine.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )

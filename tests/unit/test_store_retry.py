@@ -73,6 +73,27 @@ def test_a_person_may_put_back_each_of_three_states_and_attempts_count_afresh(st
         assert store.try_again(seed + 1, 2, JobState.UNKNOWN)
 
 
+def test_letting_go_of_tasks_puts_back_those_with_a_reason_and_no_other_unknown_outcome(store):
+    before = states(store)
+    assert store.retry([JobState.SUBMITTED]) == 0
+    store.note(3, "job_deadline", "not finished after 1 s")
+    assert store.retry([JobState.SUBMITTED]) == 1
+    assert changed(store, before) == [2]
+    assert states(store)[2] == "pending"
+    assert store.attempts_made() == 6
+
+
+@pytest.mark.parametrize("free", [False, True])
+def test_a_picture_that_is_gone_is_asked_for_again_or_made_again_where_that_is_free(store, free):
+    before = states(store)
+    assert store.ask_again(4, free=free)
+    assert not store.ask_again(3, free=free)
+    assert changed(store, before) == [3]
+    assert states(store)[3] == ("pending" if free else "submitted")
+    assert [task.id for task in store.open_tasks([4])] == ([] if free else [4])
+    assert [found.id for found in store.pending_among([4, 5])] == ([4] if free else [])
+
+
 @pytest.mark.parametrize("state", ["pending", "submitting", "done"])
 def test_nobody_may_retry_what_has_not_ended_badly(store, state):
     before = states(store)

@@ -79,8 +79,8 @@ class Retries(Moves):
         count = 0
         for state in states:
             if state is JobState.SUBMITTED:
-                self._let_go()
-                state = JobState.UNKNOWN  # noqa: PLW2901 - they are unknown now
+                count += self._let_go()
+                continue
             _check_retryable(state)
             count += self._db.execute(
                 """UPDATE jobs SET state = 'pending', retried_at = attempts
@@ -89,14 +89,18 @@ class Retries(Moves):
             ).rowcount
         return count
 
-    def _let_go(self) -> None:
-        """Let go of selected tasks that an earlier run gave up on (they carry a reason)."""
+    def _let_go(self) -> int:
+        """Let go of selected tasks that an earlier run gave up on (they carry a reason), and of no others."""
         rows = self._db.execute(
             """SELECT id, message FROM jobs WHERE state = 'submitted' AND reason IS NOT NULL
                AND position IS NOT NULL AND id IN (SELECT job_id FROM selected)"""
         ).fetchall()
         for job_id, message in rows:
             self.set_unknown(job_id, "let_go", f"let go of by --retry submitted ({message})")
+            self._db.execute(
+                "UPDATE jobs SET state = 'pending', retried_at = attempts WHERE id = ?", (job_id,)
+            )
+        return len(rows)
 
     def try_again(self, job_id: int, attempts: int | None, state: JobState) -> bool:
         """Put one failed or unknown job back while it has attempts left; tell whether that was so.
