@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import os
 import shutil
 import sys
 import tempfile
@@ -21,7 +22,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from PIL import Image
-from support.store_rows import MODEL, grid, job, look
+from support.store_rows import MODEL, bring_to, grid, job, look
 
 from zbatch.model import JobState
 from zbatch.state.artifacts import Asked, save_artifact
@@ -33,6 +34,10 @@ from zbatch.state.writer import StateWriter
 JOBS = [job(seed, f"shared-{seed % 3}" if seed % 2 else "") for seed in range(6)]
 SEEDS = st.integers(0, len(JOBS) - 1)
 SHOWN = st.lists(SEEDS, unique=True, min_size=1)
+
+
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+"""Where nothing waits for a disk: what is torn here are processes; power cuts are `test_power_loss`."""
 
 
 class DiedError(BaseException):
@@ -98,7 +103,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="zbatch-machine-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="zbatch-machine-", dir=MEMORY))
         self.path = self.folder / "state.sqlite3"
         self.directory = RunDirectory(self.folder)
         self.directory.create()
@@ -149,10 +154,11 @@ class StoreMachine(RuleBasedStateMachine):
             file.rename(self.folder / file.name)
         (self.folder / "copy").rmdir()
         self.store = Store(self.path)
-        self.selected = set()
         # What the next process does before anything else.
         self.directory.create()
         self.directory.clear_parts()
+        with self.store.transaction():
+            self.store.replace_grid(grid([JOBS[seed] for seed in self.shown], self.selected), MODEL)
 
     def in_state(self, state: str) -> list[int]:
         return [seed for seed, model in self.model.items() if model.state == state]
@@ -162,9 +168,22 @@ class StoreMachine(RuleBasedStateMachine):
 
     # ── the rules ────────────────────────────────────────────────────────────────────────────────────────
 
-    @initialize(shown=SHOWN)
-    def first_manifest(self, shown) -> None:
+    @initialize(
+        shown=SHOWN,
+        begun=st.lists(st.sampled_from(["pending", "submitting", "submitted", "submitted"]), min_size=6),
+    )
+    def first_manifest(self, shown, begun) -> None:
+        """Everything is shown and selected at first; some of it is under way."""
         self.manifest(shown, set(shown), dies=False)
+        with self.store.transaction():
+            for seed, state in zip(shown, begun, strict=False):
+                model = self.model[seed]
+                bring_to(self.store, self.id_of(seed), state)
+                model.state = state
+                if state != "pending":
+                    model.attempts.append(Attempt())
+                if state == "submitted":
+                    model.attempts[-1].task_id = f"task-{self.id_of(seed)}"
 
     @rule(shown=SHOWN, chosen=st.sets(SEEDS), dies=st.booleans())
     def manifest(self, shown, chosen, dies) -> None:
@@ -233,7 +252,7 @@ class StoreMachine(RuleBasedStateMachine):
     def answered(self, data, dies, answer) -> None:
         seed = self.pick("submitting", data)
         id_, model = self.id_of(seed), self.model[seed]
-        task = f"task-{self.tasks}"
+        task = f"own-{self.tasks}"
         steps = {
             "back": lambda: self.store.set_back(id_, "RATE_LIMIT_EXCEEDED", "slow"),
             "rejected": lambda: self.store.set_rejected(id_, "ILLEGAL_PROMPT", "no"),
@@ -272,7 +291,7 @@ class StoreMachine(RuleBasedStateMachine):
             model.state = end
 
     @precondition(lambda self: self.in_state("submitted"))
-    @rule(data=st.data(), dies=st.booleans(), calls=st.none() | st.integers(0, 12))
+    @rule(data=st.data(), dies=st.just(False), calls=st.none())
     def saved(self, data, dies, calls) -> None:
         """A picture is saved; the process may die before any call on a file, or before the commit."""
         seed = self.pick("submitted", data)
@@ -287,6 +306,11 @@ class StoreMachine(RuleBasedStateMachine):
             return
         if self.write(lambda: self.store.set_done(task.id, kept, None), dies=dies):
             self.model[seed].state, self.model[seed].file = "done", kept.file
+
+    @precondition(lambda self: self.in_state("submitted"))
+    @rule(data=st.data(), calls=st.integers(0, 12))
+    def saved_by_one_that_dies(self, data, calls) -> None:
+        self.saved(data, dies=True, calls=calls)
 
     @precondition(lambda self: self.in_state("done"))
     @rule(data=st.data(), dies=st.booleans(), free=st.booleans())
@@ -430,5 +454,5 @@ class StoreMachine(RuleBasedStateMachine):
 
 TestStoreMachine = StoreMachine.TestCase
 TestStoreMachine.settings = settings(
-    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
