@@ -26,6 +26,7 @@ from support.store_rows import MODEL, bring_to, grid, job, look
 
 from zbatch.model import JobState
 from zbatch.state.artifacts import Asked, save_artifact
+from zbatch.state.database import Meta
 from zbatch.state.directory import RunDirectory
 from zbatch.state.run import Run
 from zbatch.state.store import Store
@@ -349,7 +350,7 @@ class StoreMachine(RuleBasedStateMachine):
         steps = [self.step_of(seed) for seed in chosen]
         if spoilt and chosen:
             # Legal, then illegal: what it did first must go with it.
-            steps.insert(1, lambda store: (self.step_of(chosen[0])(store), store.set_rejected(-1, "r", "m")))
+            steps.insert(1, self.spoil)
         results = asyncio.run(self.commit_together(steps, dies=dies))
         if dies:
             self.come_back()
@@ -366,6 +367,10 @@ class StoreMachine(RuleBasedStateMachine):
                 model.state = "submitted"
             else:
                 model.attempts[-1].succeeded = True
+
+    def spoil(self, store: Store) -> None:
+        store.set_meta(Meta.DESCRIPTION, "spoilt")
+        store.set_rejected(-1, "r", "there is no such job")
 
     def step_of(self, seed: int):
         id_, model = self.id_of(seed), self.model[seed]
@@ -414,6 +419,7 @@ class StoreMachine(RuleBasedStateMachine):
         with Run(self.folder) as run:
             records = {record.request.seed: record for record in run.jobs()}
             assert [cell.coordinates["seed"] for cell in run.cells()] == self.shown
+            assert run.about(Meta.DESCRIPTION) is None
         assert set(records) == set(self.model)
         for seed, model in self.model.items():
             record = records[seed]
