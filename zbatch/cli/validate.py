@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import os.path
 from pathlib import Path
 
 import click
-import orjson
 
 from zbatch.cli import options
 from zbatch.cli.output import ExitCode, plural, say, tell
@@ -27,19 +28,18 @@ from zbatch.manifest.loader import load_manifest
 @options.allow_outside
 def command(manifests: tuple[Path, ...], as_json: bool, style: str, allow_outside: bool) -> int:
     """Check MANIFESTS: syntax, names, every request against the API's rules, file names, limits."""
-    findings: list[Finding] = []
+    if as_json and style == "github":
+        raise UsageError("--json and --format github are two ways to say it", hint="take one of them")
+    findings: dict[Finding, None] = {}  # what is wrong with a base is told once, however many extend it
     for path in manifests:
         found, summary = _check(path, allow_outside=allow_outside)
-        findings += found
+        findings.update(dict.fromkeys(found))
         if summary and not as_json and style == "text":
             say(summary)
     failed = any(finding.severity == "error" for finding in findings)
     if as_json:
-        say(
-            orjson.dumps(
-                [dataclasses.asdict(finding) for finding in findings], option=orjson.OPT_INDENT_2
-            ).decode()
-        )
+        # Not orjson: the name of a file may have bytes in it that are no UTF-8.
+        say(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
     for finding in findings if not as_json else ():
         if style == "github":
             say(_annotation(finding))
@@ -61,10 +61,13 @@ def _check(path: Path, *, allow_outside: bool) -> tuple[tuple[Finding, ...], str
 
 
 def _annotation(finding: Finding) -> str:
-    """Write a finding as GitHub Actions reads it."""
+    """Write a finding as GitHub Actions reads it, its file as the repository calls it: without `..`."""
     text = ": ".join(part for part in (finding.path, finding.message) if part)
     if finding.hint:
         text += f"\nhint: {finding.hint}"
-    escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    file = finding.file.replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
-    return f"::{finding.severity} file={file},line={finding.line},col={finding.column}::{escaped}"
+    file = _escaped(os.path.normpath(finding.file)).replace(":", "%3A").replace(",", "%2C")
+    return f"::{finding.severity} file={file},line={finding.line},col={finding.column}::{_escaped(text)}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
