@@ -213,6 +213,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1_000_000)
     parser.add_argument("--submitted", type=int, default=5_000)
     parser.add_argument("--seconds", type=float, default=100.0, help="how long each run goes on at most")
+    parser.add_argument("--times", type=int, default=3)
     parser.add_argument("--changed", action="store_true", help="and with a manifest that was changed")
     parser.add_argument("--state", type=Path, help="where to keep the state, or where one was kept")
     options = parser.parse_args()
@@ -224,7 +225,7 @@ def main() -> None:
             build(folder, server, options.jobs, options.submitted)
         manifest = write_manifest(folder, options.jobs)
         print(f"\n{'':<28}{'poll, s':>8}{'submit, s':>14}{'MiB at poll':>14}{'MiB':>12}")
-        for number in (1, 2, 3):
+        for number in range(1, options.times + 1):
             as_left(folder / "run", server, options.jobs, options.submitted)
             resume(f"zbatch run, time {number}", folder, server, manifest, options.seconds)
         command(folder, "status", folder / "run", "--json")

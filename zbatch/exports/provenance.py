@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import orjson
 
-from zbatch.model import Coordinates, JobState
+from zbatch.model import JobState
 from zbatch.state.directory import replacing
-from zbatch.state.run import JobRecord, Run
+from zbatch.state.records import JobFacts
+from zbatch.state.run import Run
 
 
-def job_line(job: JobRecord, coordinates: Sequence[Coordinates]) -> dict[str, Any]:
-    """Give the provenance of one job."""
-    artifact = job.artifact
+def job_line(job: JobFacts) -> bytes:
+    """Give the provenance of one job, a line of JSON."""
     error = None
-    if job.reason is not None and job.state is not JobState.DONE:
+    if job.reason is not None and job.state != JobState.DONE:
         error = {"reason": job.reason, "message": job.message or ""}
-    return {
+    line = {
         "key": job.key,
         "model": job.model,
-        "coordinates": list(coordinates),
-        "request": job.request.body(),
+        "coordinates": orjson.Fragment(job.coordinates),
+        "request": orjson.Fragment(job.request),
         "file": job.file,
-        "state": job.state.value,
+        "state": job.state,
         "attempts": job.attempts,
-        "task_ids": list(job.task_ids),
-        "sha256": artifact and artifact.sha256,
-        "bytes": artifact and artifact.bytes,
-        "received_sha256": artifact and artifact.received_sha256,
-        "width": artifact and artifact.width,
-        "height": artifact and artifact.height,
-        "media_type": artifact and artifact.media_type,
-        "nsfw": job.nsfw,
-        "warnings": list(artifact.warnings) if artifact else [],
+        "task_ids": orjson.Fragment(job.task_ids),
+        "sha256": job.sha256,
+        "bytes": job.length,
+        "received_sha256": job.received_sha256,
+        "width": job.width,
+        "height": job.height,
+        "media_type": job.media_type,
+        "nsfw": orjson.Fragment(job.nsfw),
+        "warnings": orjson.Fragment(job.warnings),
         "error": error,
         "submitted_at": job.submitted_at,
         "done_at": job.done_at,
     }
+    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def write_provenance(run: Run) -> Path:
@@ -49,9 +48,6 @@ def write_provenance(run: Run) -> Path:
         DiskError: it could not be written; the old one is untouched.
     """
     target = run.directory.provenance
-    coordinates: Mapping[str, list[Coordinates]] = run.coordinates()
     with replacing(target, hint="the state is safe: run `zbatch report` later") as stream:
-        for job in run.jobs():
-            stream.write(orjson.dumps(job_line(job, coordinates.get(job.key, ()))))
-            stream.write(b"\n")
+        stream.writelines(map(job_line, run.facts()))
     return target

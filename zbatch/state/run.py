@@ -4,69 +4,24 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
 from zbatch.errors import DiskError, StateError, UsageError
-from zbatch.model import Artifact, Cell, Coordinates, JobState, Request
+from zbatch.model import Cell, Coordinates, JobState
 from zbatch.state.database import Meta, open_connection, translated
 from zbatch.state.directory import RunDirectory
+from zbatch.state.records import JOB_FACTS, Failure, JobFacts, JobRecord, JobSketch, job_record
 
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["Failure", "JobFacts", "JobRecord", "JobSketch", "Run"]
+
 RETRYABLE = (JobState.FAILED, JobState.REJECTED, JobState.UNKNOWN)
-
-
-@dataclass(frozen=True, slots=True)
-class JobRecord:
-    """A job as the state has it. `artifact` is there once it is done; times are ISO 8601 UTC.
-
-    `shown` says whether the manifest still shows it; `reason` and `message` say why it is where it is.
-    """
-
-    key: str
-    model: str
-    request: Request
-    file: str
-    state: JobState
-    shown: bool
-    attempts: int
-    task_ids: tuple[str, ...]
-    artifact: Artifact | None
-    nsfw: Any
-    reason: str | None
-    message: str | None
-    submitted_at: str | None
-    done_at: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Jobs that did not end well, by state and reason, with one of their messages and what redoes them."""
-
-    state: JobState
-    reason: str
-    count: int
-    example: str
-    retry: str
-
-
-class JobSketch(NamedTuple):
-    """A job in short: its key, its request as JSON, its file. A million of them are compared in seconds."""
-
-    key: str
-    request: bytes
-    file: str
-
-    def body(self) -> dict[str, Any]:
-        """Give the request in the API's own field names."""
-        body: dict[str, Any] = orjson.loads(self.request)
-        return body
 
 
 class Run:
@@ -197,6 +152,10 @@ class Run:
         """Every job in the state: those the manifest shows in grid order, then the others."""
         return self._records("WHERE j.position IS NOT NULL" if shown_only else "")
 
+    def facts(self) -> Iterator[JobFacts]:
+        """Every job in the order of `jobs`, raw: a million of them in bounded memory."""
+        return map(JobFacts._make, self._rows(JOB_FACTS))
+
     def job(self, key: str) -> JobRecord | None:
         """One job by its key; `None` where the state has no such job."""
         return next(self._records("WHERE j.key = ?", key), None)
@@ -229,7 +188,7 @@ class Run:
             *values,
             named=True,
         )
-        return map(_job_record, rows)
+        return map(job_record, rows)
 
     def cells(self) -> Iterator[Cell]:
         """Every cell in grid order, those that an exclude rule took out among them."""
@@ -284,39 +243,3 @@ class Run:
             cursor = self._db.cursor()
             cursor.row_factory = sqlite3.Row if named else None
             yield from cursor.execute(sql, values)
-
-
-def _job_record(row: sqlite3.Row) -> JobRecord:
-    done = row["state"] == JobState.DONE
-    return JobRecord(
-        key=row["key"],
-        model=row["model"],
-        request=Request.from_body(orjson.loads(row["request"])),
-        file=row["file"],
-        state=JobState(row["state"]),
-        shown=row["position"] is not None,
-        attempts=row["attempts"],
-        task_ids=tuple(orjson.loads(row[-1])),
-        artifact=_artifact(row) if done else None,
-        nsfw=None if row["nsfw"] is None else orjson.loads(row["nsfw"]),
-        reason=row["reason"],
-        message=row["message"],
-        submitted_at=row["submitted_at"],
-        done_at=row["done_at"],
-    )
-
-
-def _artifact(row: sqlite3.Row) -> Artifact:
-    return Artifact(
-        file=row["file"],
-        sha256=row["sha256"],
-        received_sha256=row["received_sha256"],
-        bytes=row["bytes"],
-        width=row["width"],
-        height=row["height"],
-        media_type=row["media_type"],
-        thumb=row["thumb"],
-        thumb_width=row["thumb_width"],
-        thumb_height=row["thumb_height"],
-        warnings=tuple(orjson.loads(row["warnings"])) if row["warnings"] else (),
-    )

@@ -1,0 +1,143 @@
+"""What a run's readers are given: jobs as records, in short, or raw, and failures in groups."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import orjson
+
+from zbatch.model import Artifact, JobState, Request
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job as the state has it. `artifact` is there once it is done; times are ISO 8601 UTC.
+
+    `shown` says whether the manifest still shows it; `reason` and `message` say why it is where it is.
+    """
+
+    key: str
+    model: str
+    request: Request
+    file: str
+    state: JobState
+    shown: bool
+    attempts: int
+    task_ids: tuple[str, ...]
+    artifact: Artifact | None
+    nsfw: Any
+    reason: str | None
+    message: str | None
+    submitted_at: str | None
+    done_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Jobs that did not end well, by state and reason, with one of their messages and what redoes them."""
+
+    state: JobState
+    reason: str
+    count: int
+    example: str
+    retry: str
+
+
+class JobSketch(NamedTuple):
+    """A job in short: its key, its request as JSON, its file. A million of them are compared in seconds."""
+
+    key: str
+    request: bytes
+    file: str
+
+    def body(self) -> dict[str, Any]:
+        """Give the request in the API's own field names."""
+        body: dict[str, Any] = orjson.loads(self.request)
+        return body
+
+
+class JobFacts(NamedTuple):
+    """A job for who writes it down: what is JSON in the state stays so, as bytes to be put in as they are.
+
+    `coordinates` are those of every cell that shows it, `length` is in bytes. The facts from `sha256` to
+    `media_type` are there once it is done.
+    """
+
+    key: str
+    model: str
+    coordinates: bytes
+    request: bytes
+    file: str
+    state: str
+    attempts: int
+    task_ids: bytes
+    sha256: str | None
+    length: int | None
+    received_sha256: str | None
+    width: int | None
+    height: int | None
+    media_type: str | None
+    nsfw: bytes
+    warnings: bytes
+    reason: str | None
+    message: str | None
+    submitted_at: str | None
+    done_at: str | None
+
+
+JOB_FACTS = """
+    SELECT j.key, j.model,
+        CAST('[' || coalesce((SELECT group_concat(coordinates) FROM
+            (SELECT coordinates FROM cells WHERE job_id = j.id ORDER BY position)), '') || ']' AS BLOB),
+        CAST(j.request AS BLOB), j.file, j.state, j.attempts,
+        CAST((SELECT json_group_array(task_id) FROM
+            (SELECT task_id FROM attempts WHERE job_id = j.id AND task_id IS NOT NULL
+             ORDER BY number)) AS BLOB),
+        iif(state = 'done', sha256, NULL), iif(state = 'done', bytes, NULL),
+        iif(state = 'done', received_sha256, NULL), iif(state = 'done', width, NULL),
+        iif(state = 'done', height, NULL), iif(state = 'done', media_type, NULL),
+        CAST(coalesce(nsfw, 'null') AS BLOB),
+        CAST(coalesce(iif(state = 'done', warnings, NULL), '[]') AS BLOB),
+        reason, message, submitted_at, done_at
+    FROM jobs j ORDER BY j.position IS NULL, j.position, j.id
+"""
+"""The query of `JobFacts`, in the order of `Run.jobs`."""
+
+
+def job_record(row: sqlite3.Row) -> JobRecord:
+    """Make a record of a row of `jobs` that has the task ids, as JSON, behind its columns."""
+    done = row["state"] == JobState.DONE
+    return JobRecord(
+        key=row["key"],
+        model=row["model"],
+        request=Request.from_body(orjson.loads(row["request"])),
+        file=row["file"],
+        state=JobState(row["state"]),
+        shown=row["position"] is not None,
+        attempts=row["attempts"],
+        task_ids=tuple(orjson.loads(row[-1])),
+        artifact=_artifact(row) if done else None,
+        nsfw=None if row["nsfw"] is None else orjson.loads(row["nsfw"]),
+        reason=row["reason"],
+        message=row["message"],
+        submitted_at=row["submitted_at"],
+        done_at=row["done_at"],
+    )
+
+
+def _artifact(row: sqlite3.Row) -> Artifact:
+    return Artifact(
+        file=row["file"],
+        sha256=row["sha256"],
+        received_sha256=row["received_sha256"],
+        bytes=row["bytes"],
+        width=row["width"],
+        height=row["height"],
+        media_type=row["media_type"],
+        thumb=row["thumb"],
+        thumb_width=row["thumb_width"],
+        thumb_height=row["thumb_height"],
+        warnings=tuple(orjson.loads(row["warnings"])) if row["warnings"] else (),
+    )
