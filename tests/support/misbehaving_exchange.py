@@ -130,6 +130,8 @@ class Exchange:
     def _control(self) -> bytes:
         if self.incoming.path == "/_ledger":
             return answer_bytes(200, self.server.ledger.as_json())
+        if self.incoming.path == "/_fates":
+            return answer_bytes(200, {task.task_id: task.fate for task in self.server.tasks.values()})
         if self.incoming.path == "/_set":
             self.server.change(json.loads(self.incoming.body))
             return answer_bytes(200, {})
