@@ -2,8 +2,8 @@
 
 `python tests/acceptance/soak.py --jobs 5000 --kills 10 --seeds 1-20`
 
-For each seed a server that misbehaves at random (`support.misbehaving`, its faults drawn from the seed), and a
-`zbatch run` that is killed at random moments and started again until nothing is open. Then the audit: the
+For each seed a server that misbehaves at random (`support.misbehaving`, its faults drawn from the seed), and
+a `zbatch run` that is killed at random moments and started again until nothing is open. Then the audit: the
 server's own ledger against the state. It prints a line a seed, and exits 1 where one does not balance.
 `tests/acceptance/test_kill.py` does the same with fewer jobs at every test run.
 """
@@ -20,7 +20,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ def soak(seed: int, jobs: int, kills: int, share: float, folder: Path) -> dict[s
                 killed += process.poll() is None
                 process.kill()
                 process.wait(10)
-        for runs in range(1, 13):
+        for runs in range(1, 13):  # noqa: B007 - said below
             done = zbatch(*command, cwd=folder)
             if done.returncode not in (0, 1) or not OPEN & set(counts(run)):
                 break
@@ -84,43 +84,46 @@ def soak(seed: int, jobs: int, kills: int, share: float, folder: Path) -> dict[s
 
 def audit(run: Path, ledger: Ledger, fates: dict[str, str]) -> list[str]:
     """Hold the state against what the server knows for certain; gives what does not balance."""
-    wrong = []
     database = sqlite3.connect(f"file:{run / 'state.sqlite3'}?mode=ro", uri=True)
-    rows = database.execute(
-        """SELECT j.request, j.state, a.task_id, a.outcome FROM jobs j LEFT JOIN attempts a ON a.job_id = j.id
-           ORDER BY j.id, a.number"""
-    ).fetchall()
-    database.close()
-    states: dict[int, str] = {}
+    states = {json.loads(request)["seed"]: state for request, state in database.execute(
+        "SELECT request, state FROM jobs")}  # fmt: skip
     attempts: dict[int, list[tuple[str | None, str | None]]] = defaultdict(list)
-    for request, state, task_id, outcome in rows:
-        seed = json.loads(request)["seed"]
-        states[seed] = state
-        if outcome is not None or task_id is not None or state in ("submitting", "submitted"):
-            attempts[seed].append((task_id, outcome))
+    for request, task_id, outcome in database.execute(
+        """SELECT j.request, a.task_id, a.outcome FROM attempts a JOIN jobs j ON j.id = a.job_id
+           ORDER BY j.id, a.number"""
+    ):
+        attempts[json.loads(request)["seed"]].append((task_id, outcome))
+    database.close()
     accepted: dict[int, list[str]] = defaultdict(list)
     for entry in ledger.accepted:
         accepted[entry.body["seed"]].append(entry.task_id)
-    for seed, tasks in accepted.items():
-        known = {task_id for task_id, _ in attempts[seed]}
-        lost = [task for task in tasks if task not in known]
-        unsure = sum(outcome == "unknown" or task_id is None for task_id, outcome in attempts[seed])
-        if len(lost) > unsure:
-            wrong.append(f"seed {seed} ({states[seed]}): {len(lost)} tasks billed and nowhere told: {lost}")
-        if len(tasks) > 1 and not all(fates[task].startswith("failed") for task in tasks[:-1]):
-            wrong.append(f"seed {seed} ({states[seed]}): paid twice, and the first had not failed: {tasks}")
-        for task_id, outcome in attempts[seed]:
-            finished = task_id in fates and fates[task_id] == ""
-            if finished and outcome != "done" and states[seed] not in ("submitted", "unknown"):
-                wrong.append(f"seed {seed} ({states[seed]}): task {task_id} finished and is {outcome}")
-    for seed, state in states.items():
-        if state == "done" and not accepted[seed]:
-            wrong.append(f"seed {seed} is done and was never accepted")
+    wrong = [
+        f"seed {seed} ({state}): {problem}"
+        for seed, state in states.items()
+        for problem in problems(state, accepted[seed], attempts[seed], fates)
+    ]
     if ledger.leaks():
         wrong.append(f"the key went to {ledger.leaks()[:3]}")
     with Run(run) as opened:
         check_files(opened)
     return wrong
+
+
+def problems(
+    state: str, tasks: list[str], attempts: list[tuple[str | None, str | None]], fates: dict[str, str]
+) -> Iterator[str]:
+    """Say what is wrong with one job: `tasks` are those the server took, `attempts` those the state knows."""
+    known = {task_id for task_id, _ in attempts}
+    lost = [task for task in tasks if task not in known]
+    if len(lost) > sum(outcome == "unknown" or task_id is None for task_id, outcome in attempts):
+        yield f"{len(lost)} tasks billed and nowhere told: {lost}"
+    if len(tasks) > 1 and not all(fates[task].startswith("failed") for task in tasks[:-1]):
+        yield f"paid twice, and the first had not failed: {tasks}"
+    for task_id, outcome in attempts:
+        if fates.get(task_id or "") == "" and outcome != "done" and state not in ("submitted", "unknown"):
+            yield f"task {task_id} finished and is {outcome}"
+    if state == "done" and not tasks:
+        yield "done, and never accepted"
 
 
 def seeds(text: str) -> range:
@@ -145,9 +148,8 @@ def main() -> None:
         wrong = found.pop("wrong")
         balanced = balanced and not wrong
         said = ", ".join(f"{name} {value}" for name, value in found.items())
-        print(
-            f"seed {seed}: {'NOT balanced' if wrong else 'balanced'} in {time.monotonic() - began:.0f} s; {said}"
-        )
+        verdict = "NOT balanced" if wrong else "balanced"
+        print(f"seed {seed}: {verdict} in {time.monotonic() - began:.0f} s; {said}")
         for line in wrong[:20]:
             print(f"    {line}")
         sys.stdout.flush()
