@@ -389,6 +389,38 @@ def test_a_mistake_in_a_long_list_is_told_as_in_a_short_one(section, good, bad):
     assert {tuple(7 if part == 5000 else part for part in place) for place in many} == few
 
 
+@pytest.mark.parametrize(
+    ("section", "entry", "bad"),
+    [
+        ("vars", "x", ("a b", 1)),
+        ("loras", "org/x", ("a@b", "org/y")),
+        ("loras", {"path": "org/x"}, ("film", {"pth": "org/y"})),
+        ("matrix", [1], ("a", "fox")),
+        ("matrix", [1], ("a", [1] * 200 + [[2]])),
+        ("matrix", {"from": 0, "count": 3}, ("n", {"form": 0, "count": 3})),
+    ],
+)
+def test_a_mistake_in_a_long_map_is_told_as_in_a_short_one(section, entry, bad):
+    def manifest(number):
+        entries = {f"e{n}": entry for n in range(number)}
+        return {"version": 1, "name": "x", section: {**entries, bad[0]: bad[1]}, "zzz": 1}
+
+    few = told(manifest(3))
+    assert told(manifest(3000)) == few
+    assert len(few[1]) == 2
+
+
+def test_a_mistake_in_a_long_axis_of_a_row_is_told_by_its_place():
+    row = {
+        "label": "r",
+        "loras": dict.fromkeys("ab" * 200),
+        "matrix": {"a": [1] * 200 + [[1]], "b": {"from": "x"}},
+    }
+    broken, words, _ = told({"version": 1, "name": "x", "include": [row]})
+    assert broken == {("include", 0, "matrix", "a", 200), ("include", 0, "matrix", "b", "from")}
+    assert len(words) == 2
+
+
 def test_of_very_many_mistakes_the_first_are_told_and_all_are_known():
     data = {"version": 1, "name": "x", "include": [3] * 5000}
     broken, words, left_out = told(data)
