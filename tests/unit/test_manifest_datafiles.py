@@ -217,3 +217,53 @@ def test_a_file_that_two_axes_read_is_one_source(bench):
     )
     document = load_manifest(bench.path(HEAD + body)).document
     assert [source.path.name for source in document.sources] == ["manifest.yaml", "a.csv"]
+
+
+def test_many_warnings_never_hide_an_error(bench):
+    (bench.directory / "a.csv").write_text("a,size\n" + "x,512*512\n" * 300 + "y,512x512\n")
+    findings = bench.findings("request: {prompt: '{{ a }}'}\nzip: {file: a.csv}\n")
+    assert len([finding for finding in findings if finding.severity == "warning"]) == 100
+    [error] = [finding for finding in findings if finding.severity == "error"]
+    assert (error.line, error.message[:21]) == (302, 'must be "width*height"'[:21])
+
+
+def test_rows_of_different_columns_keep_their_places(bench):
+    """Rows are held by column as long as they can be: one that differs in the middle changes nothing else."""
+    lines = [f'{{"a": {n}, "b": "x"}}' for n in range(5_000)] + [
+        '{"a": 5000}',
+        '"bare"',
+        '{"a": 5002, "b": "z"}',
+    ]
+    (bench.directory / "a.jsonl").write_text("\n".join(lines) + "\n")
+    messages = [
+        (f.line, f.message) for f in bench.findings("request: {prompt: '{{ a }}'}\nzip: {file: a.jsonl}\n")
+    ]
+    assert messages == [
+        (5001, "rows walk together: 'b' is missing here"),
+        (5002, 'must have columns, one for each axis (got "bare")'),
+    ]
+
+
+@pytest.mark.parametrize("rule", ["x: {}", "seed: {}"])
+def test_rules_find_values_of_long_lists_at_once(bench, rule):
+    """The index of a list gives what looking at each of its values gives."""
+    body = (
+        "request: {prompt: p}\nmatrix: {x: ['1', 1, 2.5, true, null, {label: l, value: [1]}], seed: {from: 1, to: 9, step: 2}}\n"
+    )
+    found = {}
+    for value in ("'1'", "1", "1.0", "2.5", "true", "null", "[1]", "l", "3", "4", "'[1]'", "11", "-1"):
+        steps = bench.steps(body + f"exclude: [{{{rule.format(value)}}}]\n")
+        found[value] = {
+            dict(step.cell.coordinates)[rule[: rule.index(":")]] for step in steps if step.cell.excluded_by
+        }
+    if rule.startswith("x"):
+        assert found["'1'"] == {"1"}
+        assert found["1"] == found["1.0"] == {1}
+        assert found["true"] == {True}
+        assert found["null"] == {None}
+        assert found["2.5"] == {2.5}
+        assert found["[1]"] == found["l"] == {"l"}
+    else:
+        assert found["1"] == found["1.0"] == {1}
+        assert found["3"] == {3}
+        assert found["4"] == found["11"] == found["-1"] == found["true"] == found["'1'"] == set()

@@ -41,6 +41,89 @@ HOSTILE = {
         "unknown key 'k1'",
     ),
     "a million aliases of nothing": (b"a: [" + b"*b, " * 10**6, "1:5", "no anchor"),
+    "half a million values": (b"a: [" + b"1," * 500_000 + b"]", "1:500001", "at most 250,000 values"),
+    "keys by the hundred thousand": (
+        b"vars:\n" + b"".join(b" k%d: v\n" % n for n in range(300_000)),
+        "250000:11",
+        "at most 250,000 values",
+    ),
+    "anchors by the hundred thousand": (
+        b"a: [" + b"".join(b"&a%d x," % n for n in range(100_000)) + b"]",
+        "1:88895",
+        "at most 10,000 anchors",
+    ),
+    "a key a hundred thousand times": (
+        (BODY + "vars:\n" + " a: x\n" * 100_000).encode(),
+        "105:2",
+        "more than this was not looked for",
+    ),
+    "no by the hundred thousand": (b"a: [" + b"no," * 100_000 + b"]", "1:302", "more than this was not"),
+    # templates
+    "twenty thousand templates in a chain": (
+        (
+            BODY + "vars:\n" + "".join(f" v{n}: '{{{{ v{(n + 1) % 20_000} }}}}'\n" for n in range(20_000))
+        ).encode(),
+        "5:6",
+        "uses itself",
+    ),
+    "a million characters of templates": (
+        (BODY + "vars:\n" + "".join(f" v{n}: '{n}{'{{ w }}' * 2_400}'\n" for n in range(60))).encode(),
+        "34:7",
+        "is too much: all different ones up to here have more than 500,000 characters",
+    ),
+    # grids
+    "ten thousand axes": (
+        (BODY + "matrix:\n" + "".join(f" k{n}: [v, w]\n" for n in range(10_000))).encode(),
+        "5:2",
+        "the grid has more than 10^18 cells",
+    ),
+    "a hundred LoRAs by a hundred thousand scales": (
+        (
+            BODY
+            + "loras: {"
+            + ",".join(f"k{n}: a/b" for n in range(100))
+            + "}\nmatrix: {lora: {name: ["
+            + ",".join(f"k{n}" for n in range(100))
+            + "], scale: {from: 0, to: 1, count: 100000}}}\n"
+        ).encode(),
+        "5:16",
+        "gives more than 1,000,000 LoRAs",
+    ),
+    "fifty thousand misspelt LoRAs": (
+        (BODY + "loras: {film: a/b}\nmatrix: {lora: [" + ",".join(["flim"] * 50_000) + "]}\n").encode(),
+        "5:17",
+        'no LoRA is named "flim"',
+    ),
+    "exclude rules by the ten thousand": (
+        (BODY + "matrix: {seed: [1]}\nexclude: [" + "{seed: 1}," * 20_000 + "]\n").encode(),
+        "5:10",
+        "has more than 10,000 rules",
+    ),
+    "rules that ask too often": (
+        (
+            BODY
+            + "matrix: {seed: {from: 1, count: 500000}}\nexclude: ["
+            + "{when: seed > 3}," * 1_000
+            + "]\n"
+        ).encode(),
+        "5:10",
+        "ask more than 100,000,000 times",
+    ),
+    "include rows of a million cells each": (
+        (
+            BODY
+            + "include: ["
+            + ",".join(f"{{prompt: p{n}, matrix: {{seed: {{from: 1, count: 900000}}}}}}" for n in range(100))
+            + "]\n"
+        ).encode(),
+        "4:87",
+        "the rows up to this one have 1,800,000 cells",
+    ),
+    "zip with ten thousand columns": (
+        (BODY + "zip: [{" + ",".join(f"c{n}: x" for n in range(10_000)) + "}]\n").encode(),
+        "4:6",
+        "has more than 1,000 columns",
+    ),
     # bytes
     "NUL": (b'version: 1\nname: "a\x00b"\n', "2:9", "control characters"),
     "bell": (b"version: 1\nname: a\x07b\n", "2:8", "control characters"),
@@ -85,3 +168,65 @@ def test_hostile_file_is_refused_at_its_place(name, answers):
 def test_an_endless_device_is_cut_off():
     (answer,) = bounded([("manifest", "/dev/zero")])
     assert "more than 16 MB" in answer
+
+
+DATA = {
+    "one field": (".csv", b'a,b\n"' + b"x" * 30_000_000, "2:1", "more than 4,000,000 characters"),
+    "one row of many lines": (
+        ".csv",
+        b"a,b\n" + b'"\n",' * 2_000_000,
+        "2:1",
+        "more than 4,000,000 characters",
+    ),
+    "one header": (".csv", b"c," * 500_000 + b"c", "1:1", "at most 1,000 columns (this one has 500,001)"),
+    "empty lines": (".csv", b"a,b\n" + b"\n" * 60_000_000, "1:1", "more than 4,000,000 lines"),
+    "rows that are short": (".csv", b"a,b\n" + b"x\n" * 300_000, "2:1", "the row has 1 field"),
+    "wrong seeds": (".csv", b"seed\n" + b"x\n" * 300_000, "2:1", "seed must be a whole number"),
+    "one line of text": (".txt", b"x" * 30_000_000, "1:1", "more than 4,000,000 characters"),
+    "tiny lines": (".txt", b"x\n" * 30_000_000, "1:1", "more than 4,000,000 lines"),
+    "NUL at the end": (".txt", b"abc\n" * 3_000_000 + b"\0", "3000001:1", "control character"),
+    "no UTF-8 at the end": (".txt", "é\n".encode() * 3_000_000 + b"a\xff", "3000001:2", "byte 0xff"),
+    "JSON of one line": (".jsonl", b"[" + b"1," * 15_000_000, "1:1", "more than 4,000,000 characters"),
+    "JSON that is deep": (".jsonl", b"[" * 1_000_000, "1:1", "nested too deep"),
+    "JSON of one file": (".json", b" " * 60_000_000, "", "has more than 16 MB"),
+    "YAML of one file": (".yaml", b"- x\n" * 15_000_000, "", "has more than 16 MB"),
+}
+
+
+@pytest.fixture(scope="module")
+def data_answers(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("hostile-data")
+    for number, (suffix, data, _, _) in enumerate(DATA.values()):
+        (directory / f"{number}{suffix}").write_bytes(data)
+        zipped = f"zip: {{file: {number}{suffix}}}\n"
+        (directory / f"m{number}.yaml").write_text(HEAD + "request: {prompt: p}\n" + zipped)
+    said = bounded([("manifest", str(directory / f"m{number}.yaml")) for number in range(len(DATA))])
+    return dict(zip(DATA, said, strict=True))
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_hostile_data_file_is_refused_at_its_place(name, data_answers):
+    suffix, _, position, words = DATA[name]
+    number = list(DATA).index(name)
+    place = f"{number}{suffix}:{position}: " if position else f"m{number}.yaml:"
+    assert any(place in line and words in line for line in data_answers[name].splitlines()), data_answers[
+        name
+    ][:500]
+
+
+def test_what_many_axes_take_of_one_file_is_bounded(tmp_path):
+    (tmp_path / "a.txt").write_text("".join(f"{n}\n" for n in range(150_000)))
+    axes = "".join(f" x{n}: {{file: a.txt}}\n" for n in range(200))
+    (tmp_path / "m.yaml").write_text(HEAD + "request: {prompt: p}\nmatrix:\n" + axes)
+    (answer,) = bounded([("manifest", str(tmp_path / "m.yaml"))])
+    assert "matrix.x6.file: is too much: axes and zip take more than 1,000,000 rows" in answer
+
+
+def test_what_a_manifest_extends_is_bounded_in_values(tmp_path):
+    values = "loras:\n" + "".join(f"  l{n}: a/b\n" for n in range(20_000))
+    for number in range(20):
+        (tmp_path / f"b{number}.yaml").write_text(values)
+    names = ", ".join(f"b{number}.yaml" for number in range(20))
+    (tmp_path / "m.yaml").write_text(HEAD + f"extends: [{names}]\nrequest: {{prompt: p}}\n")
+    (answer,) = bounded([("manifest", str(tmp_path / "m.yaml"))])
+    assert "extends[13]: is too much: the files before it hold more than 250,000 values" in answer

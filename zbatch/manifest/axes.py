@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Container, Mapping, Sequence
 from typing import Any, Final
@@ -19,6 +20,10 @@ from zbatch.manifest.rules import ExcludeRule, match_conditions
 from zbatch.manifest.templates import RESERVED, ValueTemplate
 from zbatch.manifest.values import Axis, AxisValue, ValueList
 from zbatch.manifest.zipping import without_columns, zip_axis
+
+MAX_RULES: Final = 10_000
+MAX_ASKED: Final = 100_000_000
+"""How often all `when` together may be evaluated, once for each rule and cell."""
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -89,6 +94,19 @@ def parse_excludes(
 
     `lost` are names of axes that could not be read; nothing is said of them again.
     """
+    if len(rows) > MAX_RULES:
+        hint = "one rule can take out many cells: when: \"subject in ['fox', 'owl']\""
+        findings.error(("exclude",), f"has more than {MAX_RULES:,} rules", got=len(rows), hint=hint)
+        return ()
+    cells = math.prod(len(axis.values) for axis in axes) * replicas
+    asked = sum("when" in row for _, row in rows)
+    if asked * cells > MAX_ASKED:
+        findings.error(
+            ("exclude",),
+            f"{asked:,} rules with when for {cells:,} cells ask more than {MAX_ASKED:,} times",
+            hint="name the values themselves where that can be said: {subject: fox, size: square}",
+        )
+        return ()
     rules = []
     for number, row in rows:
         place: Place = ("exclude", number)

@@ -70,6 +70,7 @@ class _Builder:
                     )
             elif isinstance(event, yaml.NodeEvent):
                 self._document.data, at = self._node(event, events)
+                self._document.nodes = self._nodes
                 self._document.positions = (
                     Positions(self._file, at) if isinstance(at, int) else at  # a manifest of one scalar
                 )

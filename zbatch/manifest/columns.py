@@ -11,6 +11,9 @@ from zbatch.manifest.positions import RowMarks
 from zbatch.manifest.scalars import read_scalar
 from zbatch.manifest.tables import Table
 
+MAX_TAKEN: Final = 1_000_000
+"""Rows of data files that all axes together may take: a thousand may read one file."""
+
 _NUMERIC: Final = {"seed": "a whole number", "strength": "a number"}
 """Columns named like these request fields are parsed as that type; others stay text."""
 
@@ -80,10 +83,22 @@ def _name(axis: str, value: Mapping[str, Any], column: str | None) -> str:
 
 
 def attach_rows(place: Place, marks: RowMarks, findings: Findings) -> None:
-    """Say of the places under one of the document that they are rows of a data file."""
+    """Say that places of the document are rows of a data file."""
     document = findings.document
     if document is not None and document.positions is not None:
         document.positions.attach(place, marks)
+
+
+def may_take(table: Table, place: Place, findings: Findings) -> bool:
+    """Count the rows of a data file for one more axis; `False` after a finding, where all take too many."""
+    document = findings.document
+    if document is None:
+        return True
+    document.rows_taken += len(table)
+    if document.rows_taken > MAX_TAKEN:
+        message = f"is too much: axes and zip take more than {MAX_TAKEN:,} rows of data files"
+        findings.error(place, message)
+    return document.rows_taken <= MAX_TAKEN
 
 
 def typed(name: str | None, values: list[Any], marks: RowMarks, findings: Findings) -> list[Any]:
@@ -101,5 +116,8 @@ def typed_value(name: str | None, value: Any, marks: RowMarks, number: int, find
     whole = isinstance(read, int) or name != "seed"
     if problem is None and whole and isinstance(read, int | float) and not isinstance(read, bool):
         return read
+    if findings.full:
+        findings.left_out += 1
+        return LOST
     findings.at(marks[number], "", f"{name} must be {_NUMERIC[name]} (got {value!r})")
     return LOST

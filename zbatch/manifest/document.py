@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from zbatch.expressions import Template
 from zbatch.manifest.findings import Mark, Place
 from zbatch.manifest.positions import Positions
 from zbatch.manifest.tables import Table
@@ -38,6 +39,14 @@ class Document:
     """All files it is made of, its own first."""
     tables: dict[Path, Table | None] = field(default_factory=dict)
     """The data files that were read, each once; those nothing could be made of as `None`."""
+    nodes: int = 0
+    """Values, lists and maps in it."""
+    rows_taken: int = 0
+    """Rows of data files that axes and zip took so far."""
+    templates: dict[str, Template] = field(default_factory=dict)
+    """The texts that were compiled as templates, each once."""
+    template_text: int = 0
+    """Characters of these."""
     incomplete: bool = False
     """Whether something it extends could not be read: what it says of the rest would not be true."""
 

@@ -26,6 +26,9 @@ Place = tuple[str | int, ...]
 MAX_FINDINGS: Final = 100
 """More than this many of a kind nobody reads; errors that are left out are counted."""
 
+_LONGEST: Final = 2_000
+"""Characters of a message."""
+
 _MOST_WORDS: Final = 1_000
 
 
@@ -128,7 +131,9 @@ class Findings:
         self._marks.add(mark)
         self._count[severity] += 1
         self._findings.append(
-            Finding(mark.file, mark.line, mark.column, path, printable(message), printable(hint), severity)
+            Finding(
+                mark.file, mark.line, mark.column, path, _short(printable(message)), printable(hint), severity
+            )
         )
 
     def _no_more(self, mark: Mark, severity: Severity) -> bool:
@@ -163,6 +168,11 @@ class Findings:
             return
         suffix = "" if got is MISSING else f" (got {shown(got)})"
         self.at(mark, place, message + suffix, hint=hint, severity=severity)
+
+
+def _short(message: str) -> str:
+    """Cut a message in the middle where it names ten thousand things."""
+    return message if len(message) <= _LONGEST else f"{message[: _LONGEST - 200]} ... {message[-200:]}"
 
 
 def printable(text: str) -> str:

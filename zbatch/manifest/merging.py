@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from zbatch.errors import ManifestError
+from zbatch.manifest.building import MAX_NODES
 from zbatch.manifest.document import Document
 from zbatch.manifest.findings import Findings, Place
 from zbatch.manifest.positions import Positions, packed
@@ -45,10 +46,12 @@ class _Reader:
         self._findings = findings
         self._known: dict[Path, Document | None] = {}
         self._bytes = 0
+        self._nodes = 0
 
     def read(self, path: Path, chain: tuple[Path, ...]) -> Document:
         document = read_document(path, self._findings)
         self._bytes += len(document.sources[0].data)
+        self._nodes += document.nodes
         find_secrets(document, self._findings)  # each file by itself: what a child replaces is in git as well
         chain = (*chain, path.resolve())
         if not isinstance(document.data, dict) or "extends" not in document.data:
@@ -110,6 +113,8 @@ class _Reader:
             return f"is one file too many: a manifest extends at most {MAX_BASES}"
         if self._bytes > MAX_BYTES:
             return f"is too much: the files before it have more than {MAX_BYTES // 1_000_000} MB"
+        if self._nodes > MAX_NODES:
+            return f"is too much: the files before it hold more than {MAX_NODES:,} values"
         return None
 
 

@@ -240,7 +240,8 @@ class _Parser(Sections):
         if grid.sample is not None and grid.count > MAX_SAMPLED:
             self.findings.error(
                 ("sample",),
-                f"is taken from grids of up to {MAX_SAMPLED:,} cells (this one has {grid.count:,}: {axes})",
+                f"is taken from grids of up to {MAX_SAMPLED:,} cells "
+                f"(this one has {_counted(grid.count)}: {axes})",
             )
         elif grid.sample is not None and min(grid.count, grid.sample.n) > limits.max_jobs:
             self.findings.error(
@@ -252,18 +253,24 @@ class _Parser(Sections):
         elif grid.sample is None and grid.count > limits.max_jobs:
             self.findings.error(
                 where,
-                f"the grid has {grid.count:,} cells ({axes}), "
+                f"the grid has {_counted(grid.count)} cells ({axes}), "
                 f"more than limits.max_jobs allows ({limits.max_jobs:,})",
                 hint=hint if grid.count > MAX_SAMPLED else f"{hint}, or keep some of them with sample",
             )
+        added = 0
         for row in grid.rows:
-            if row.count * grid.replicas > limits.max_jobs:
+            cells = row.count * grid.replicas
+            alone = cells > limits.max_jobs
+            added += cells
+            if added > limits.max_jobs:
+                whose = "this row has" if alone else "the rows up to this one have"
                 self.findings.error(
                     (*row.place, "matrix"),
-                    f"this row has {row.count * grid.replicas:,} cells, more than limits.max_jobs allows "
-                    f"({limits.max_jobs:,})",
+                    f"{whose} {_counted(cells if alone else added)} cells, "
+                    f"more than limits.max_jobs allows ({limits.max_jobs:,})",
                     hint=hint,
                 )
+                break
 
     def _report(self, grid: Grid, lost: Container[str]) -> Report:
         spec = self.section("report")
@@ -285,3 +292,8 @@ class _Parser(Sections):
             (group,) if isinstance(group, str) else tuple(group),
             spec.get("title"),
         )
+
+
+def _counted(cells: int) -> str:
+    """Write a number of cells; ten thousand axes give one of three thousand digits."""
+    return f"{cells:,}" if cells <= 10**18 else "more than 10^18"

@@ -29,6 +29,10 @@ class Progression:
         """Give one of them; whole ones as integers."""
         return _number(self.start + index * self.step)
 
+    def nearest(self, number: float) -> int:
+        """Give the index of the one that is nearest to a number, as if there were no ends."""
+        return round((_exact(number) - self.start) / self.step) if self.step else 0
+
     @property
     def end(self) -> Fraction:
         """The last one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from zbatch.manifest.columns import attach_rows, column_values
+from zbatch.manifest.columns import attach_rows, column_values, may_take
 from zbatch.manifest.datafiles import read_table
 from zbatch.manifest.findings import LOST, Findings, Place
 from zbatch.manifest.loras import LoraValue, NamedLora, lora_value, named_lora
@@ -43,7 +43,7 @@ def axis_values(
             if axis != "seed":
                 findings.error(place, "only the seed axis takes random values")
                 return ()
-            return [AxisValue(seed, ((axis, seed),), place) for seed in random_seeds(spec)]
+            return ValueList(axis, random_seeds(spec), None, place)
         numbers = read_range(spec, place, findings)
         return () if numbers is None else RangeValues(axis, place, numbers)
     return _listed(axis, spec, place, loras, findings)
@@ -65,7 +65,7 @@ def _file_values(
 ) -> Sequence[AxisValue]:
     place = (*place, "file")
     table = read_table(spec["file"], place, findings)
-    if table is None:
+    if table is None or not may_take(table, place, findings):
         return ()
     column = column_values(axis, table, spec.get("column"), place[:-1], findings)
     attach_rows(place, column.marks, findings)

@@ -10,7 +10,7 @@ from zbatch.expressions import ExpressionError, Template
 from zbatch.manifest.findings import Findings, Place, nearest
 from zbatch.manifest.labels import comparable
 from zbatch.manifest.loras import LoraValue
-from zbatch.manifest.values import Axis, AxisValue, ZipRow, called, same
+from zbatch.manifest.values import Axis, AxisValue, RangeValues, ValueList, ZipRow, called, same
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,7 @@ def match_conditions(
         if key == "replica":
             matching = frozenset({value - 1} if isinstance(value, int) and 0 < value <= replicas else ())
         else:
-            matching = frozenset(
-                index
-                for index, candidate in enumerate(axes[number].values)
-                if _matches(candidate, key, value)
-            )
+            matching = _matching(axes[number], key, value)
         if not matching and not findings.enough("warning"):
             known = (
                 [
@@ -95,6 +91,14 @@ def match_conditions(
             )
         conditions.append((number, matching))
     return tuple(conditions)
+
+
+def _matching(axis: Axis, key: str, wanted: Any) -> frozenset[int]:
+    """Give the indexes of the values that a condition means, at once where the list knows where they are."""
+    for name, values in axis.columns():
+        if name == key and isinstance(values, ValueList | RangeValues):
+            return values.matching(wanted)
+    return frozenset(index for index, candidate in enumerate(axis.values) if _matches(candidate, key, wanted))
 
 
 def _matches(candidate: AxisValue | ZipRow, key: str, wanted: Any) -> bool:

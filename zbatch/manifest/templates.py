@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from zbatch.errors import ZbatchError
-from zbatch.expressions import ExpressionError, compile_template
+from zbatch.expressions import ExpressionError, Template, compile_template
 from zbatch.manifest.findings import LOST, Findings, Place
+
+MAX_TEMPLATES: Final = 500_000
+"""Characters that all different templates of a manifest may have together."""
 
 RESERVED: Final = frozenset(
     (
@@ -71,7 +74,7 @@ def compile_value(value: Any, place: Place, findings: Findings) -> ValueTemplate
 
 def _compile_text(value: str, place: Place, findings: Findings) -> ValueTemplate | None:
     try:
-        template = compile_template(value)
+        template = _compiled(value, findings)
     except ExpressionError as error:
         findings.error(place, f"the template {error.message}", got=value, hint=error.hint)
         return None
@@ -85,6 +88,27 @@ def _compile_text(value: str, place: Place, findings: Findings) -> ValueTemplate
     return ValueTemplate(
         place, template.names, constant=value == template.source and not _has_braces(value), render=render
     )
+
+
+def _compiled(value: str, findings: Findings) -> Template:
+    """Compile a text, once for a document: each character takes microseconds, and rows repeat a text.
+
+    Raises:
+        ExpressionError: it does not compile, or is one too many.
+    """
+    document = findings.document
+    if document is None or not _has_braces(value):
+        return compile_template(value)
+    template = document.templates.get(value)
+    if template is None:
+        document.template_text += len(value)
+        if document.template_text > MAX_TEMPLATES:
+            raise ExpressionError(
+                f"is too much: all different ones up to here have more than {MAX_TEMPLATES:,} characters",
+                hint="put what differs into axes, zip or a data file",
+            )
+        template = document.templates[value] = compile_template(value)
+    return template
 
 
 def _has_braces(value: str) -> bool:

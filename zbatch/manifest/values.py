@@ -88,11 +88,11 @@ class ValueList(Sequence[AxisValue]):
     """The values of one axis in a list or a column, each made when asked for.
 
     `held` has plain values, LoRAs and, where a value has a label, the whole record. A value's place is that
-    of the list, its number in it and `tail`.
+    of the list, its number in it and `tail`; that of the list itself where nobody wrote them one by one.
     """
 
     def __init__(
-        self, axis: str, held: Sequence[Any], numbers: Sequence[int], place: Place, tail: Place = ()
+        self, axis: str, held: Sequence[Any], numbers: Sequence[int] | None, place: Place, tail: Place = ()
     ) -> None:
         self.axis = axis
         self.held = held
@@ -109,13 +109,15 @@ class ValueList(Sequence[AxisValue]):
         value = self.held[index]
         if type(value) is AxisValue:
             return value
-        place = (*self._place, self.numbers[index], *self._tail)
+        place = self._place
+        if self.numbers is not None:
+            place = (*place, self.numbers[index], *self._tail)
         if type(value) is LoraValue:
             return AxisValue(value, value.coordinates, place)
         at = value if type(value) in PLAIN else coordinate(value)
         return AxisValue(value, ((self.axis, at),), place)
 
-    @property
+    @cached_property
     def plain(self) -> bool:
         """Tell whether every value is its own coordinate."""
         return set(map(type, self.held)) <= PLAIN
@@ -123,7 +125,22 @@ class ValueList(Sequence[AxisValue]):
     def kept(self, indexes: Sequence[int]) -> ValueList:
         """Give a list of some of the values."""
         held = [self.held[index] for index in indexes]
-        return ValueList(self.axis, held, [self.numbers[index] for index in indexes], self._place, self._tail)
+        numbers = None if self.numbers is None else [self.numbers[index] for index in indexes]
+        return ValueList(self.axis, held, numbers, self._place, self._tail)
+
+    def matching(self, wanted: Any) -> frozenset[int]:
+        """Give the indexes of the values that a rule which names `wanted` means."""
+        if self.plain and isinstance(wanted, str | int | float | None):
+            return self._indexes.get((isinstance(wanted, bool), wanted), frozenset())
+        return frozenset(number for number, value in enumerate(self) if value.matches(wanted))
+
+    @cached_property
+    def _indexes(self) -> dict[tuple[bool, Scalar], frozenset[int]]:
+        """Where each value is: there may be ten thousand rules for as many values."""
+        found: dict[tuple[bool, Scalar], list[int]] = {}
+        for number, value in enumerate(self.held):
+            found.setdefault((False, value), []).append(number)
+        return {value: frozenset(numbers) for value, numbers in found.items()}
 
     def labelled(self, wanted: Scalar) -> AxisValue | None:
         """Give the value with a label that `wanted` means, by its label or by itself."""
@@ -159,7 +176,8 @@ class ZipRows(Sequence[ZipRow]):
             if len(self._recent) >= _RECENT:
                 self._recent.clear()
             parts = tuple([column[index] for column in self.columns])
-            row = self._recent[index] = ZipRow(parts, (*self._place, self.columns[0].numbers[index]))
+            numbers = self.columns[0].numbers
+            row = self._recent[index] = ZipRow(parts, (*self._place, numbers[index] if numbers else index))
         return row
 
     def with_columns(self, columns: Sequence[ValueList]) -> ZipRows:
@@ -213,3 +231,11 @@ class RangeValues(Sequence[AxisValue]):
             return [self[number] for number in range(*index.indices(len(self)))]
         number = self._numbers.number(range(len(self))[index])
         return AxisValue(number, ((self._axis, number),), self._place)
+
+    def matching(self, wanted: Any) -> frozenset[int]:
+        """Give the index of the number that a rule which names `wanted` means."""
+        if isinstance(wanted, bool) or not isinstance(wanted, int | float):
+            return frozenset()
+        near = self._numbers.nearest(wanted)
+        around = range(max(0, near - 1), min(len(self), near + 2))
+        return frozenset(index for index in around if self._numbers.number(index) == wanted)

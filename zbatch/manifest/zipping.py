@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import compress
 from typing import Any
 
-from zbatch.manifest.columns import attach_rows, typed, typed_value
+from zbatch.manifest.columns import attach_rows, may_take, typed, typed_value
 from zbatch.manifest.datafiles import MAX_COLUMNS, read_table
 from zbatch.manifest.findings import LOST, Findings, Place
 from zbatch.manifest.loras import NamedLora
@@ -51,7 +51,7 @@ def without_columns(axis: Axis, names: Container[str]) -> Axis | None:
 
 def _file_columns(name: str, place: Place, findings: Findings) -> _Columns:
     table = read_table(name, place, findings)
-    if table is None:
+    if table is None or not may_take(table, place, findings):
         return (), {}
     attach_rows(place, table.marks, findings)
     if not table.columns:
