@@ -179,6 +179,8 @@ def test_progress_for_machines_is_lines_of_json_on_stderr(tmp_path, server):
     assert (last["done"], last["total"], last["failed"], last["in_flight"]) == (4, 4, 0, 0)
     assert (last["cost"], last["cost_expected"]) == (0.04, 0.04)
     assert {"window", "throttled", "polls", "rate", "seconds_left", "draining"} <= set(last)
+    assert last["polls_per_job"] >= 1
+    assert last["detection_delay"] >= 0
 
 
 def test_no_progress_is_silence_and_plain_is_lines(tmp_path, server):

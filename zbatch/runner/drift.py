@@ -6,9 +6,9 @@ import math
 from typing import Final
 
 _ODDS: Final = 6.0
-_ENOUGH: Final = 9.0
+_ENOUGH: Final = 10.0
 _SURE: Final = 0.05
-"""No forecast counts as surer than this: the grid and the smoothing make every forecast a little wrong."""
+"""No outcome counts as less likely than this: grid and smoothing make every forecast a little wrong."""
 
 
 class Drift:
@@ -27,8 +27,7 @@ class Drift:
 
         Gives 0, or, where the forecasts no longer hold, since how many polls of that kind (first or later).
         """
-        forecast = min(1 - _SURE, max(_SURE, running))
-        for odds in (_ODDS, 1 / _ODDS):
+        for odds, forecast in ((_ODDS, max(_SURE, running)), (1 / _ODDS, min(1 - _SURE, running))):
             since = self._tests[first, odds].observe(forecast, done=done)
             if since:
                 return since

@@ -26,8 +26,8 @@ DEAREST_POLL: Final = 0.4
 """Seconds of delay that one poll is worth. Where tasks take 4 s in the median and 15 s at the 99th percentile
 of a lognormal distribution, the optimum at this price is 2.6 polls a task and 0.82 s of delay."""
 
-CHEAPEST_POLL: Final = 0.002
-"""Seconds of delay: about what a poll costs in work on both sides."""
+CHEAPEST_POLL: Final = 0.01
+"""Seconds of delay: a few times what a poll costs in work on both sides."""
 
 _TOLERANCE: Final = 0.05
 _SOON: Final = 1e-6
@@ -99,7 +99,7 @@ def plan_inspection(ages: Floats, survival: Floats, price: float) -> Inspection:
     shares: list[float] = survival.tolist()
     grid: list[float] = ages.tolist()
     # At ages by which next to nothing has ended, the best next poll is that of a new task, and none is early.
-    young = int(np.searchsorted(-survival, _SOON - 1.0))
+    young = min(last, int(np.searchsorted(-survival, _SOON - 1.0)))
     if grid[young] > LONGEST_WAIT:
         young = 1
     total[1:young] = np.inf

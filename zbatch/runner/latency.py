@@ -37,6 +37,7 @@ _MEMORY: Final = 2048
 """Polls remembered, of some 800 tasks."""
 
 _FEW: Final = 8
+_WEIGHT: Final = 2.0
 _TRUSTED: Final = 200
 _ROUNDS: Final = 12
 _SURE: Final = 0.98
@@ -46,7 +47,7 @@ class Latency:
     """The distribution of how long tasks take, as far as the polls of a run tell. Times in seconds.
 
     Before anything is known it stands by its guess: a median of about `guess`, and a tail so heavy that a
-    task may well never end. Where nothing is known later on, the same holds, with the weight of one task.
+    task may well never end. Where nothing is known later on, the same holds, with the weight of two tasks.
     """
 
     def __init__(self, guess: float) -> None:
@@ -63,7 +64,7 @@ class Latency:
     @property
     def ripe(self) -> bool:
         """Tell whether enough is new for `fit`, which costs as much as a hundred polls, to be worth it."""
-        return self._fresh >= max(_FEW, self._known // 4)
+        return self._fresh >= max(_FEW, self._known // 3)
 
     def survival(self, age: float) -> float:
         """Give the share of tasks that take longer than `age`."""
@@ -86,11 +87,8 @@ class Latency:
         self._fresh += 1
         if not self._trusted:
             return False
-        forecast = self._survival[high] / self._survival[low]
-        since = self._drift.observe(forecast, done=ended, first=low == 0)
-        if since:
-            self._keep(since, first=low == 0)
-        return since > 0
+        since = self._drifted(at)
+        return since > 0 and self._contradicted(since, first=low == 0)
 
     def fit(self) -> None:
         """Learn from the polls remembered. Takes a few milliseconds."""
@@ -118,11 +116,26 @@ class Latency:
     def _recent(self) -> Indices:
         return (self._next - 1 - np.arange(self._known)) % _MEMORY
 
-    def _keep(self, since: int, *, first: bool) -> None:
-        """Forget all but the polls of the last `since` of a kind."""
-        alike = np.flatnonzero((self._lower[self._recent()] == 0) == first)
-        self._known = int(alike[min(since, len(alike)) - 1]) + 1
+    def _drifted(self, at: int) -> int:
+        low = int(self._lower[at])
+        forecast = self._survival[self._upper[at]] / self._survival[low]
+        return self._drift.observe(forecast, done=bool(self._ended[at]), first=low == 0)
+
+    def _contradicted(self, since: int, *, first: bool) -> bool:
+        """Look again at the last `since` polls of a kind, and forget all before them if they still object.
+
+        What was learned may merely be old: so first learn from them too.
+        """
+        recent = self._recent()
+        alike = np.flatnonzero((self._lower[recent] == 0) == first)
+        suspects = int(alike[min(since, len(alike)) - 1]) + 1
+        self.fit()
+        self._drift = Drift()
+        if not any(self._drifted(at) for at in recent[:suspects][::-1].tolist()):
+            return False
+        self._known = suspects
         self._forget()
+        return True
 
     def _forget(self) -> None:
         self._drift = Drift()
@@ -173,7 +186,7 @@ def _estimate(hazard: Floats, guessed: Floats, survived: Floats, lower: Indices,
         not_yet = survival[:-1] * per_share - _covered(lower, upper, survival[upper] * share)
         at_risk = survived + np.maximum(ends, not_yet)
         ends, at_risk = np.convolve(ends, kernel, "same"), np.convolve(at_risk, kernel, "same")
-        hazard = np.minimum(_SURE, (ends + guessed) / (at_risk + 1))
+        hazard = np.minimum(_SURE, (ends + _WEIGHT * guessed) / (at_risk + _WEIGHT))
     return hazard
 
 
