@@ -106,14 +106,14 @@ def test_a_task_of_an_earlier_process_that_had_ended_teaches_nothing_but_counts(
     assert schedule.next_at() - clock.now > 0.6
 
 
-def test_a_task_is_asked_at_its_deadline_at_the_latest_by_the_schedule(schedule, clock):
+def test_a_task_is_asked_at_its_deadline_and_past_it_no_faster_than_before(schedule, clock):
     watch = watch_of(1, clock.now)
     watch.deadline = clock.now + 0.2
     schedule.add(watch)
     assert schedule.next_at() == watch.deadline
     ask(schedule, clock)
     schedule.again(watch)
-    assert schedule.next_at() == pytest.approx(watch.deadline + SHORTEST_WAIT)
+    assert schedule.next_at() - clock.now > 0.5
 
 
 def test_polls_a_job_are_counted_and_the_delay_is_estimated(schedule, clock):

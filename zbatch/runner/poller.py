@@ -61,7 +61,7 @@ class Schedule:
     """Learns how long tasks take and says when to ask for each, as cheaply as can be in polls and delay.
 
     What a poll is worth is said in `zbatch.runner.inspection`. No task is ever left: the longest wait is
-    bounded, and the last poll that the schedule makes is at the task's deadline. Times are those of the
+    bounded, and a task that is still running is asked at its deadline too. Times are those of the
     sending of polls, so what an answer takes is no part of any delay.
     """
 
@@ -151,7 +151,9 @@ class Schedule:
         since = watch.accepted_at if watch.asked_at is None else watch.asked_at
         self._dither = (self._dither + _GOLDEN) % 1.0
         at = since + self._inspection.wait(since - watch.accepted_at, self._dither)
-        return max(now + SHORTEST_WAIT, min(at, watch.deadline))
+        if now < watch.deadline:
+            at = min(at, watch.deadline)
+        return max(now + SHORTEST_WAIT, at)
 
     def _push(self, at: float, watch: Watch) -> None:
         heapq.heappush(self._heap, (at, next(self._order), watch))
