@@ -21,6 +21,8 @@ _FORBIDDEN: Final = re.compile(
 )
 """What no text of people has, such as NUL; in UTF-8, of which a file may have more than fits as text."""
 
+_CONTROLS: Final = bytes({*range(0x20), 0x7F} - set(b"\t\n\r"))
+
 _BREAKS: Final = (b"\n", b"\r", b"\xc2\x85", b"\xe2\x80\xa8", b"\xe2\x80\xa9")
 """As positions count them everywhere (`zbatch.manifest.source`)."""
 
@@ -37,7 +39,7 @@ def check_text(data: bytes, file: str, findings: Findings) -> None:
         message = f"is not UTF-8 (byte 0x{data[wrong]:02x})"
         findings.at(mark, "", message, hint="save the file as UTF-8")
         raise ManifestError(findings)
-    found = _FORBIDDEN.search(data, _begin(data))
+    found = _FORBIDDEN.search(data, _begin(data)) if _may_hold_forbidden(data) else None
     if found:
         findings.at(Mark(file, *_position(data, found.start())), "", "holds a control character")
         raise ManifestError(findings)
@@ -50,8 +52,15 @@ def _begin(data: bytes) -> int:
     return len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
 
 
+def _may_hold_forbidden(data: bytes) -> bool:
+    """Tell at once that there is nothing to look for, as in most files."""
+    return b"\xc2" in data or b"\xef" in data or len(data.translate(None, _CONTROLS)) < len(data)
+
+
 def _not_utf8(data: bytes) -> int | None:
     """Give the first byte that is not UTF-8; the text is thrown away, some at a time."""
+    if data.isascii():
+        return None
     decoder = codecs.getincrementaldecoder("utf-8")()
     for begin in range(0, len(data), _BLOCK):
         waiting = len(decoder.getstate()[0])
