@@ -219,4 +219,4 @@ def nearest(word: str, words: Iterable[str]) -> str:
     close = get_close_matches(word.casefold(), by_fold, n=1, cutoff=0.65)
     if close:
         return f"did you mean {by_fold[close[0]]}?"
-    return f"there are: {', '.join(known)}" if known and len(", ".join(known)) <= 160 else ""
+    return f"there are: {', '.join(known)}" if known and len(", ".join(known)) <= 180 else ""

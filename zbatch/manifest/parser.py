@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from zbatch.api.endpoint import PREVIEW, parse_endpoint
 from zbatch.errors import Finding, UsageError
 from zbatch.expressions import ExpressionError, compile_template
 from zbatch.manifest.axes import parse_axes, parse_excludes, parse_includes, parse_zip
 from zbatch.manifest.document import Document
-from zbatch.manifest.findings import Findings, Place, nearest
+from zbatch.manifest.findings import Findings, Place
 from zbatch.manifest.grid import Grid
 from zbatch.manifest.inputs import InputImages
 from zbatch.manifest.limits import Limits, parse_limits
 from zbatch.manifest.loras import NamedLora
 from zbatch.manifest.merging import read_with_bases
+from zbatch.manifest.report import AxisNames, Export, Report, parse_export, parse_report
 from zbatch.manifest.requests import RequestProgram, build_program
 from zbatch.manifest.sampling import MAX_SAMPLED, Sample
 from zbatch.manifest.schema import check_schema
@@ -32,16 +32,6 @@ from zbatch.manifest.templates import (
 from zbatch.model import InputImage
 
 DEFAULT_DIR = "runs/{{ name }}"
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """How the sheet is laid out at first: axis names."""
-
-    x: str | None = None
-    y: str | None = None
-    group: tuple[str, ...] = ()
-    title: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +53,7 @@ class Manifest:
     output_dir: str
     output_file: ValueTemplate | None
     report: Report
+    export: Export
     inputs: InputImages
     warnings: tuple[Finding, ...]
 
@@ -150,8 +141,13 @@ class _Parser(Sections):
         output = self.section("output")
         file = compile_value(output["file"], ("output", "file"), findings) if "file" in output else None
         directory = self._directory(output.get("dir", DEFAULT_DIR))
-        report = self._report(grid, lost)
-        check_names(program, file, dict(variables), request, lost, grid, findings)
+        export = self.section("export")
+        caption = (
+            compile_value(export["caption"], ("export", "caption"), findings) if "caption" in export else None
+        )
+        names = AxisNames(coordinate_names(grid), lost, self.section("matrix"))
+        files = [template for template in (file, caption) if template is not None]
+        check_names(program, files, dict(variables), request, lost, grid, findings)
         check_static_fields(program, request, grid, loras, limits, self.inputs, findings)
         if not findings.failed:
             warn_of_idle_axes(program, file, dict(variables), grid, findings)
@@ -170,7 +166,8 @@ class _Parser(Sections):
             price=self._price(limits),
             output_dir=directory,
             output_file=file,
-            report=report,
+            report=parse_report(self.section("report"), names, findings),
+            export=parse_export(export, caption, names, findings),
             inputs=self.inputs,
             warnings=findings.warnings,
         )
@@ -271,27 +268,6 @@ class _Parser(Sections):
                     hint=hint,
                 )
                 break
-
-    def _report(self, grid: Grid, lost: Container[str]) -> Report:
-        spec = self.section("report")
-        group = spec.get("group", ())
-        named: list[tuple[Place, Any]] = [(("report", "x"), spec.get("x")), (("report", "y"), spec.get("y"))]
-        if isinstance(group, str):
-            named.append((("report", "group"), group))
-        else:
-            named += [(("report", "group", n), name) for n, name in enumerate(group)]
-        known = coordinate_names(grid)
-        for place, name in named:
-            if name is not None and name not in known and name.partition(".")[0] not in lost:
-                unread = [axis for axis in self.section("matrix") if axis in lost]
-                hint = nearest(name, {*known, *unread})
-                self.findings.error(place, f"{name!r} is no axis", hint=hint)
-        return Report(
-            spec.get("x"),
-            spec.get("y"),
-            (group,) if isinstance(group, str) else tuple(group),
-            spec.get("title"),
-        )
 
 
 def _counted(cells: int) -> str:

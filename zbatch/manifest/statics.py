@@ -22,7 +22,7 @@ _IN_FILES = frozenset({"request", "key"})
 
 def check_names(
     program: RequestProgram,
-    file: ValueTemplate | None,
+    files: Iterable[ValueTemplate],
     variables: Mapping[str, ValueTemplate],
     request: Mapping[str, ValueTemplate],
     lost: Container[str],
@@ -31,7 +31,8 @@ def check_names(
 ) -> None:
     """Report every name in a template that no axis, var or row defines, once each, at its template.
 
-    `lost` are names that are written down and could not be read.
+    `files` are the templates of file names and captions, which see the request and the key, too; `lost` are
+    names that are written down and could not be read.
     """
     row_names = {name for row in grid.rows for name in _row_names(row.values, row.axes)}
     axes = {name for axis in grid.axes for name in axis.names}
@@ -48,8 +49,8 @@ def check_names(
         for template in row.program.fields.values():
             if template.place[: len(row.place)] == row.place:
                 _report_names(template, here, lost, findings)
-    if file is not None:
-        _report_names(file, matrix_known | _IN_FILES, lost, findings)
+    for template in files:
+        _report_names(template, matrix_known | _IN_FILES, lost, findings)
 
 
 def warn_of_idle_axes(

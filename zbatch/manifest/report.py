@@ -1,0 +1,69 @@
+"""`report` and `export`: how the sheet is laid out at first, and what images are called in datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Container, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from zbatch.manifest.findings import Findings, Place, nearest
+from zbatch.manifest.templates import ValueTemplate
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How the sheet is laid out at first: axis names."""
+
+    x: str | None = None
+    y: str | None = None
+    group: tuple[str, ...] = ()
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What exports say of images: the caption's template, and the axis whose values split a dataset.
+
+    `test` is the share of those values that is kept for testing, from 0 to 1.
+    """
+
+    caption: ValueTemplate | None = None
+    split_by: str | None = None
+    test: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AxisNames:
+    """The names a layout may use: `known` coordinates, and `lost` ones of axes `written` and unreadable."""
+
+    known: Collection[str]
+    lost: Container[str]
+    written: Collection[str]
+
+    def check(self, place: Place, name: str | None, findings: Findings) -> None:
+        """Add a finding where a name is no axis."""
+        if name is not None and name not in self.known and name.partition(".")[0] not in self.lost:
+            unread = [axis for axis in self.written if axis in self.lost]
+            findings.error(place, f"{name!r} is no axis", hint=nearest(name, {*self.known, *unread}))
+
+
+def parse_report(spec: Mapping[str, Any], names: AxisNames, findings: Findings) -> Report:
+    """Read `report`."""
+    group = spec.get("group", ())
+    groups = (group,) if isinstance(group, str) else tuple(group)
+    names.check(("report", "x"), spec.get("x"), findings)
+    names.check(("report", "y"), spec.get("y"), findings)
+    for number, name in enumerate(groups):
+        names.check(
+            ("report", "group") if isinstance(group, str) else ("report", "group", number), name, findings
+        )
+    return Report(spec.get("x"), spec.get("y"), groups, spec.get("title"))
+
+
+def parse_export(
+    spec: Mapping[str, Any], caption: ValueTemplate | None, names: AxisNames, findings: Findings
+) -> Export:
+    """Read `export`, its caption compiled."""
+    split = spec.get("split") or {}
+    names.check(("export", "split", "by"), split.get("by"), findings)
+    return Export(caption, split.get("by"), float(split.get("test", 0)))
