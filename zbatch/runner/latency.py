@@ -64,7 +64,7 @@ class Latency:
     @property
     def ripe(self) -> bool:
         """Tell whether enough is new for `fit`, which costs as much as a hundred polls, to be worth it."""
-        return self._fresh >= max(_FEW, self._known // 3)
+        return self._fresh >= max(_FEW, self._known // 2)
 
     def survival(self, age: float) -> float:
         """Give the share of tasks that take longer than `age`."""
