@@ -12,7 +12,8 @@ import orjson
 
 from zbatch.api.endpoint import parse_endpoint
 from zbatch.errors import UsageError
-from zbatch.manifest.jobs import Expansion, describe
+from zbatch.manifest.jobs import Expansion
+from zbatch.manifest.judging import describe
 from zbatch.manifest.loader import load_manifest
 from zbatch.manifest.parser import Manifest
 from zbatch.runner.order import Order

@@ -3,6 +3,9 @@
 `python tests/benchmarks/bench_expand.py --jobs 1000000 --plain 20000`
 
 The manifest is a realistic one: four axes, a prompt of three variables, two LoRAs with their scales, seeds.
+Then the same grid with what real manifests have as well: a template for file names, exclude rules, a
+selection, a sample. `--beside DIR` runs the zbatch of another checkout in between, for before and after.
+
 The straightforward loop is what one writes first: `itertools.product`, Jinja's `render`, a `jsonschema`
 validator, `json.dumps` and `hashlib`. It runs over the first `--plain` jobs of the same grid; its keys must
 be ours.
@@ -14,6 +17,7 @@ import argparse
 import hashlib
 import itertools
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -59,7 +63,20 @@ def subjects(jobs: int) -> list[str]:
     return [f"animal number {n}" for n in range(jobs // (PLACES * len(LORAS) * len(SCALES) * SEEDS))]
 
 
-def manifest(jobs: int) -> str:
+VARIANTS = {
+    "output.file": 'output: {file: "{{ subject | slug }}/{{ key[:12] }}"}',
+    "output.file without key": 'output: {file: "{{ subject | slug }}/{{ place | slug }}-{{ lora.name }}'
+    '-{{ lora.scale }}-{{ seed }}"}',
+    "two exclude rules": "exclude: [{place: place number 3, lora.name: ink}, "
+    "{when: \"lora.name == 'film' and lora.scale > 0.9 and place == 'place number 7'\"}]",
+    "sample of half": "sample: {method: random, n: HALF}",
+    "include of 1,000": "include: [{subject: fox, place: wood, lora: film, matrix: {seed: "
+    "{from: 1, count: 1000}}}]",
+}
+ONLY = ["--only", "place=place number 3,place number 7", "--only", "lora.scale=0.2,0.4"]
+
+
+def manifest(jobs: int, *more: str) -> str:
     lines = ["version: 1", "name: bench", "loras:"]
     lines += [f'  {name}: {{path: "{path}", trigger: {trigger}}}' for name, (path, trigger) in LORAS.items()]
     lines += ["request:", f'  prompt: "{PROMPT}"', "  size: 832*1216", "matrix:", "  subject:"]
@@ -69,7 +86,7 @@ def manifest(jobs: int) -> str:
         f"  lora: {{name: [{', '.join(LORAS)}], scale: {SCALES}}}",
         f"  seed: {{from: 1000, count: {SEEDS}}}",
     ]
-    lines += ["limits: {max_jobs: 20000000}"]
+    lines += ["limits: {max_jobs: 20000000}", *(text.replace("HALF", str(jobs // 2)) for text in more)]
     return "\n".join(lines) + "\n"
 
 
@@ -103,15 +120,21 @@ def plain_loop(jobs: int, limit: int) -> list[str]:
     return keys
 
 
-def timed(command: list[str], output: Path) -> tuple[float, float, float]:
-    """Run a command with its output to a file; gives wall and CPU seconds and peak MiB."""
+def timed(arguments: list[str], output: Path, beside: str | None = None) -> tuple[float, float, float]:
+    """Run zbatch with its output to a file; gives wall and CPU seconds and peak MiB."""
+    command = [sys.executable, "-m", "zbatch", *arguments]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.monotonic()
     script = "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); "
     script += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr); sys.exit(code)"
+    environment = {**os.environ, **({"PYTHONPATH": beside} if beside else {})}
     with output.open("wb") as stream:
         done = subprocess.run(
-            [sys.executable, "-c", script, *command], stdout=stream, stderr=subprocess.PIPE, check=True
+            [sys.executable, "-c", script, *command],
+            stdout=stream,
+            stderr=subprocess.PIPE,
+            check=True,
+            env=environment,
         )
     wall = time.monotonic() - began
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -119,31 +142,59 @@ def timed(command: list[str], output: Path) -> tuple[float, float, float]:
     return wall, cpu, int(done.stderr.split()[-1]) / 1024
 
 
+def measured(
+    label: str, arguments: list[str], folder: Path, jobs: int, beside: str | None, plain: float
+) -> None:
+    """Print what a command takes, a job, beside what it took."""
+    output = folder / "output"
+    text = f"{label:32}"
+    for one in [beside, None] if beside else [None]:
+        wall, cpu, peak = timed(arguments, output, one)
+        each = cpu / jobs * 1e6
+        text += f"{each:>10.2f}{wall:>9.1f}{peak:>8.0f}"
+    print(f"{text}{plain / each:>8.1f}x", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=1_000_000)
     parser.add_argument("--plain", type=int, default=20_000)
+    parser.add_argument("--beside", help="a checkout of zbatch to run beside this one")
+    parser.add_argument("--brief", action="store_true", help="jobs and plan of the plain manifest alone")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        path = Path(name) / "bench.yaml"
+        folder = Path(name)
+        path = folder / "bench.yaml"
         path.write_text(manifest(options.jobs), "utf-8")
-        lines = Path(name) / "jobs.jsonl"
         began = time.process_time()
         keys = plain_loop(options.jobs, options.plain)
         plain = (time.process_time() - began) / len(keys) * 1e6
-        zbatch = [sys.executable, "-m", "zbatch"]
-        rows = [("zbatch jobs", *timed([*zbatch, "jobs", str(path)], lines))]
-        with lines.open("rb") as stream:
+        timed(["jobs", str(path)], folder / "lines")
+        with (folder / "lines").open("rb") as stream:
             ours = [json.loads(line)["key"] for line in itertools.islice(stream, options.plain)]
             count = len(ours) + sum(1 for _ in stream)
-        rows.append(("zbatch plan", *timed([*zbatch, "plan", str(path)], Path(name) / "plan.txt")))
+        (folder / "lines").unlink()
         assert ours == keys, "the keys differ"
-        print(f"{count:,} jobs; keys of the first {len(keys):,} are identical")
-        print(f"{'':24}{'us of CPU a job':>18}{'wall s':>10}{'peak MiB':>10}")
-        print(f"{'straightforward loop':24}{plain:>18.2f}{'':>10}{'':>10}")
-        for label, wall, cpu, peak in rows:
-            each = cpu / count * 1e6
-            print(f"{label:24}{each:>18.2f}{wall:>10.1f}{peak:>10.0f}   {plain / each:.1f}x")
+        print(
+            f"{count:,} jobs; keys of the first {len(keys):,} are identical; CPU us a job, wall s, peak MiB"
+        )
+        print(f"{'straightforward loop':32}{plain:>10.2f}")
+        if options.beside:
+            print(f"{'':32}{'before':>27}{'after':>27}")
+        for command in ("jobs", "plan"):
+            measured(f"zbatch {command}", [command, str(path)], folder, count, options.beside, plain)
+        if options.brief:
+            return
+        label = "plan --only two axes"
+        measured(label, ["plan", str(path), *ONLY], folder, count, options.beside, plain)
+        measured(
+            "plan --first 10", ["plan", str(path), "--first", "10"], folder, count, options.beside, plain
+        )
+        for label, text in VARIANTS.items():
+            path.write_text(manifest(options.jobs, text), "utf-8")
+            jobs = count // 2 if "HALF" in text else count
+            for command in ("jobs", "plan"):
+                measured(f"{command}, {label}", [command, str(path)], folder, jobs, options.beside, plain)
 
 
 if __name__ == "__main__":

@@ -18,11 +18,21 @@ _RESERVED: Final = frozenset(
         *(f"{device}{n}" for device in ("com", "lpt") for n in "123456789\u00b9\u00b2\u00b3"),
     }
 )
+_PLAIN_PART: Final = r"(?!(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?![\w-]))[\w-]+"
+_PLAIN: Final = re.compile(rf"(?:{_PLAIN_PART}/)*{_PLAIN_PART}(?:\.[\w-]+)*", re.ASCII | re.IGNORECASE)
+"""Most names: letters, digits, `_`, `-`, and dots inside the last part. Others are looked at closely."""
+
+_PLAIN_LENGTH: Final = 200
 _FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"|?*\\]')
 
 
 class FileNameError(UsageError):
-    """A rendered file name cannot be used; caught in this package, where it becomes a finding."""
+    """A rendered file name cannot be used; caught in this package, where it becomes a finding.
+
+    `got` is what was rendered.
+    """
+
+    got: object = None
 
 
 def image_file(stem: str, output_format: str) -> str:
@@ -31,6 +41,8 @@ def image_file(stem: str, output_format: str) -> str:
     Raises:
         FileNameError: it leaves the directory, or is a name some file system does not take.
     """
+    if len(stem) <= _PLAIN_LENGTH and _PLAIN.fullmatch(stem):
+        return f"images/{stem}{EXTENSIONS[output_format]}"
     if stem.startswith("/"):
         raise FileNameError("must not be an absolute path")
     parts = stem.split("/")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from zbatch.manifest.findings import Findings, Place
 from zbatch.manifest.requests import RequestProgram
 from zbatch.manifest.rules import ExcludeRule, excludes
-from zbatch.manifest.sampling import Sample, ranks, sample_pairwise, sample_random
+from zbatch.manifest.sampling import Cells, Mask, Sample, ranks, sample_pairwise, sample_random
 from zbatch.manifest.values import Axis, AxisValue, ZipRow
 from zbatch.model import Coordinates, Scalar
 
@@ -73,6 +73,12 @@ class Grid:
         """Cells that matrix, zip and replicas give, counted, not expanded."""
         return math.prod(len(axis.values) for axis in self.axes) * self.replicas if self.has_matrix else 0
 
+    @property
+    def most_cells(self) -> int:
+        """Cells there may be in the end, those of rows among them, before rules take some out."""
+        matrix = self.count if self.sample is None else min(self.count, self.sample.n)
+        return matrix + sum(row.count for row in self.rows) * self.replicas
+
     def points(self, findings: Findings, notes: Notes) -> Iterator[Point]:
         """Stream every point, excluded ones too (with their rule), then those that include adds.
 
@@ -83,12 +89,16 @@ class Grid:
             yield from (
                 self._sampled(used, findings, notes) if self.sample else self._all(used, findings, notes)
             )
+        self.warn_of_idle_rules(used, findings)
+        for row in self.rows:
+            yield from self.row_points(row)
+
+    def warn_of_idle_rules(self, used: Sequence[int], findings: Findings) -> None:
+        """Warn of rules that took out nothing; `used` says of each how often it matched."""
         for rule, count in zip(self.excludes, used, strict=True):
             said = any(not matching for _, matching in rule.conditions)
             if not count and not said and not findings.failed:
                 findings.warning(rule.place, f"this exclude rule matches no cell: {rule.text}")
-        for row in self.rows:
-            yield from self._row_points(row)
 
     def _all(self, used: list[int], findings: Findings, notes: Notes) -> Iterator[Point]:
         pools = [list(enumerate(axis.values)) for axis in self.axes]
@@ -103,20 +113,11 @@ class Grid:
 
     def _sampled(self, used: list[int], findings: Findings, notes: Notes) -> Iterator[Point]:
         """Judge every cell by the rules, rank them, and stream those that are kept."""
-        if self.sample is None:
-            raise AssertionError("the grid has no sample")
-        sizes = [*(len(axis.values) for axis in self.axes), *([self.replicas] if self.replicas > 1 else [])]
         allowed = np.ones(self.count, np.bool_)
         if self.excludes:
             for number, point in enumerate(self._all(used, findings, notes)):
                 allowed[number] = point.excluded_by is None
-        order = ranks(self._coordinates(), self.sample.seed)
-        if self.sample.method == "pairwise":
-            kept, notes.covered, notes.pairs = sample_pairwise(sizes, order, allowed, self.sample.n)
-        else:
-            kept = sample_random(order, allowed, self.sample.n)
-        notes.sampled_out = int(allowed.sum()) - len(kept)
-        for cell in kept.tolist():
+        for cell in self.kept(allowed, notes).tolist():
             rest, replica = divmod(cell, self.replicas)
             indexes = []
             for axis in reversed(self.axes):
@@ -125,6 +126,19 @@ class Grid:
             chosen = (axis.values[index] for axis, index in zip(self.axes, reversed(indexes), strict=True))
             values, at = _together(chosen)
             yield Point(values, self._with_replica(at, replica + 1), replica + 1)
+
+    def kept(self, allowed: Mask, notes: Notes) -> Cells:
+        """Choose the cells that the sample keeps, by number in grid order, of those the rules allow."""
+        if self.sample is None:
+            raise AssertionError("the grid has no sample")
+        order = ranks(self._coordinates(), self.sample.seed)
+        if self.sample.method == "pairwise":
+            sizes = [len(axis.values) for axis in self.axes] + ([self.replicas] if self.replicas > 1 else [])
+            kept, notes.covered, notes.pairs = sample_pairwise(sizes, order, allowed, self.sample.n)
+        else:
+            kept = sample_random(order, allowed, self.sample.n)
+        notes.sampled_out = int(allowed.sum()) - len(kept)
+        return kept
 
     def _coordinates(self) -> Iterator[Iterable[tuple[tuple[str, Scalar], ...]]]:
         """Give those of the values of each axis, and the replicas, one at a time: there may be millions."""
@@ -151,7 +165,8 @@ class Grid:
     def _with_replica(self, coordinates: dict[str, Scalar], replica: int) -> Coordinates:
         return {**coordinates, "replica": replica} if self.replicas > 1 else coordinates
 
-    def _row_points(self, row: IncludeRow) -> Iterator[Point]:
+    def row_points(self, row: IncludeRow) -> Iterator[Point]:
+        """Stream the points of a row of include."""
         order = {
             name: number for number, name in enumerate(name for axis in self.axes for name in axis.names)
         }

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
-from zbatch.errors import Finding, UsageError
-from zbatch.manifest.compiled import CompiledGrid, SlowWayError
-from zbatch.manifest.files import FileNameError, image_file
-from zbatch.manifest.findings import MISSING, Findings, Place, shown
-from zbatch.manifest.grid import Notes, Point
-from zbatch.manifest.inputs import InputImageError, is_remote
+from zbatch.errors import Finding, UsageError, ZbatchError
+from zbatch.expressions import ExpressionError
+from zbatch.manifest.compiled import CompiledBlock, CompiledGrid, Frame
+from zbatch.manifest.findings import Findings
+from zbatch.manifest.grid import Grid, IncludeRow, Notes, Point
+from zbatch.manifest.judging import Judge
+from zbatch.manifest.naming import JobFiles
+from zbatch.manifest.numbering import Numbering, halved
 from zbatch.manifest.parser import Manifest
-from zbatch.manifest.requests import NOT_MADE, Rendered, judge, point_context, render_body, to_request
-from zbatch.manifest.selection import Selection
+from zbatch.manifest.pieces import SlowWayError, matrix_block, row_block
+from zbatch.manifest.requests import point_context, render_body
+from zbatch.manifest.selection import Chosen, Selection
 from zbatch.manifest.templates import RenderError
-from zbatch.manifest.values import called
-from zbatch.model import Cell, Coordinates, InputImage, Job, Request, Row, fold, job_key
+from zbatch.model import Cell, Job, Row, job_key
+
+_WORTH_COMPILING: Final = 16
+"""Cells a row of include must have to be compiled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +57,31 @@ class Expansion:
         nothing is said of their absence.
         """
         self.manifest = manifest
+        self._known = findings
+        self._untold = untold
         self._selection = selection or Selection()
-        self._chosen: set[bytes] = set()
+        self.fast = False
+        """Whether the fast way is taken, or was."""
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin with nothing met and nothing counted."""
+        manifest = self.manifest
         self.cells = 0
-        self.jobs = 0
         self.notes = Notes()
         self.seeds_chosen = 0
-        self._findings = Findings() if findings is None else findings
-        self._untold = untold
+        self._findings = Findings() if self._known is None else self._known
         self._findings.document = manifest.document
-        self._keys: set[bytes] = set()
-        self._files: dict[bytes, str] = {}
+        self._judge = Judge(manifest, self._findings, self._untold)
+        expected = manifest.grid.most_cells
+        self._numbers = Numbering(expected)
+        self._files = JobFiles(manifest, expected)
+        self._chosen = Chosen(self._selection)
+
+    @property
+    def jobs(self) -> int:
+        """Distinct requests."""
+        return len(self._numbers)
 
     @property
     def excluded(self) -> int:
@@ -90,6 +108,7 @@ class Expansion:
             ManifestError: at the end, with everything that was wrong; cells that are wrong are not given.
             UsageError: the selection selects nothing.
         """
+        self._begin()
         for point in self.manifest.grid.points(self._findings, self.notes):
             if point.excluded_by is not None:
                 yield Step(Cell(point.coordinates, None, point.excluded_by), None)
@@ -100,10 +119,13 @@ class Expansion:
                 yield step
             elif self._findings.full:
                 break
+        self._end()
+
+    def _end(self) -> None:
         if not self.cells and not self._findings.failed:
             self._findings.error(("exclude",) if self.excluded else (), "no cell is left: the grid is empty")
         self._findings.raise_errors()
-        if not self._chosen and self._selection.conditions:
+        if not self._chosen.count and self._selection.conditions:
             raise UsageError(
                 "--only selects no cell", hint="zbatch jobs --cells lists the coordinates there are"
             )
@@ -120,36 +142,73 @@ class Expansion:
     def batches(self) -> Iterator[list[Row]]:
         """Stream the rows, some at a time (see `rows`)."""
         given = 0
-        if self.manifest.output_file is None and self._selection == Selection():
-            try:
-                compiled = self.compiled()
-                for batch in compiled.batches():
-                    given += len(batch)
-                    self.jobs += sum(1 for row in batch if row.request is not None)
-                    yield batch
-            except SlowWayError:
-                self.jobs = 0
-            else:
-                self.cells, self.seeds_chosen = compiled.count, compiled.seeds_chosen
-                return
+        self.fast = True
+        try:
+            for batch in self._fast():
+                given += len(batch)
+                yield batch
+        except SlowWayError:
+            self.fast = False
+        else:
+            self._end()
+            return
         for number, step in enumerate(self.steps()):
             if number >= given:
                 yield [Row.of(step.cell, step.job, selected=step.selected)]
 
-    def compiled(self) -> CompiledGrid:
-        """Give the fast way through the grid.
+    def _fast(self) -> Iterator[list[Row]]:
+        """Stream the rows the fast way.
 
         Raises:
-            SlowWayError: there is none for this manifest.
+            SlowWayError: there is none, or it ends here. Rows given before it stand.
         """
+        try:
+            self._begin()
+            grid = self.manifest.grid
+            used: Sequence[int] = [0] * len(grid.excludes)
+            if grid.has_matrix:
+                used = yield from self._fast_matrix(grid)
+            grid.warn_of_idle_rules(used, self._findings)
+            for row in grid.rows:
+                yield from self._fast_row(row, grid)
+        except (ZbatchError, ExpressionError, KeyError) as error:
+            raise SlowWayError from error
+
+    def _fast_matrix(self, grid: Grid) -> Generator[list[Row], None, Sequence[int]]:
+        """Give the cells of the matrix; tells in the end how many each exclude rule matched."""
+        compiled = CompiledGrid(grid, matrix_block(grid, self.manifest.program), self._frame())
+        self.notes = compiled.notes
+        yield from compiled.batches()
+        self.cells += compiled.cells
+        self.seeds_chosen += compiled.seeds_chosen
+        return compiled.used
+
+    def _fast_row(self, row: IncludeRow, grid: Grid) -> Iterator[list[Row]]:
+        """Give the cells of a row of include; a few are sooner made one by one than compiled."""
+        if row.count * grid.replicas >= _WORTH_COMPILING:
+            compiled = CompiledBlock(row_block(row, grid), self._frame())
+            yield from compiled.batches()
+            self.cells += row.count * grid.replicas
+            self.seeds_chosen += compiled.seeds_chosen
+            return
+        for point in grid.row_points(row):
+            self.cells += 1
+            step = self._step(point)
+            if step is None:
+                raise SlowWayError
+            yield [Row.of(step.cell, step.job, selected=step.selected)]
+
+    def _frame(self) -> Frame:
         manifest = self.manifest
-        return CompiledGrid(
+        return Frame(
             manifest.name,
-            manifest.program,
-            manifest.grid,
+            manifest.variables,
             manifest.loras,
             manifest.limits.unchecked,
             lambda text, place: manifest.inputs.resolve(text, manifest.document.directory(place)),
+            self._numbers,
+            self._files,
+            self._chosen,
         )
 
     def check(self) -> None:
@@ -167,128 +226,34 @@ class Expansion:
         try:
             context = point_context(manifest.name, point.values, point.replica, program)
         except RenderError as error:
-            self._render_error(error, point)
+            self._judge.failed(error, point)
             return None
         rendered = render_body(
             program, context, point.values, point.coordinates, point.replica, manifest.loras
         )
-        request = self._request(rendered, point)
+        request = self._judge.request(rendered, point)
         if request is None:
             return None
         self.seeds_chosen += rendered.seed_chosen
         key = job_key(manifest.model, request)
-        digest = bytes.fromhex(key)
         cell = Cell(point.coordinates, key)
-        selected = self._select(digest, point)
-        if digest in self._keys:
-            return Step(cell, None, selected)
-        file = self._file(key, request, context, point)
+        mark = halved(bytes.fromhex(key))
+        number = self._numbers.find(*mark)
+        if number is not None:
+            return Step(cell, None, self._select(number, point))
+        file = self._judge.file(self._files, key, request, context, point)
         if file is None:
             return None
-        self._keys.add(digest)
-        self.jobs += 1
-        return Step(cell, Job(key, manifest.model, request, file, point.coordinates), selected)
+        number = self._numbers.add(*mark)
+        job = Job(key, manifest.model, request, file, point.coordinates)
+        return Step(cell, job, self._select(number, point))
 
     @property
     def selected(self) -> int:
         """Count the jobs that are selected."""
-        return self.jobs if self._selection == Selection() else len(self._chosen)
+        return self.jobs if self._selection.everything else self._chosen.count
 
-    def _select(self, digest: bytes, point: Point) -> bool:
-        if digest in self._chosen:
+    def _select(self, number: int, point: Point) -> bool:
+        if self._selection.everything:
             return True
-        first = self._selection.first
-        if (first is not None and len(self._chosen) >= first) or not self._selection.matches(point):
-            return False
-        self._chosen.add(digest)
-        return True
-
-    def _request(self, rendered: Rendered, point: Point) -> Request | None:
-        for failure in rendered.failures:
-            self._render_error(failure, point)
-        missing = [name for name in self._untold if name not in rendered.body]
-        rendered.body.update(dict.fromkeys(missing, NOT_MADE))
-        problems = judge(rendered, self.manifest.model, self.manifest.limits.unchecked)
-        for problem in problems:
-            where = in_cell(point.coordinates) if problem.rendered else ""
-            got = MISSING if problem.got is None else problem.got
-            suffix = "" if got is MISSING else f" (got {shown(got)})"
-            self._findings.error(problem.place, problem.message + suffix + where, hint=problem.hint)
-        if problems or rendered.failures or missing:
-            return None
-        images: dict[str, str | InputImage] = {}
-        for field in ("image_url", "mask"):
-            text = rendered.body.get(field)
-            if text is not None:
-                image = self._image(text, rendered.sources[field], point)
-                if image is None:
-                    return None
-                images[field] = image
-        return to_request(rendered.body, images)
-
-    def _image(self, text: str, place: Place, point: Point) -> str | InputImage | None:
-        if is_remote(text):
-            return text
-        try:
-            return self.manifest.inputs.resolve(text, self.manifest.document.directory(place))
-        except InputImageError as error:
-            message = f"{error.message} (got {shown(text)}){in_cell(point.coordinates)}"
-            self._findings.error(place, message, hint=error.hint)
-            return None
-
-    def _file(self, key: str, request: Request, context: Mapping[str, Any], point: Point) -> str | None:
-        template = self.manifest.output_file
-        if template is None:
-            return image_file(key[:16], request.output_format)
-        try:
-            stem = template.render({**self._all_vars(context), "request": request.body(), "key": key})
-            if isinstance(stem, int | float) or hasattr(stem, "__template_text__"):
-                stem = str(stem)
-            if not isinstance(stem, str):
-                raise FileNameError("must be text")
-            file = image_file(stem, request.output_format)
-        except RenderError as error:
-            self._render_error(error, point)
-            return None
-        except FileNameError as error:
-            message = f"the file name {error.message} (got {shown(stem)}){in_cell(point.coordinates)}"
-            self._findings.error(template.place, message, hint=error.hint)
-            return None
-        # Sixteen bytes of a hash stand for the name: a million names would take hundreds of megabytes.
-        mark = hashlib.blake2b(fold(file).encode(), digest_size=16).digest()
-        first = self._files.setdefault(mark, key)
-        if first != key:
-            self._findings.error(
-                template.place,
-                f"two jobs would write {file}, one of them that of the cell {describe(point.coordinates)}",
-                hint="put what tells them apart into output.file, such as {{ key[:12] }}",
-            )
-            return None
-        return file
-
-    def _all_vars(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        template = self.manifest.output_file
-        full = dict(context)
-        if template is not None:
-            for name, variable in self.manifest.variables:
-                if name not in full and name in self.manifest.file_names:
-                    full[name] = variable.render(full)
-        return full
-
-    def _render_error(self, error: RenderError, point: Point) -> None:
-        message = f"the template {error.message}{in_cell(point.coordinates)}"
-        if error.undefined is not None:
-            cell = describe(point.coordinates)
-            message = f"the template needs {error.undefined!r}, which is not in the cell {cell}"
-        self._findings.error(error.place, message, hint=error.hint)
-
-
-def in_cell(coordinates: Coordinates) -> str:
-    """Say which cell a message is about; nothing where there is only one."""
-    return f" in the cell {describe(coordinates)}" if coordinates else ""
-
-
-def describe(coordinates: Coordinates) -> str:
-    """Name a cell in a message: its coordinates, shortened."""
-    text = ", ".join(f"{name}={called(value)}" for name, value in coordinates.items())
-    return (text if len(text) <= 160 else text[:120] + "..." + text[-36:]) or "(the only one)"
+        return self._chosen.take(number, meant=self._selection.matches(point))

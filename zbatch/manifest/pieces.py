@@ -1,21 +1,41 @@
-"""The pieces a grid is put together from: loops, fields by what they depend on, and who shows a job first."""
+"""What a grid is put together from: its loops, its points some at a time, and tables of what depends on few.
+
+A table holds what is made for each combination of the dimensions it depends on. It is made when it is asked
+for, once, and asked for all points of a batch together.
+"""
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import orjson
 
-from zbatch.manifest.grid import Grid
+from zbatch.manifest.grid import Grid, IncludeRow
+from zbatch.manifest.requests import RequestProgram
 from zbatch.manifest.values import AxisValue, ZipRow
 
-MOST_KEPT: Final = 50_000
-"""Combinations of a field to keep; a field with more keeps only the last, which inner loops use again."""
+T = TypeVar("T")
+Indexes = npt.NDArray[np.int64]
 
-CHUNK: Final = 2_000
-"""Steps of the inner loop that are put together at once."""
+MOST_KEPT: Final = 50_000
+"""Combinations a table keeps; beyond it, it begins anew."""
+
+BATCH: Final = 4_000
+"""Points that are put together at once."""
+
+_SHORT: Final = 2_000
+_WORTH: Final = 4
+"""How often a combination must be used for joining it beforehand to be worth it."""
+
+
+class SlowWayError(Exception):
+    """Something here needs the slow way: a problem to explain, or a form not worth a fast one."""
 
 
 class Dimension:
@@ -27,7 +47,7 @@ class Dimension:
     def __init__(self, names: tuple[str, ...], values: Sequence[AxisValue | ZipRow]) -> None:
         self.names = names
         self.values = values
-        short = len(values) <= CHUNK
+        short = len(values) <= _SHORT
         self._parts = [_parts(value) for value in values] if short else []
         self._labels = [_label(value) for value in values] if short else []
 
@@ -51,139 +71,196 @@ def _label(value: AxisValue | ZipRow) -> bytes:
     return orjson.dumps(dict(value.coordinates))[1:-1]
 
 
-def dimensions_of(grid: Grid) -> list[Dimension]:
-    """Give the loops of a grid, outermost first; one of one empty step where there is none."""
-    found = [Dimension(axis.names, axis.values) for axis in grid.axes]
-    if grid.replicas > 1:
-        replicas = [AxisValue(number, (("replica", number),), ()) for number in range(1, grid.replicas + 1)]
-        found.append(Dimension(("replica",), replicas))
-    return found or [Dimension((), [ZipRow((), ())])]
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Points that one program makes: their loops, outermost first, and the order of their coordinates."""
+
+    program: RequestProgram
+    dimensions: tuple[Dimension, ...]
+    labels: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """Points it has."""
+        return math.prod(self.sizes)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Steps of each loop."""
+        return tuple(len(dimension) for dimension in self.dimensions)
+
+    @property
+    def where(self) -> dict[str, int]:
+        """The dimension that gives each axis its value."""
+        return {axis: n for n, dimension in enumerate(self.dimensions) for axis in dimension.names}
+
+
+def matrix_block(grid: Grid, program: RequestProgram) -> Block:
+    """Give the points of matrix, zip and replicas: a dimension for each axis, then that of the replicas."""
+    dimensions = [Dimension(axis.names, axis.values) for axis in grid.axes]
+    dimensions += _replicas(grid.replicas)
+    dimensions = dimensions or [Dimension((), [ZipRow((), ())])]
+    return Block(program, tuple(dimensions), tuple(range(len(dimensions))))
+
+
+def row_block(row: IncludeRow, grid: Grid) -> Block:
+    """Give the points of a row of include; coordinates come in the order of the grid's axes, then its own."""
+    given = [Dimension((value.axis,), [value]) for value in row.values]
+    given += [Dimension(axis.names, axis.values) for axis in row.axes]
+    order = {name: n for n, name in enumerate(name for axis in grid.axes for name in axis.names)}
+    labels = sorted(range(len(given)), key=lambda n: order.get(given[n].names[0], len(order)))
+    rest = [] if row.label is None else [Dimension(("include",), [_constant("include", row.label)])]
+    rest += _replicas(grid.replicas)
+    dimensions = [*given, *rest] or [Dimension((), [ZipRow((), ())])]
+    return Block(row.program, tuple(dimensions), (*labels, *range(len(given), len(dimensions))))
+
+
+def _replicas(count: int) -> list[Dimension]:
+    values = [_constant("replica", number) for number in range(1, count + 1)]
+    return [Dimension(("replica",), values)] if count > 1 else []
+
+
+def _constant(name: str, value: str | int) -> AxisValue:
+    return AxisValue(value, ((name, value),), ())
+
+
+class Points:
+    """Some points of a grid, by their numbers in grid order."""
+
+    def __init__(self, numbers: Indexes, sizes: Sequence[int]) -> None:
+        self.numbers = numbers
+        self._sizes = sizes
+        self._steps: dict[int, Indexes] = {}
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def some(self, chosen: Any) -> Points:
+        """Give those that are chosen, by a mask or by their places here."""
+        return Points(self.numbers[chosen], self._sizes)
+
+    def steps(self, dimension: int) -> Indexes:
+        """Give the step of a loop that each point is at."""
+        found = self._steps.get(dimension)
+        if found is None:
+            found = self.numbers // math.prod(self._sizes[dimension + 1 :])
+            found = self._steps[dimension] = found % self._sizes[dimension] if dimension else found
+        return found
+
+    def combined(self, dimensions: Sequence[int]) -> Indexes:
+        """Number the combination of some dimensions that each point has."""
+        total = np.zeros(len(self.numbers), np.int64)
+        for dimension in dimensions:
+            total = total * self._sizes[dimension] + self.steps(dimension)
+        return total
+
+    def each(self, dimensions: Sequence[int]) -> Iterator[dict[int, int]]:
+        """Give, point by point, the steps of some dimensions."""
+        if not dimensions:
+            return itertools.repeat({}, len(self))
+        columns = [self.steps(dimension).tolist() for dimension in dimensions]
+        return (dict(zip(dimensions, row, strict=True)) for row in zip(*columns, strict=True))
+
+
+def points_of(block: Block, step: int) -> Iterator[Points]:
+    """Give all points of a block in grid order, some at a time."""
+    for begin in range(0, block.count, step):
+        yield Points(np.arange(begin, min(begin + step, block.count), dtype=np.int64), block.sizes)
+
+
+class Lookup(Generic[T]):
+    """What is made for each combination of the dimensions it depends on, once, and looked up from then on.
+
+    `make` is handed points that have the combinations to make.
+    """
+
+    def __init__(
+        self, deps: Iterable[int], sizes: Sequence[int], make: Callable[[Points], Sequence[T]]
+    ) -> None:
+        self.deps = tuple(sorted(dep for dep in set(deps) if sizes[dep] > 1))
+        self._make = make
+        self._found: dict[int, T] = {}
+        loops = [n for n, size in enumerate(sizes) if size > 1]
+        # What depends on the outermost loops alone is never needed again once they have gone on.
+        self._keep = BATCH if list(self.deps) == loops[: len(self.deps)] else MOST_KEPT
+
+    def pick(self, points: Points) -> list[T]:
+        """Give what belongs to each of some points."""
+        if not self.deps:
+            if not self._found:
+                self._found[0] = self._make(points.some(slice(1)))[0]
+            return [self._found[0]] * len(points)
+        combinations = points.combined(self.deps)
+        firsts, which = _distinct(combinations)
+        numbers = combinations[firsts].tolist()
+        found = self._found
+        missing = [n for n, number in enumerate(numbers) if number not in found]
+        if len(found) + len(missing) > self._keep:
+            found.clear()
+            missing = list(range(len(numbers)))
+        if missing:
+            made = self._make(points.some(firsts[missing]))
+            found.update(zip([numbers[n] for n in missing], made, strict=True))
+        values = list(map(found.__getitem__, numbers))
+        return list(map(values.__getitem__, which.tolist()))
+
+
+def _distinct(numbers: Indexes) -> tuple[Indexes, Indexes]:
+    """Give where each distinct number is first, and which of them each number is."""
+    if (numbers[1:] >= numbers[:-1]).all():
+        change = numbers[1:] != numbers[:-1]
+        firsts = np.concatenate([[0], np.flatnonzero(change) + 1])
+        return firsts, np.concatenate([[0], np.cumsum(change)])
+    _, firsts, which = np.unique(numbers, return_index=True, return_inverse=True)
+    return firsts, which
+
+
+def each(deps: Iterable[int], sizes: Sequence[int], make: Callable[[Mapping[int, int]], T]) -> Lookup[T]:
+    """Give a lookup whose combinations are made one by one, from the steps of the dimensions."""
+    dimensions = sorted(set(deps))
+    return Lookup(dimensions, sizes, lambda points: [make(steps) for steps in points.each(dimensions)])
+
+
+def fused(
+    lookups: Sequence[Lookup[T]], sizes: Sequence[int], join: Callable[[Iterable[T]], T]
+) -> list[Lookup[T]]:
+    """Join neighbours beforehand where the combinations of both are few for the points that use them."""
+    groups: list[list[Lookup[T]]] = []
+    for lookup in lookups:
+        if groups:
+            deps = {dep for member in (*groups[-1], lookup) for dep in member.deps}
+            if math.prod(sizes[dep] for dep in deps) * _WORTH <= math.prod(sizes) or not deps:
+                groups[-1].append(lookup)
+                continue
+        groups.append([lookup])
+    return [group[0] if len(group) == 1 else _joined(group, sizes, join) for group in groups]
+
+
+def enclosed(
+    head: bytes, lookups: Sequence[Lookup[bytes]], tail: bytes, sizes: Sequence[int]
+) -> list[Lookup[bytes]]:
+    """Join neighbours beforehand, with what comes before the first of them and after the last."""
+    ends = [_always(text, sizes) for text in (head, tail)]
+    return fused([ends[0], *lookups, ends[1]], sizes, b"".join)
+
+
+def _always(value: T, sizes: Sequence[int]) -> Lookup[T]:
+    return Lookup((), sizes, lambda _: [value])
+
+
+def _joined(group: Sequence[Lookup[T]], sizes: Sequence[int], join: Callable[[Iterable[T]], T]) -> Lookup[T]:
+    def make(points: Points) -> list[T]:
+        return list(map(join, zip(*[lookup.pick(points) for lookup in group], strict=True)))
+
+    return Lookup({dep for lookup in group for dep in lookup.deps}, sizes, make)
 
 
 class Piece(NamedTuple):
-    """A field's JSON (`"name":value`) in the canonical request and in the body; empty where it is absent."""
+    """A field's JSON (`"name":value`) in the canonical request and in the body; empty where it is absent.
+
+    `value` is that of the field, `None` where it is absent; of a seed, whether zbatch chose it.
+    """
 
     canonical: bytes
     body: bytes
     value: Any
-
-
-class Column(NamedTuple):
-    """A field's pieces along the inner loop, each part in a list of its own."""
-
-    canonical: list[bytes]
-    body: list[bytes]
-    value: list[Any]
-
-
-class FieldPieces:
-    """One field: the dimensions it depends on, and its pieces by their indexes."""
-
-    def __init__(
-        self, deps: Iterable[int], sizes: Sequence[int], make: Callable[[dict[int, int]], Piece]
-    ) -> None:
-        self.deps = tuple(sorted(deps))
-        self._make = make
-        self._keep = math.prod(sizes[dep] for dep in self.deps) <= MOST_KEPT
-        self._memo: dict[tuple[int, ...], Piece] = {}
-        self._columns: dict[tuple[int, ...], Column] = {}
-
-    def column(self, outer: Sequence[int], steps: range) -> Column:
-        """Give the pieces along some steps of the inner loop, which the field depends on."""
-        key = (*[outer[dep] for dep in self.deps[:-1]], steps.start)
-        column = self._columns.get(key)
-        if column is None:
-            if not self._keep:
-                self._columns.clear()
-            pieces = [self.at([*outer, index]) for index in steps]
-            column = self._columns[key] = Column(*(list(part) for part in zip(*pieces, strict=True)))
-        return column
-
-    def at(self, indexes: Sequence[int]) -> Piece:
-        """Give the piece at a point of the grid."""
-        key = tuple([indexes[dep] for dep in self.deps])
-        piece = self._memo.get(key)
-        if piece is None:
-            if not self._keep:
-                self._memo.clear()
-            piece = self._memo[key] = self._make(dict(zip(self.deps, key, strict=True)))
-        return piece
-
-
-def values_of(column: Piece | Column) -> list[Any]:
-    """Give the value of each cell, or the one of all."""
-    return column.value if isinstance(column, Column) else [column.value]
-
-
-def joined(columns: Sequence[Piece | Column], part: int, count: int, head: bytes, tail: bytes) -> list[bytes]:
-    """Join the pieces of each cell; what does not change along the inner loop is joined once.
-
-    `part` is 0 for the canonical request and 1 for the body.
-    """
-    varying = [column[part] for column in columns if isinstance(column, Column)]
-    if not varying:
-        pieces = [
-            column.body if part else column.canonical for column in columns if isinstance(column, Piece)
-        ]
-        return [head + b",".join(filter(None, pieces)) + tail] * count
-    if not all(all(pieces) for pieces in varying):
-        lists = [column[part] if isinstance(column, Column) else [column[part]] * count for column in columns]
-        return [head + b",".join(filter(None, pieces)) + tail for pieces in zip(*lists, strict=True)]
-    texts, separate = [head], False
-    for column in columns:
-        if isinstance(column, Column):
-            texts[-1] += b"," if separate else b""
-            texts.append(b"")
-            separate = True
-        elif column[part]:
-            texts[-1] += b"," + column[part] if separate else column[part]
-            separate = True
-    texts[-1] += tail
-    if len(varying) == 1:
-        before, after = texts
-        return [before + piece + after for piece in varying[0]]
-    return [
-        b"".join([texts[0], *(b for pair in zip(pieces, texts[1:], strict=True) for b in pair)])
-        for pieces in zip(*varying, strict=True)
-    ]
-
-
-class FirstShown:
-    """Tells which cells are the first to show their job.
-
-    Along an independent dimension requests always differ, so whether a cell is the first is decided by its
-    other indexes alone, once, where the independent ones are all 0: that comes first in grid order.
-    """
-
-    def __init__(self, sizes: Sequence[int], independent: frozenset[int]) -> None:
-        inner = len(sizes) - 1
-        self._free = inner in independent
-        self._others = [n for n in range(inner) if n not in independent]
-        self._zeros = [n for n in range(inner) if n in independent]
-        self._sizes = sizes
-        self._inner = 1 if self._free else sizes[-1]
-        self._flags = bytearray(self._inner * math.prod(sizes[n] for n in self._others))
-        self._seen: set[bytes] = set()
-
-    def shown(self, outer: Sequence[int], steps: range, digests: Sequence[bytes]) -> list[int]:
-        """Decide for some cells of the inner loop, which must come in grid order."""
-        place = 0
-        for n in self._others:
-            place = place * self._sizes[n] + outer[n]
-        place *= self._inner
-        deciding = all(outer[n] == 0 for n in self._zeros)
-        if self._free:
-            if deciding and steps.start == 0:
-                self._flags[place] = self._is_new(digests[0])
-            return [self._flags[place]] * len(digests)
-        place += steps.start
-        if deciding:
-            self._flags[place : place + len(digests)] = bytes(map(self._is_new, digests))
-        return list(self._flags[place : place + len(digests)])
-
-    def _is_new(self, digest: bytes) -> bool:
-        short = digest[:16]
-        if short in self._seen:
-            return False
-        self._seen.add(short)
-        return True

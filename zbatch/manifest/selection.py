@@ -43,11 +43,41 @@ class Selection:
             conditions.append((name, tuple(dict.fromkeys(parts))))
         return cls(tuple(conditions), first)
 
+    @property
+    def everything(self) -> bool:
+        """Tell whether every job is selected."""
+        return not self.conditions and self.first is None
+
     def matches(self, point: Point) -> bool:
         """Tell whether a cell is meant, by label or by value."""
-        return all(
-            any(_matches(point, name, wanted) for wanted in values) for name, values in self.conditions
-        )
+        return all(meets(point, name, values) for name, values in self.conditions)
+
+
+class Chosen:
+    """The jobs that a selection chose, by their numbers: those of the first cells that are meant."""
+
+    def __init__(self, selection: Selection) -> None:
+        self.selection = selection
+        self._chosen = bytearray()
+        self.count = 0
+
+    def take(self, number: int, *, meant: bool) -> bool:
+        """Tell whether a job is chosen, at one of its cells, in grid order; `meant` says if that cell is."""
+        if number < len(self._chosen) and self._chosen[number]:
+            return True
+        first = self.selection.first
+        if not meant or (first is not None and self.count >= first):
+            return False
+        if number >= len(self._chosen):
+            self._chosen.extend(bytes(number + 1_000 - len(self._chosen)))
+        self._chosen[number] = 1
+        self.count += 1
+        return True
+
+
+def meets(point: Point, name: str, values: Iterable[str]) -> bool:
+    """Tell whether a cell meets one condition."""
+    return any(_matches(point, name, wanted) for wanted in values)
 
 
 def _matches(point: Point, name: str, wanted: str) -> bool:
