@@ -247,9 +247,8 @@ def test_rows_of_different_columns_keep_their_places(bench):
 @pytest.mark.parametrize("rule", ["x: {}", "seed: {}"])
 def test_rules_find_values_of_long_lists_at_once(bench, rule):
     """The index of a list gives what looking at each of its values gives."""
-    body = (
-        "request: {prompt: p}\nmatrix: {x: ['1', 1, 2.5, true, null, {label: l, value: [1]}], seed: {from: 1, to: 9, step: 2}}\n"
-    )
+    values = "['1', 1, 2.5, true, null, {label: l, value: [1]}]"
+    body = f"request: {{prompt: p}}\nmatrix: {{x: {values}, seed: {{from: 1, to: 9, step: 2}}}}\n"
     found = {}
     for value in ("'1'", "1", "1.0", "2.5", "true", "null", "[1]", "l", "3", "4", "'[1]'", "11", "-1"):
         steps = bench.steps(body + f"exclude: [{{{rule.format(value)}}}]\n")
