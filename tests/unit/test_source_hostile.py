@@ -72,10 +72,15 @@ HOSTILE = {
         "is too much: all different ones up to here have more than 500,000 characters",
     ),
     # grids
+    "nine hundred axes": (
+        (BODY + "matrix:\n" + "".join(f" k{n}: [v, w]\n" for n in range(900))).encode(),
+        "5:2",
+        "the grid has more than 10^18 cells",
+    ),
     "ten thousand axes": (
         (BODY + "matrix:\n" + "".join(f" k{n}: [v, w]\n" for n in range(10_000))).encode(),
         "5:2",
-        "the grid has more than 10^18 cells",
+        "has more than 1,000 axes (got 10000)",
     ),
     "a hundred LoRAs by a hundred thousand scales": (
         (

@@ -21,6 +21,7 @@ from zbatch.manifest.templates import RESERVED, ValueTemplate
 from zbatch.manifest.values import Axis, AxisValue, ValueList
 from zbatch.manifest.zipping import without_columns, zip_axis
 
+MAX_AXES: Final = 1_000
 MAX_RULES: Final = 10_000
 MAX_ASKED: Final = 100_000_000
 """How often all `when` together may be evaluated, once for each rule and cell."""
@@ -32,6 +33,9 @@ def parse_axes(
     section: Mapping[str, Any], loras: Mapping[str, NamedLora], findings: Findings, place: Place = ("matrix",)
 ) -> list[Axis]:
     """Read a matrix; axes without values are left out after a finding."""
+    if len(section) > MAX_AXES:
+        findings.error(place, f"has more than {MAX_AXES:,} axes", got=len(section))
+        return []
     axes = []
     for name, spec in section.items():
         where = (*place, name)
