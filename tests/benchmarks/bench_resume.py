@@ -150,14 +150,20 @@ def as_left(run: Path, server: Server, jobs: int, submitted: int) -> None:
         db.execute("UPDATE meta SET value = ? WHERE name = 'endpoint'", (f'"{server.url}"',))
         db.execute("BEGIN")
         db.execute(
+            "UPDATE jobs SET state = 'pending', attempts = 0 WHERE position IS NULL AND state <> 'done'"
+        )
+        db.execute(
             "UPDATE jobs SET state = iif(position < ?, 'submitted', 'pending'), attempts = position < ?, "
             "reason = NULL, message = NULL WHERE position >= ?",
             (done + submitted, done + submitted, done),
         )
+        db.execute("DELETE FROM attempts WHERE job_id IN (SELECT id FROM jobs WHERE state <> 'done')")
+        now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
         db.execute(
-            "DELETE FROM attempts WHERE job_id IN (SELECT id FROM jobs WHERE state = 'pending') OR number > 1"
+            """INSERT INTO attempts (job_id, number, intent_at, task_id, accepted_at)
+               SELECT id, 1, ?1, 'task-' || id, ?1 FROM jobs WHERE state = 'submitted'""",
+            (now,),
         )
-        db.execute("UPDATE attempts SET ended_at = NULL, outcome = NULL WHERE outcome = 'failed'")
         db.execute("COMMIT")
 
 
