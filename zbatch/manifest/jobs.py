@@ -185,7 +185,8 @@ class Expansion:
 
     def _fast_row(self, row: IncludeRow, grid: Grid) -> Iterator[list[Row]]:
         """Give the cells of a row of include; a few are sooner made one by one than compiled."""
-        if row.count * grid.replicas >= _WORTH_COMPILING:
+        names = {part.axis for part in row.values} | {name for axis in row.axes for name in axis.names}
+        if row.count * grid.replicas >= _WORTH_COMPILING and self._files.named(names):
             compiled = CompiledBlock(row_block(row, grid), self._frame())
             yield from compiled.batches()
             self.cells += row.count * grid.replicas

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from zbatch.expressions.parts import Part, take_apart
@@ -30,10 +30,17 @@ class JobFiles:
         self.tail = _tail(self.parts)
         """Digits of the key that every name ends with, where the rest of it has nothing of the key; or 0."""
         self._variables = [(name, var) for name, var in manifest.variables if name in manifest.file_names]
+        self._needed = manifest.file_axes
         self.taken = Numbering(expected if self.template is not None else 0)
+
+    def named(self, values: Container[str]) -> bool:
+        """Tell whether the template can name cells of these axes: a row of include may lack some."""
+        return all(name in values for name in self._needed)
 
     def file_of(self, key: str, request: Request, context: Mapping[str, Any]) -> str:
         """Give the file of a new job; `context` is what templates saw when its request was made.
+
+        A cell without the axes that the template needs, of a row of include, is named by its key.
 
         Raises:
             RenderError: the template fails.
@@ -41,11 +48,14 @@ class JobFiles:
         """
         if self.template is None:
             return image_file(key[:16], request.output_format)
-        full = dict(context)
-        for name, variable in self._variables:
-            if name not in full:
-                full[name] = variable.render(full)
-        stem = self.template.render({**full, "request": request.body(), "key": key})
+        # As many digits as names that end with the key have, so that marks can be made of it.
+        stem: Any = key[: max(16, self.tail)]
+        if self.named(context):
+            full = dict(context)
+            for name, variable in self._variables:
+                if name not in full:
+                    full[name] = variable.render(full)
+            stem = self.template.render({**full, "request": request.body(), "key": key})
         try:
             stem = stem_text(stem)
             file = image_file(stem, request.output_format)
@@ -70,9 +80,10 @@ class JobFiles:
         if self.template is None:
             return None
         parts = take_apart(manifest.document.data["output"]["file"])
+        if parts is None or len(parts) != 1 or parts[0].literal is not None:
+            return parts
         # One expression alone keeps the type of its value, and is made text by rules of its own.
-        alone = parts is not None and len(parts) == 1 and parts[0].literal is None
-        return None if alone and parts is not None and parts[0].begin is None else parts
+        return parts if parts[0].begin is not None and parts[0].begin[0] == "key" else None
 
 
 def _tail(parts: tuple[Part, ...] | None) -> int:

@@ -65,6 +65,12 @@ class Manifest:
         return needed_names(self.output_file.names, dict(self.variables))
 
     @property
+    def file_axes(self) -> frozenset[str]:
+        """The axes among them."""
+        given = {"name", "replica", "request", "key", *(name for name, _ in self.variables)}
+        return self.file_names - given
+
+    @property
     def coordinate_names(self) -> tuple[str, ...]:
         """Every coordinate its cells may have, in grid order."""
         return coordinate_names(self.grid)
