@@ -248,4 +248,6 @@ def fold(file: str) -> str:
     """Give the form in which two image files are one to some file system: no extension, NFC, case-folded."""
     # One extension only: whichever format the picture comes in, the same name gives the same fold.
     file = next((file.removesuffix(end) for end in EXTENSIONS.values() if file.endswith(end)), file)
+    if file.isascii():
+        return file.lower()  # the same, for nearly all names, in a fraction of the time
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", file).casefold())
