@@ -67,7 +67,7 @@ def soak(seed: int, jobs: int, kills: int, share: float, folder: Path) -> dict[s
                 process.kill()
                 process.wait(10)
         for runs in range(1, 13):  # noqa: B007 - said below
-            done = zbatch(*command, cwd=folder)
+            done = zbatch(*command, cwd=folder, seconds=1800)
             if done.returncode not in (0, 1) or not OPEN & set(counts(run)):
                 break
         stubborn(lambda: server.set(share=0))

@@ -22,11 +22,13 @@ def environment(**more: str) -> dict[str, str]:
     return {**clean, "NO_COLOR": "1", **more}
 
 
-def zbatch(*arguments: object, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+def zbatch(
+    *arguments: object, cwd: Path, seconds: float = 120, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, which comes within `seconds`."""
     return subprocess.run(
         [sys.executable, "-m", "zbatch", *map(str, arguments)],
-        cwd=cwd, env=environment(**more), capture_output=True, text=True, check=False, timeout=120,
+        cwd=cwd, env=environment(**more), capture_output=True, text=True, check=False, timeout=seconds,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
