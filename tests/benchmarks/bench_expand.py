@@ -135,6 +135,7 @@ def timed(arguments: list[str], output: Path, beside: str | None = None) -> tupl
             stderr=subprocess.PIPE,
             check=True,
             env=environment,
+            cwd=output.parent,  # a checkout in the working directory would come before PYTHONPATH
         )
     wall = time.monotonic() - began
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

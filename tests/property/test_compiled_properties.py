@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import orjson
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from zbatch.manifest.loader import load_manifest
 from zbatch.manifest.selection import Selection
 from zbatch.model import Row
 
-MANY = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 LORAS = {"film": {"path": "org/film", "trigger": "grain"}, "ink": "org/ink"}
 AXES = {
@@ -261,3 +262,99 @@ def test_the_fast_way_gives_what_the_slow_way_gives(manifest, selection, tmp_pat
     path = tmp_path / "manifest.yaml"
     path.write_bytes(orjson.dumps(manifest))
     assert outcome(path, selection, fast=True) == outcome(path, selection, fast=False)
+
+
+# ── manifests whose expansion must not be slow ───────────────────────────────────────────────────────────
+
+GRID = """
+version: 1
+name: x
+loras: {film: {path: p, trigger: grain}, ink: q}
+vars: {light: "{{ place }} light"}
+request: {prompt: "a {{ subject }} {{ lora.trigger }} in {{ light }}"}
+replicas: 2
+matrix:
+  subject: [fox, owl]
+  place: [wood, hill]
+  lora: {name: [film, ink], scale: [0, 0.5, 1]}
+  size: [512*512, {label: wide, value: 768*512}]
+"""
+MORE = [
+    "",
+    'output: {file: "{{ subject | slug }}/{{ key[:12] }}"}',
+    'output: {file: "{{ key[:2] }}/{{ key }}"}',
+    'output: {file: "{{ light | slug }}-{{ request.seed }}-{{ key[:8] }}-{{ size | slug }}"}',
+    'output: {file: "{{ subject }}-{{ place }}-{{ lora }}-{{ size | slug }}-{{ replica }}"}',
+    "exclude: [{subject: fox, lora.name: ink}, {when: lora.scale > 0.5 and size == 'wide'}]",
+    "sample: {method: random, n: 30}",
+    "sample: {method: pairwise, n: 30}\nexclude: [{place: hill, replica: 2}]",
+    "include: [{subject: cat, place: den, lora: film, size: 512*512}]",
+    "include: [{label: many, request: {prompt: p}, matrix: {seed: {from: 1, count: 50}}}]",
+]
+
+
+def both(path, selection=((), None)):
+    fast, slow = outcome(path, selection, fast=True), outcome(path, selection, fast=False)
+    assert fast == slow
+    return fast
+
+
+@pytest.mark.parametrize("more", MORE)
+@pytest.mark.parametrize("selection", [((), None), (("subject=fox", "size=wide"), 7)])
+def test_ordinary_manifests_go_the_fast_way(more, selection, tmp_path):
+    """Were it never taken, the property above would say nothing."""
+    path = tmp_path / "manifest.yaml"
+    path.write_text(GRID + more + "\n")
+    manifest = load_manifest(path)
+    expansion = Expansion(manifest, Selection.parse(*selection, manifest))
+    list(expansion.rows())
+    assert expansion.fast
+    both(path, selection)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "",
+        'output: {file: "{{ a }}/{{ key[:12] }}"}',
+        'output: {file: "{{ a }}/{{ b }}-{{ c }}-{{ seed }}"}\nexclude: [{b: 3}, {when: a > 4 and c == 1}]',
+        "sample: {method: random, n: 5000}\nexclude: [{when: a == b}]",
+        "include: [{a: 1, b: 1, c: 1, seed: 5}, {a: x, b: y, c: z, matrix: {seed: {from: 0, count: 4100}}}]",
+    ],
+)
+def test_batches_meet_without_a_seam(more, tmp_path):
+    path = tmp_path / "manifest.yaml"
+    matrix = (
+        "matrix: {a: {from: 1, count: 10}, b: {from: 1, count: 41}, c: [1, 2], seed: {from: 0, count: 10}}"
+    )
+    path.write_text(
+        f"version: 1\nname: x\nrequest: {{prompt: '{{{{ a }}}} {{{{ b }}}}', seed: 7}}\n{matrix}\n"
+        f"limits: {{max_jobs: 9000}}\n{more}\n".replace("seed: 7}", "seed: '{{ seed + 1 }}'}")
+    )
+    assert not isinstance(both(path, (("a=2,9", "c=1"), None)), str)
+
+
+def test_a_slow_cell_after_fast_ones_gives_no_row_twice(tmp_path):
+    path = tmp_path / "manifest.yaml"
+    path.write_text(
+        "version: 1\nname: x\nrequest: {prompt: '{{ 1 / n }}'}\n"
+        "matrix: {n: [1, 2, 0], m: {from: 1, count: 3000}}\n"
+    )
+    rows = []
+
+    def take():
+        for row in Expansion(load_manifest(path)).rows():
+            rows.append(row)  # noqa: PERF402 - what came before the error is what is asked
+
+    with pytest.raises(ManifestError, match="divides by zero"):
+        take()
+    assert len(rows) == len({row.coordinates for row in rows}) == 6000
+
+
+def test_two_names_in_different_batches_are_told_apart(tmp_path):
+    path = tmp_path / "manifest.yaml"
+    path.write_text(
+        "version: 1\nname: x\nrequest: {prompt: '{{ n }} {{ m }}'}\noutput: {file: '{{ m }}'}\n"
+        "matrix: {n: [1, 2], m: {from: 1, count: 3000}}\n"
+    )
+    assert "two jobs would write images/1.webp, one of them that of the cell n=2, m=1" in both(path)

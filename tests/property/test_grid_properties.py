@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from zbatch.errors import ManifestError
 from zbatch.expressions import slugify
-from zbatch.manifest.files import FileNameError, image_file
+from zbatch.manifest.files import FileNameError, image_file, look_closely
 from zbatch.manifest.findings import Findings
 from zbatch.manifest.jobs import Expansion
 from zbatch.manifest.loader import expand, load_manifest
@@ -190,6 +190,40 @@ def test_a_file_name_stays_inside(text):
     assert parts[0] == "images"
     assert not {"", ".", ".."} & set(parts)
     assert all(len(part.encode()) <= 255 for part in parts)
+
+
+PIECES = [
+    "con",
+    "com1",
+    "NUL",
+    "a",
+    "B-1",
+    "x_y",
+    ".",
+    "..",
+    "/",
+    " ",
+    "\u017f",
+    "\u212a",
+    "png",
+    "0",
+    "\n",
+    "$",
+    ":",
+]
+
+
+@given(text=st.lists(st.sampled_from(PIECES), max_size=7).map("".join))
+@MANY
+def test_a_name_that_is_plainly_fine_is_fine_by_every_rule(text):
+    def fine(check):
+        try:
+            check()
+        except FileNameError:
+            return False
+        return True
+
+    assert fine(lambda: image_file(text, "png")) == fine(lambda: look_closely(text))
 
 
 @given(text=st.text("0123456789+-._eExXobaAfFnNyYTtuUlsr: ~", max_size=12))

@@ -41,8 +41,20 @@ def image_file(stem: str, output_format: str) -> str:
     Raises:
         FileNameError: it leaves the directory, or is a name some file system does not take.
     """
-    if len(stem) <= _PLAIN_LENGTH and _PLAIN.fullmatch(stem):
-        return f"images/{stem}{EXTENSIONS[output_format]}"
+    file = f"images/{stem}{EXTENSIONS[output_format]}"
+    if len(stem) > _PLAIN_LENGTH or not _PLAIN.fullmatch(stem):
+        look_closely(stem)
+        if len(file.encode()) > MAX_PATH_BYTES:
+            raise FileNameError(f"is longer than {MAX_PATH_BYTES} bytes")
+    return file
+
+
+def look_closely(stem: str) -> None:
+    """Hold a stem against every rule, as those that are not plainly fine are.
+
+    Raises:
+        FileNameError: it leaves the directory, or is a name some file system does not take.
+    """
     if stem.startswith("/"):
         raise FileNameError("must not be an absolute path")
     parts = stem.split("/")
@@ -51,10 +63,6 @@ def image_file(stem: str, output_format: str) -> str:
     for directory in parts[:-1]:
         if directory.casefold().endswith((*EXTENSIONS.values(), ".jpeg")):
             raise FileNameError(f"has a directory called {directory!r}, which could be an image")
-    file = f"images/{stem}{EXTENSIONS[output_format]}"
-    if len(file.encode()) > MAX_PATH_BYTES:
-        raise FileNameError(f"is longer than {MAX_PATH_BYTES} bytes")
-    return file
 
 
 def _check_part(part: str) -> None:
