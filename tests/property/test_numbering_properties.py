@@ -30,6 +30,7 @@ def test_numbers_are_those_of_a_dictionary(calls):
         if not call:
             continue
         high, low = (np.array(half, np.uint64) for half in zip(*call, strict=True))
+        assert numbering.find_all(high, low).tolist() == [plainly.get(digest, -1) for digest in call]
         numbers, new = numbering.number_all(high, low)
         for digest, number, is_new in zip(call, numbers.tolist(), new.tolist(), strict=True):
             assert is_new == (digest not in plainly)

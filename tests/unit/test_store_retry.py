@@ -134,8 +134,8 @@ def test_status_groups_what_did_not_end_well_with_what_redoes_it(store):
             (failure.state.value, failure.reason): (failure.count, failure.retry)
             for failure in run.failures()
         }
-        assert run.standing(2)[job(4).key] is JobState.PENDING
-        assert run.standing(1)[job(4).key] is JobState.FAILED
+        assert dict(run.standing(2))[job(4).key] is JobState.PENDING
+        assert dict(run.standing(1))[job(4).key] is JobState.FAILED
     assert found == {
         ("submitted", "job_deadline"): (1, "run again"),
         ("failed", "TASK_STATUS_FAILED"): (1, "--retry failed"),

@@ -47,6 +47,21 @@ class Numbering:
         self._count += fresh
         return self._taken[slots].astype(np.int64) - 1, new
 
+    def find_all(self, high: Halves, low: Halves) -> Numbers:
+        """Give the numbers of some digests; -1 for one that was not met."""
+        mask = np.uint64(len(self._taken) - 1)
+        slots, steps = high & mask, low | np.uint64(1)
+        numbers = np.full(len(high), -1, np.int64)
+        waiting = np.arange(len(high))
+        while len(waiting):
+            at = slots[waiting].astype(np.int64)
+            same = (self._high[at] == high[waiting]) & (self._low[at] == low[waiting])
+            taken = self._taken[at]
+            numbers[waiting[same]] = taken[same] - 1  # -1 in a free slot too
+            waiting = waiting[~same & (taken != 0)]
+            slots[waiting] = (slots[waiting] + steps[waiting]) & mask
+        return numbers
+
     def find(self, high: int, low: int) -> int | None:
         """Give the number of one digest, if it was met."""
         number = int(self._taken[self._slot(high, low)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
@@ -12,8 +12,10 @@ from typing import Any, Final
 from zbatch.api.endpoint import EndpointKind
 from zbatch.errors import Finding
 from zbatch.manifest.jobs import Expansion
+from zbatch.manifest.numbering import Numbering, halves
 from zbatch.manifest.selection import Selection
 from zbatch.model import JobState, Row
+from zbatch.runner.known import KnownStates
 from zbatch.runner.order import Order
 from zbatch.state.directory import RunDirectory
 from zbatch.state.run import Run
@@ -102,9 +104,9 @@ def make_plan(order: Order, *, with_keys: bool = False) -> Plan:
         first = [row.key for row in batch if row.request is not None and row.key is not None]
         if with_keys:
             keys += first
-        if known:
-            states.update(map(known.get, first))
-        to_submit.take(batch, first)
+        standing = known.of(first)
+        states.update(standing)
+        to_submit.take(batch, standing)
         off += sum(1 for row in batch if row.request is None and row.key and _LORA_OFF(row.coordinates))
     price = manifest.price
     rate = order.rate or manifest.limits.rate
@@ -140,42 +142,41 @@ def make_plan(order: Order, *, with_keys: bool = False) -> Plan:
 class _ToSubmit:
     """Counts the jobs a run would submit, each once, however many cells show it."""
 
-    def __init__(self, order: Order, known: Mapping[str, JobState], *, everything: bool) -> None:
+    def __init__(self, order: Order, known: KnownStates, *, everything: bool) -> None:
         self._order = order
         self._known = known
         self._everything = everything
-        self._counted: set[str] = set()
+        self._counted = Numbering(0)
         self.count = 0
 
-    def take(self, batch: Iterable[Row], first: Sequence[str]) -> None:
-        """Count some cells; `first` are the keys of the jobs that they are the first to show."""
+    def take(self, batch: Iterable[Row], standing: Iterable[JobState | None]) -> None:
+        """Count some cells; `standing` are the states of the jobs that they are the first to show."""
         if self._everything:
             # Each job is counted at its first cell, and nothing has to be remembered.
-            known = self._known
-            self.count += (
-                sum(_to_submit(known.get(key), self._order) for key in first) if known else len(first)
-            )
+            self._count(standing)
             return
-        for row in batch:
-            key = row.key
-            if key is None or not row.selected or key in self._counted:
-                continue
-            self._counted.add(key)
-            self.count += _to_submit(self._known.get(key), self._order)
+        keys = [row.key for row in batch if row.selected and row.key is not None]
+        if keys:
+            _, new = self._counted.number_all(*halves([bytes.fromhex(key) for key in keys]))
+            self._count(self._known.of([keys[place] for place in new.nonzero()[0].tolist()]))
+
+    def _count(self, standing: Iterable[JobState | None]) -> None:
+        by_state = Counter(standing)
+        self.count += sum(number for state, number in by_state.items() if _to_submit(state, self._order))
 
 
-def _known(order: Order) -> tuple[Mapping[str, JobState], int]:
+def _known(order: Order) -> tuple[KnownStates, int]:
     directory = RunDirectory(order.directory)
     if not directory.exists():
-        return {}, 0
+        return KnownStates(), 0
     with Run(directory.path) as run:
         attempts_left = order.manifest.limits.attempts
-        return run.standing(attempts_left), run.attempts()
+        return KnownStates(run.standing(attempts_left)), run.attempts()
 
 
-def _dropped(known: Mapping[str, JobState], shown: Mapping[JobState | None, int]) -> int:
-    begun = Counter(known.values())
-    return sum(number - shown.get(state, 0) for state, number in begun.items() if state != JobState.PENDING)
+def _dropped(known: KnownStates, shown: Mapping[JobState | None, int]) -> int:
+    begun = known.counts.items()
+    return sum(number - shown.get(state, 0) for state, number in begun if state != JobState.PENDING)
 
 
 def _to_submit(state: JobState | None, order: Order) -> bool:

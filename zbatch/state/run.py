@@ -112,13 +112,14 @@ class Run:
         """USD for every attempt ever made or possibly made, where there is a price."""
         return None if self.price is None else self.price * self.attempts()
 
-    def standing(self, attempts: int) -> dict[str, JobState]:
-        """Give the state of every job by key; failed ones with attempts left (of `attempts`) as pending."""
+    def standing(self, attempts: int) -> Iterator[tuple[str, JobState]]:
+        """Give key and state of every job; failed ones with attempts left (of `attempts`) as pending."""
         rows = self._rows(
             f"""SELECT key, CASE WHEN state = 'failed' AND attempts - retried_at < {attempts:d}
                 THEN 'pending' ELSE state END FROM jobs"""  # noqa: S608 - a number
         )
-        return {key: JobState(state) for key, state in rows}
+        states = {state.value: state for state in JobState}
+        return ((key, states[state]) for key, state in rows)
 
     def orphans(self) -> int:
         """Count jobs that had an attempt and that the manifest no longer shows."""
