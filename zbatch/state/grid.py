@@ -28,7 +28,6 @@ def replace_grid(
     (cache,) = connection.execute("PRAGMA cache_size").fetchone()
     connection.execute(f"PRAGMA cache_size = -{_CACHE}")
     try:
-        connection.execute("DELETE FROM cells")
         connection.execute("DELETE FROM selected")
         replacement = _Replacement(connection, model)
         numbered = enumerate(rows)
@@ -57,6 +56,10 @@ class _Known:
         return self.state == JobState.DONE or self.attempts > 0
 
 
+_Cell = tuple[int, int | None, str, str | None]
+"""Position, id of the job, coordinates as JSON, the rule that took it out."""
+
+
 class _Replacement:
     """One grid on its way into the state, some rows at a time; what is to be written is kept until then."""
 
@@ -71,13 +74,15 @@ class _Replacement:
         self._new: list[tuple[int, str, str, str, str, str, int]] = []
         self._changed: list[tuple[int, str, str, str, int]] = []
         self._moved: list[tuple[int, int]] = []
-        self._cells: list[tuple[int, int | None, str, str | None]] = []
+        self._cells: list[_Cell] = []
+        self._count = 0
         self._selected: list[tuple[int]] = []
 
     def take(self, batch: Sequence[tuple[int, Row]]) -> None:
         """Take some rows over, each with its position."""
         known = self._lookup({row.key for _, row in batch if row.key is not None})
         holders = self._holders(row.file for _, row in batch if row.file is not None)
+        before = self._cells_at(batch[0][0], batch[-1][0])
         for position, row in batch:
             job_id = None
             if row.request is not None and row.key is not None and row.file is not None:
@@ -85,12 +90,16 @@ class _Replacement:
             elif row.key is not None:
                 job_id = known[row.key].id
             if job_id is not None:
-                self._select(job_id, selected=row.selected)
-            self._cells.append((position, job_id, row.coordinates.decode(), row.excluded_by))
+                self._select(job_id, position, selected=row.selected)
+            cell = (position, job_id, row.coordinates.decode(), row.excluded_by)
+            if before.get(position) != cell:
+                self._cells.append(cell)
+        self._count = batch[-1][0] + 1
         self._flush()
 
     def finish(self) -> None:
         """Take their position from jobs that no cell shows any more, and select all where nothing said no."""
+        self._db.execute("DELETE FROM cells WHERE position >= ?", (self._count,))
         self._db.execute(
             """UPDATE jobs SET position = NULL WHERE position IS NOT NULL AND id < ?
                AND NOT EXISTS (SELECT 1 FROM cells WHERE job_id = jobs.id)""",
@@ -134,7 +143,7 @@ class _Replacement:
         job.request, job.file, job.fold, job.position = request, file, folded, position
         return job.id
 
-    def _select(self, job_id: int, *, selected: bool) -> None:
+    def _select(self, job_id: int, position: int, *, selected: bool) -> None:
         if selected and not self._everything_selected:
             self._selected.append((job_id,))
         elif not selected and self._everything_selected:
@@ -142,7 +151,9 @@ class _Replacement:
             self._everything_selected = False
             self._flush()
             self._db.execute(
-                "INSERT INTO selected SELECT DISTINCT job_id FROM cells WHERE job_id IS NOT NULL"
+                """INSERT INTO selected SELECT DISTINCT job_id FROM cells
+                   WHERE job_id IS NOT NULL AND position < ?""",
+                (position,),
             )
 
     def _lookup(self, keys: Iterable[str]) -> dict[str, _Known]:
@@ -153,6 +164,14 @@ class _Replacement:
             (orjson.dumps(list(keys)).decode(),),
         )
         return {key: _Known(*facts) for key, *facts in rows}
+
+    def _cells_at(self, first: int, last: int) -> dict[int, _Cell]:
+        """Give the cells that were at some positions."""
+        rows = self._db.execute(
+            "SELECT position, job_id, coordinates, excluded_by FROM cells WHERE position BETWEEN ? AND ?",
+            (first, last),
+        )
+        return {row[0]: row for row in rows}
 
     def _holders(self, files: Iterable[str]) -> dict[str, set[str]]:
         """Find, for each fold of some files, the jobs whose pictures lie or may come to lie there."""
@@ -179,7 +198,7 @@ class _Replacement:
             "UPDATE jobs SET position = ?, request = ?, file = ?, fold = ? WHERE id = ?", self._changed
         )
         self._db.executemany("UPDATE jobs SET position = ? WHERE id = ?", self._moved)
-        self._db.executemany("INSERT INTO cells VALUES (?, ?, ?, ?)", self._cells)
+        self._db.executemany("INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?)", self._cells)
         self._db.executemany("INSERT OR IGNORE INTO selected VALUES (?)", self._selected)
         for kept in (self._new, self._changed, self._moved, self._cells, self._selected):
             kept.clear()
