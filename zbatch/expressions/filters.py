@@ -62,8 +62,10 @@ def kind(value: Any) -> str:
 
 def slugify(value: Any) -> str:
     """Make a name for a file of any text: lower case, accents dropped, `-` between words."""
-    text = unicodedata.normalize("NFKD", str(plain(value))).casefold()
-    text = "".join(character for character in text if not unicodedata.combining(character))
+    text = str(plain(value)).casefold()
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", str(plain(value))).casefold()
+        text = "".join(character for character in text if not unicodedata.combining(character))
     return re.sub(r"[^\w.]+", "-", text).strip("-.") or "x"
 
 

@@ -46,8 +46,11 @@ class Context:
         """Give the dimensions that decide what some names stand for."""
         return {self._where[name] for name in self.needed(names) if name in self._where}
 
-    def values(self, steps: Mapping[int, int]) -> dict[str, AxisValue]:
+    def values(self, steps: Mapping[int, int]) -> Mapping[str, AxisValue]:
         """Give the values of axes at a combination of dimensions."""
+        if len(steps) == 1:
+            ((dimension, step),) = steps.items()
+            return self._block.dimensions[dimension].parts(step)
         found: dict[str, AxisValue] = {}
         for dimension, step in steps.items():
             found.update(self._block.dimensions[dimension].parts(step))

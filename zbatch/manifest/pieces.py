@@ -29,7 +29,6 @@ MOST_KEPT: Final = 50_000
 BATCH: Final = 4_000
 """Points that are put together at once."""
 
-_SHORT: Final = 2_000
 _WORTH: Final = 4
 """How often a combination must be used for joining it beforehand to be worth it."""
 
@@ -41,34 +40,29 @@ class SlowWayError(Exception):
 class Dimension:
     """One loop of the grid: an axis, zip or the replicas. Each value gives axes their values.
 
-    What a short one gives is made once; a range of a million values is never held as a whole.
+    What was asked for lately is kept; a range of a million values is never held as a whole.
     """
 
     def __init__(self, names: tuple[str, ...], values: Sequence[AxisValue | ZipRow]) -> None:
         self.names = names
         self.values = values
-        short = len(values) <= _SHORT
-        self._parts = [_parts(value) for value in values] if short else []
-        self._labels = [_label(value) for value in values] if short else []
+        self._parts: dict[int, Mapping[str, AxisValue]] = {}
 
     def __len__(self) -> int:
         return len(self.values)
 
     def parts(self, index: int) -> Mapping[str, AxisValue]:
         """Give the values of one step of the loop, by axis."""
-        return self._parts[index] if self._parts else _parts(self.values[index])
+        parts = self._parts.get(index)
+        if parts is None:
+            if len(self._parts) >= BATCH:
+                self._parts.clear()
+            parts = self._parts[index] = {part.axis: part for part in self.values[index].parts}
+        return parts
 
     def label(self, index: int) -> bytes:
         """Give the coordinates of one step of the loop: JSON without braces."""
-        return self._labels[index] if self._labels else _label(self.values[index])
-
-
-def _parts(value: AxisValue | ZipRow) -> dict[str, AxisValue]:
-    return {part.axis: part for part in value.parts}
-
-
-def _label(value: AxisValue | ZipRow) -> bytes:
-    return orjson.dumps(dict(value.coordinates))[1:-1]
+        return orjson.dumps(dict(self.values[index].coordinates))[1:-1]
 
 
 @dataclass(frozen=True, slots=True)
