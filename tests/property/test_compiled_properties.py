@@ -293,6 +293,17 @@ MORE = [
 ]
 
 
+@pytest.mark.parametrize("more", MORE)
+def test_jobs_are_those_of_the_steps(more, tmp_path):
+    path = tmp_path / "manifest.yaml"
+    path.write_text(GRID + more + "\n")
+    expansion = Expansion(load_manifest(path))
+    jobs = list(expansion)
+    assert expansion.fast
+    assert jobs == [step.job for step in Expansion(load_manifest(path)).steps() if step.job]
+    assert jobs == list(expansion)
+
+
 def both(path, selection=((), None)):
     fast, slow = outcome(path, selection, fast=True), outcome(path, selection, fast=False)
     assert fast == slow

@@ -7,6 +7,8 @@ from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import orjson
+
 from zbatch.errors import Finding, UsageError, ZbatchError
 from zbatch.expressions import ExpressionError
 from zbatch.manifest.compiled import CompiledBlock, CompiledGrid, Frame
@@ -20,7 +22,7 @@ from zbatch.manifest.pieces import SlowWayError, matrix_block, row_block
 from zbatch.manifest.requests import point_context, render_body
 from zbatch.manifest.selection import Chosen, Selection
 from zbatch.manifest.templates import RenderError
-from zbatch.model import Cell, Job, Row, job_key
+from zbatch.model import Cell, Job, Request, Row, job_key
 
 _WORTH_COMPILING: Final = 16
 """Cells a row of include must have to be compiled."""
@@ -99,7 +101,10 @@ class Expansion:
         return (*self.manifest.warnings, *self._findings.warnings)
 
     def __iter__(self) -> Iterator[Job]:
-        return (step.job for step in self.steps() if step.job is not None)
+        for row in self.rows():
+            if row.request is not None and row.key is not None and row.file is not None:
+                request = Request.from_body(orjson.loads(row.request))
+                yield Job(row.key, self.manifest.model, request, row.file, orjson.loads(row.coordinates))
 
     def steps(self) -> Iterator[Step]:
         """Stream every cell, excluded ones too.
