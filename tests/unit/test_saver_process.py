@@ -38,7 +38,7 @@ def with_pool(directory, act, processes=1):
 
 
 def pids(pool):
-    return [process.pid for process in pool._processes]  # noqa: SLF001 - who else would know
+    return [helper.process.pid for helper in pool._helpers]  # noqa: SLF001 - who else would know
 
 
 def gathered(pool, *calls):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -14,19 +15,73 @@ from zbatch.errors import SurroundingsError
 from zbatch.model import Artifact
 from zbatch.state.artifacts import Asked
 from zbatch.state.directory import RunDirectory
-from zbatch.state.saver import frame, read_answer
+from zbatch.state.saver import BATCH, frame, read_answer
 
 _LINE_LIMIT = 1_000_000
+_PICTURES = 2 * BATCH
+_BYTES = 16 * 1024 * 1024
+"""What one helper has at most before others wait: a batch in its hands, and the next."""
+
+
+class _Helper:
+    """One helper process, and who waits for its answers, in their order."""
+
+    def __init__(self, process: Process, answered: Callable[[], None]) -> None:
+        self.process = process
+        self.error: SurroundingsError | None = None
+        self._answered = answered
+        self._waiting: deque[tuple[asyncio.Future[bytes], int]] = deque()
+        self._bytes = 0
+        self.reading = asyncio.create_task(self._read())
+
+    @property
+    def load(self) -> int:
+        """How many pictures it has."""
+        return len(self._waiting)
+
+    @property
+    def full(self) -> bool:
+        """Tell whether to hold the next picture back."""
+        return self.load >= _PICTURES or self._bytes >= _BYTES
+
+    def ask(self, request: bytes) -> asyncio.Future[bytes]:
+        """Hand a frame over; its answer comes in its turn, whether somebody still waits for it or not."""
+        if self.process.stdin is None:
+            raise AssertionError("the saver was started without pipes")
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting.append((future, len(request)))
+        self._bytes += len(request)
+        self.process.stdin.write(request)
+        return future
+
+    async def _read(self) -> None:
+        if self.process.stdout is None:
+            raise AssertionError("the saver was started without pipes")
+        while (line := await self.process.stdout.readline()).endswith(b"\n"):
+            future, size = self._waiting.popleft()
+            self._bytes -= size
+            if not future.done():
+                future.set_result(line)
+            self._answered()
+        code = await self.process.wait()
+        self.error = SurroundingsError(
+            f"a helper process that saves pictures ended (exit {code})",
+            hint="nothing is lost: every task is recorded; run again to fetch their pictures",
+        )
+        for future, _ in self._waiting:
+            if not future.done():
+                future.set_exception(self.error)
+        self._answered()
 
 
 class SaverPool:
-    """Saves pictures in helper processes, one picture at a time each."""
+    """Saves pictures in helper processes, a bounded number of them on their way to each."""
 
     def __init__(self, directory: RunDirectory, processes: int | None = None) -> None:
         self._directory = directory
         self._count = processes or max(1, min(4, os.cpu_count() or 1))
-        self._processes: list[Process] = []
-        self._idle: asyncio.Queue[Process] = asyncio.Queue()
+        self._helpers: list[_Helper] = []
+        self._room = asyncio.Event()
 
     @property
     def size(self) -> int:
@@ -36,9 +91,7 @@ class SaverPool:
     async def __aenter__(self) -> Self:
         try:
             for _ in range(self._count):
-                process = await _start()
-                self._processes.append(process)
-                self._idle.put_nowait(process)
+                self._helpers.append(_Helper(await _start(), self._room.set))
         except BaseException as error:
             await self._end()
             if isinstance(error, OSError):
@@ -55,16 +108,17 @@ class SaverPool:
         await self._end()
 
     async def _end(self) -> None:
-        for process in self._processes:
-            if process.stdin is not None:
-                process.stdin.close()
-        for process in self._processes:
+        for helper in self._helpers:
+            if helper.process.stdin is not None:
+                helper.process.stdin.close()
+        for helper in self._helpers:
             try:
                 async with asyncio.timeout(10):
-                    await process.wait()
+                    await helper.process.wait()
             except TimeoutError:
-                process.kill()
-                await process.wait()
+                helper.process.kill()
+                await helper.process.wait()
+            await helper.reading
 
     async def save(self, asked: Asked, data: bytes) -> Artifact:
         """Save one picture.
@@ -72,37 +126,21 @@ class SaverPool:
         Raises:
             BadImageError: the bytes are no whole picture.
             DiskError: it could not be written.
-            SurroundingsError: the helper process ended.
+            SurroundingsError: a helper process ended.
         """
-        process = await self._idle.get()
-        try:
-            answer = await self._ask(process, frame(self._directory, asked, data))
-        except asyncio.CancelledError:
-            # Its answer to this frame is still to come: it cannot take another.
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            raise
-        finally:
-            # A dead one too: whoever waits for it learns at once that it is, instead of waiting for ever.
-            self._idle.put_nowait(process)
-        return read_answer(answer)
+        helper = self._least()
+        while helper.full:
+            self._room.clear()
+            await self._room.wait()
+            helper = self._least()
+        return read_answer(await helper.ask(frame(self._directory, asked, data)))
 
-    async def _ask(self, process: Process, request: bytes) -> bytes:
-        if process.stdin is None or process.stdout is None:
-            raise AssertionError("the saver was started without pipes")
-        try:
-            process.stdin.write(request)
-            await process.stdin.drain()
-            answer = await process.stdout.readline()
-        except (BrokenPipeError, ConnectionError):
-            answer = b""
-        if not answer.endswith(b"\n"):
-            code = await process.wait()
-            raise SurroundingsError(
-                f"a helper process that saves pictures ended (exit {code})",
-                hint="nothing is lost: every task is recorded; run again to fetch their pictures",
-            )
-        return answer
+    def _least(self) -> _Helper:
+        """Give the helper with the least to do. One that has ended is an error to everybody."""
+        for helper in self._helpers:
+            if helper.error is not None:
+                raise helper.error
+        return min(self._helpers, key=lambda helper: helper.load)
 
 
 async def _start() -> Process:

@@ -17,7 +17,7 @@ from zbatch.runner.wiring import Wiring
 from zbatch.state.store import OpenTask
 
 _TICK = 0.5
-_DOWNLOADS = 16
+_DOWNLOADS = 96
 
 
 class Stages:

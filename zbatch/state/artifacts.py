@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
 
 from zbatch.errors import DiskError
 from zbatch.model import EXTENSIONS, MEDIA_TYPES, Artifact
-from zbatch.state.directory import RunDirectory, make_durable_directory, replacing
+from zbatch.state.directory import RunDirectory
+from zbatch.state.placing import place_all
 
 THUMB_SIDE = 384
 """Long side of a thumbnail, in pixels: crisp at twice the size a sheet usually shows."""
@@ -45,22 +46,50 @@ class Asked:
 def save_artifact(directory: RunDirectory, asked: Asked, data: bytes) -> Artifact:
     """Decode, hash, fsync and move a picture into place, and make its thumbnail from the same decode.
 
-    A whole picture whose size or format is not what was asked is kept and carries a warning. The thumbnail is
-    moved first: when the picture has its name, everything has.
+    A whole picture whose size or format is not what was asked is kept and carries a warning.
 
     Raises:
         BadImageError: the bytes are no whole picture; nothing was kept.
-        DiskError: naming the file that could not be written; nothing has its final name.
+        DiskError: naming the file that could not be written; the picture does not count as kept.
     """
+    (outcome,) = save_artifacts(directory, [(asked, data)])
+    if isinstance(outcome, Artifact):
+        return outcome
+    raise outcome
+
+
+def save_artifacts(
+    directory: RunDirectory, pictures: Iterable[tuple[Asked, bytes]]
+) -> list[Artifact | BadImageError | DiskError]:
+    """Save several pictures, waiting for the disk once (see `save_artifact`); each has its outcome."""
+    outcomes: list[Artifact | BadImageError | DiskError] = []
+    groups: list[list[tuple[str, bytes]]] = []
+    for asked, data in pictures:
+        files: list[tuple[str, bytes]] = []
+        try:
+            artifact, files = _examined(asked, data)
+            outcomes.append(artifact)
+        except BadImageError as error:
+            outcomes.append(error)
+        except Exception as error:  # noqa: BLE001 - one strange picture must not stop the run, for ever
+            outcomes.append(
+                BadImageError(f"the picture could not be handled ({type(error).__name__}: {error})")
+            )
+        groups.append(files)
+    return [
+        problem or outcome for outcome, problem in zip(outcomes, place_all(directory, groups), strict=True)
+    ]
+
+
+def _examined(asked: Asked, data: bytes) -> tuple[Artifact, list[tuple[str, bytes]]]:
+    """Give what a picture is and the files to keep of it, the picture last."""
     image, image_format = _decode(data)
     digest = hashlib.sha256(data).hexdigest()
     thumb_width, thumb_height = thumb_size(image.width, image.height)
     thumb = _thumbnail(image, (thumb_width, thumb_height))
     file = asked.file.removesuffix(EXTENSIONS[asked.output_format]) + EXTENSIONS[image_format]
     thumb_file = f"thumbs/{asked.key[:16]}.webp"
-    _place(directory, thumb_file, thumb)
-    _place(directory, file, data)
-    return Artifact(
+    artifact = Artifact(
         file=file,
         sha256=digest,
         received_sha256=digest,
@@ -73,6 +102,7 @@ def save_artifact(directory: RunDirectory, asked: Asked, data: bytes) -> Artifac
         thumb_height=thumb_height,
         warnings=tuple(_differences(asked, image, image_format)),
     )
+    return artifact, [(thumb_file, thumb), (file, data)]
 
 
 def _decode(data: bytes) -> tuple[Image.Image, str]:
@@ -135,18 +165,3 @@ def _differences(asked: Asked, image: Image.Image, image_format: str) -> list[st
     if image_format != asked.output_format:
         found.append(f"output_format: asked for {asked.output_format}, got {image_format}")
     return found
-
-
-def _place(directory: RunDirectory, file: str, data: bytes) -> None:
-    target = directory.path / file
-    hint = "its task is recorded: make room or mend the permission, then run again"
-    # The part is not named after the target, whose name may be as long as a file system takes.
-    with replacing(target, part=directory.parts / f"{os.getpid()}.part", hint=hint) as stream:
-        # Before anything is made: a link in the way would have directories made elsewhere, too.
-        if not target.parent.resolve().is_relative_to(directory.path.resolve()):
-            raise DiskError(
-                f"{target} leaves the run directory by a symbolic link; the picture was not written",
-                hint="remove the link and run again: the task is known and will be asked again",
-            )
-        make_durable_directory(target.parent)
-        stream.write(data)

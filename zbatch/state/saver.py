@@ -2,14 +2,18 @@
 
 Started as `python -P -m zbatch.state.saver`, it reads frames from stdin and answers each with a JSON line. A
 frame is one JSON line (the run directory, the job's expectations, and how many bytes follow) and the bytes.
-It ends when stdin ends, so it never outlives its parent.
+Frames that have come are taken together, up to `BATCH` of them, so that they wait for the disk together. It
+ends when stdin ends, so it never outlives its parent.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
+import queue
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +21,13 @@ import orjson
 
 from zbatch.errors import DiskError
 from zbatch.model import Artifact
-from zbatch.state.artifacts import Asked, BadImageError, save_artifact
+from zbatch.state.artifacts import Asked, BadImageError, save_artifacts
 from zbatch.state.directory import RunDirectory
+
+BATCH = 32
+"""Pictures that are saved together."""
+
+_Frame = tuple[dict[str, Any], bytes]
 
 
 def frame(directory: RunDirectory, asked: Asked, data: bytes) -> bytes:
@@ -43,16 +52,31 @@ def read_answer(line: bytes) -> Artifact:
     return Artifact(**{**fields, "warnings": tuple(fields["warnings"])})
 
 
-def _answer(head: dict[str, Any], data: bytes) -> dict[str, Any]:
-    try:
-        artifact = save_artifact(RunDirectory(Path(head["run"])), Asked(**head["asked"]), data)
-    except BadImageError as error:
-        return {"bad_image": str(error)}
-    except DiskError as error:
-        return {"disk": error.message, "hint": error.hint}
-    except Exception as error:  # noqa: BLE001 - one strange picture must not stop the run, for ever
-        return {"bad_image": f"the picture could not be handled ({type(error).__name__}: {error})"}
-    return {"artifact": dataclasses.asdict(artifact)}
+def _answers(batch: list[_Frame]) -> list[dict[str, Any]]:
+    # One helper serves one run.
+    directory = RunDirectory(Path(batch[0][0]["run"]))
+    outcomes = save_artifacts(directory, [(Asked(**head["asked"]), data) for head, data in batch])
+    return [_answer(outcome) for outcome in outcomes]
+
+
+def _answer(outcome: Artifact | BadImageError | DiskError) -> dict[str, Any]:
+    if isinstance(outcome, BadImageError):
+        return {"bad_image": str(outcome)}
+    if isinstance(outcome, DiskError):
+        return {"disk": outcome.message, "hint": outcome.hint}
+    return {"artifact": dataclasses.asdict(outcome)}
+
+
+def _read(frames: queue.SimpleQueue[_Frame | None]) -> None:
+    """Read frames as they come, so that those that wait are known; the parent bounds how many."""
+    with open(0, "rb", closefd=False) as source:
+        while line := source.readline():
+            head = orjson.loads(line)
+            data = source.read(head["bytes"])
+            if len(data) < head["bytes"]:
+                break
+            frames.put((head, data))
+    frames.put(None)
 
 
 def main() -> None:
@@ -60,17 +84,23 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    source, sink = sys.stdin.buffer, sys.stdout.buffer
-    while line := source.readline():
-        head = orjson.loads(line)
-        data = source.read(head["bytes"])
-        if len(data) < head["bytes"]:
-            return
+    frames: queue.SimpleQueue[_Frame | None] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(frames,), daemon=True).start()
+    frame_ = frames.get()
+    while frame_ is not None:
+        batch = []
+        while frame_ is not None:
+            batch.append(frame_)
+            if len(batch) == BATCH or frames.empty():
+                break
+            frame_ = frames.get()
         try:
-            sink.write(orjson.dumps(_answer(head, data)) + b"\n")
-            sink.flush()
+            sys.stdout.buffer.write(b"".join(orjson.dumps(answer) + b"\n" for answer in _answers(batch)))
+            sys.stdout.buffer.flush()
         except BrokenPipeError:
-            return
+            os._exit(0)  # nobody is there; the thread that reads would be waited for
+        if frame_ is not None:
+            frame_ = frames.get()
 
 
 if __name__ == "__main__":
