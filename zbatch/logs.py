@@ -12,6 +12,7 @@ import orjson
 
 from zbatch.runner.events import Event, Listener, Progress
 
+_FIELDS = tuple(field.name for field in dataclasses.fields(Event))
 _log = logging.getLogger(__name__)
 
 
@@ -27,7 +28,7 @@ class EventLog:
         try:
             if self._stream is None:
                 self._stream = self._path.open("ab")
-            line = {name: value for name, value in dataclasses.asdict(event).items() if value}
+            line = {name: value for name in _FIELDS if (value := getattr(event, name))}
             self._stream.write(orjson.dumps(line) + b"\n")
             self._stream.flush()
         except OSError:

@@ -8,7 +8,6 @@ ends when stdin ends, so it never outlives its parent.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import queue
 import signal
@@ -32,7 +31,7 @@ _Frame = tuple[dict[str, Any], bytes]
 
 def frame(directory: RunDirectory, asked: Asked, data: bytes) -> bytes:
     """Write one request to a saver."""
-    head = {"run": str(directory.path), "asked": dataclasses.asdict(asked), "bytes": len(data)}
+    head = {"run": str(directory.path), "asked": asked, "bytes": len(data)}
     return b"".join((orjson.dumps(head), b"\n", data))
 
 
@@ -64,7 +63,7 @@ def _answer(outcome: Artifact | BadImageError | DiskError) -> dict[str, Any]:
         return {"bad_image": str(outcome)}
     if isinstance(outcome, DiskError):
         return {"disk": outcome.message, "hint": outcome.hint}
-    return {"artifact": dataclasses.asdict(outcome)}
+    return {"artifact": outcome}
 
 
 def _read(frames: queue.SimpleQueue[_Frame | None]) -> None:

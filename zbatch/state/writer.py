@@ -18,6 +18,7 @@ from zbatch.state.store import Store
 T = TypeVar("T")
 
 _Step = tuple[Callable[[Store], Any], asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
+_Settled = tuple["asyncio.Future[Any]", Any, BaseException | None]
 _GROUP = 2_000
 
 
@@ -76,9 +77,13 @@ class StateWriter:
                         outcomes.append((step, None, error))
         except BaseException as error:  # noqa: BLE001 - every waiter must learn it
             outcomes = [(step, None, error) for step in group]
+        # Once for the whole group: waking a loop costs a system call.
+        settled: dict[asyncio.AbstractEventLoop, list[_Settled]] = {}
         for (_, loop, future), value, problem in outcomes:
+            settled.setdefault(loop, []).append((future, value, problem))
+        for loop, those in settled.items():
             try:
-                loop.call_soon_threadsafe(_settle, future, value, problem)
+                loop.call_soon_threadsafe(_settle, those)
             except RuntimeError:
                 # The loop is closed: nobody waits any more, and the step is on disk.
                 continue
@@ -89,12 +94,13 @@ def _spoils_the_file(error: Exception) -> bool:
     return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError)
 
 
-def _settle(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
-    if future.done():
-        return
-    if error is not None:
-        future.set_exception(error)
-        # Whoever was cancelled while waiting does not ask; that is not worth a warning at exit.
-        future.exception()
-    else:
-        future.set_result(value)
+def _settle(those: list[_Settled]) -> None:
+    for future, value, error in those:
+        if future.done():
+            continue
+        if error is not None:
+            future.set_exception(error)
+            # Whoever was cancelled while waiting does not ask; that is not worth a warning at exit.
+            future.exception()
+        else:
+            future.set_result(value)
