@@ -89,7 +89,7 @@ def test_suffixes_in_capitals(tmp_path):
 def test_numbers_of_request_fields_are_numbers_and_others_are_text(bench):
     (bench.directory / "a.csv").write_text("seed,n\n007,1\n 8 ,2\n", "utf-8")
     assert bench.errors("request: {prompt: '{{ n }}'}\nzip: {file: a.csv}\n") == [
-        "seed must be a whole number (got '007')"
+        'seed must be a whole number (got "007")'
     ]
     (bench.directory / "a.csv").write_text("seed,n\n+7,1\n 8 ,2\n", "utf-8")
     assert bench.coordinates("request: {prompt: '{{ n }}'}\nzip: {file: a.csv}\n") == [

@@ -174,3 +174,30 @@ def test_of_several_findings_at_one_place_the_first_counts():
 def test_warnings_stop_nothing_and_come_along(bench):
     found = bench.findings(HEAD and P + "matrix: {a: [x, x], size: [1x1]}\nexclude: [{a: y}]\n")
     assert sorted(finding.severity for finding in found) == ["error", "warning", "warning"]
+
+
+def test_what_is_wrong_in_different_ways_in_different_cells_is_told_in_one_go(bench):
+    body = "request: {prompt: '{{ f }}'}\nmatrix: {f: [CON, ../z, 'a/', fine]}\noutput: {file: '{{ f }}'}\n"
+    assert [finding.message.partition(" (got")[0] for finding in bench.findings(body)] == [
+        "the file name 'CON' is a reserved name on Windows",
+        "the file name leaves the run directory",
+        "the file name has an empty or `.` part",
+    ]
+
+
+def test_cells_that_are_all_wrong_are_not_looked_at_to_the_end(bench):
+    body = (
+        "request: {prompt: p, image_url: 'https://example.org/a.png', strength: '{{ s * n }}'}\n"
+        "matrix: {s: [2], n: {from: 1, count: 1000000}}\n"
+    )
+    [finding] = bench.findings(body)
+    assert finding.message == "must be a number from 0 to 1 (got 2) in the cell s=2, n=1"
+
+
+def test_columns_of_a_broken_data_file_are_not_missed(bench):
+    (bench.directory / "d.csv").write_text("prompt,seed,strength\na,007,1e-1\n", "utf-8")
+    found = bench.findings("zip: {file: d.csv}\nrequest: {image_url: 'https://example.org/a.png'}\n")
+    assert [(finding.message, finding.hint) for finding in found] == [
+        ('seed must be a whole number (got "007")', "write 7"),
+        ('strength must be a number (got "1e-1")', "write 0.1"),
+    ]

@@ -123,7 +123,7 @@ def test_half_a_picture_is_none(inputs):
 
 def test_a_pipe_is_no_picture(inputs):
     os.mkfifo(inputs.root / "a.png")
-    assert "names no file" in refusal(inputs, "a.png").message
+    assert "is no plain file" in refusal(inputs, "a.png").message
 
 
 def test_a_picture_of_a_hundred_megapixels_is_not_decoded(inputs):

@@ -204,7 +204,7 @@ def test_names_of_no_file(tmp_path, name):
 def test_a_pipe_is_no_base(tmp_path):
     os.mkfifo(tmp_path / "pipe.yaml")
     assert errors(tmp_path, child="extends: pipe.yaml\n") == [
-        ("child.yaml", 'names no file (got "pipe.yaml")')
+        ("child.yaml", 'is no plain file (got "pipe.yaml")')
     ]
 
 

@@ -127,7 +127,7 @@ def test_ten_million_cells_are_the_most(bench):
     sample = "sample: {method: random, n: 5}\n"
     manifest = load_manifest(bench.path(HEAD + body.format(10_000_000, 5) + sample))
     assert manifest.grid.count == 10_000_000
-    [message] = bench.errors(body.format(10_000_001, 10**9) + sample)
+    [message] = bench.errors(body.format(10_000_001, 10**8) + sample)
     assert message == "is taken from grids of up to 10,000,000 cells (this one has 10,000,001: a 10,000,001)"
 
 

@@ -242,3 +242,9 @@ def test_a_pipe_is_read_like_a_file(tmp_path):
         os._exit(0)
     assert read_document(pipe, Findings()).data == {"a": 1}
     os.wait()
+
+
+def test_a_pipe_out_of_which_nothing_comes_ends_soon(tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(ManifestError, match="a pipe out of which nothing comes"):
+        read_document(tmp_path / "pipe.yaml", Findings())

@@ -83,6 +83,8 @@ def parse_zip(
             findings.error(where, f"{name!r} is one of vars already", key=True)
         elif not _IDENTIFIER.fullmatch(name):
             hint = "rename the column: letters, digits and _, not beginning with a digit"
+            if ";" in name or "\t" in name:
+                hint = "separate the columns by commas"
             findings.error(where, f"{name!r} is no name a template can use", hint=hint, key=True)
     return axis if not unread else without_columns(axis, unread)
 

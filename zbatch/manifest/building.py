@@ -44,6 +44,9 @@ def build_document(document: Document, findings: Findings) -> None:
         _Builder(document, findings).build(yaml.SafeLoader)
 
 
+_STANDARD: Final = "tag:yaml.org,2002:"
+
+
 class _Builder:
     """Builds one document. `_path` is the place of the node that is being read."""
 
@@ -208,7 +211,12 @@ class _Builder:
         return text
 
     def _tag(self, event: Any) -> None:
-        self._problem(event, f"tags are not taken (got {event.tag!r})", "write the value itself")
+        self._problem(event, f"tags are not taken (got {_tag_name(event.tag)!r})", "write the value itself")
+
+
+def _tag_name(tag: str) -> str:
+    """Write a tag as people do: PyYAML gives `!!str` in full."""
+    return f"!!{tag.removeprefix(_STANDARD)}" if tag.startswith(_STANDARD) else tag
 
 
 def _position(event: Any) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
-from zbatch.manifest.findings import LOST, Findings, Place, nearest
+from zbatch.manifest.findings import LOST, Findings, Place, nearest, shown
 from zbatch.manifest.positions import RowMarks
-from zbatch.manifest.scalars import read_scalar
+from zbatch.manifest.scalars import MAX_EXACT, read_scalar
 from zbatch.manifest.tables import Table
 
 MAX_TAKEN: Final = 1_000_000
@@ -119,5 +120,16 @@ def typed_value(name: str | None, value: Any, marks: RowMarks, number: int, find
     if findings.full:
         findings.left_out += 1
         return LOST
-    findings.at(marks[number], "", f"{name} must be {_NUMERIC[name]} (got {value!r})")
+    message = f"{name} must be {_NUMERIC[name]} (got {shown(value)})"
+    findings.at(marks[number], "", message, hint=_plainly(value, whole=name == "seed"), apart=name)
     return LOST
+
+
+def _plainly(text: str, *, whole: bool) -> str:
+    """Offer a number that some readers take for another, 007 or 1e-1, in the one way all read alike."""
+    try:
+        number = Decimal(text.strip())
+    except ArithmeticError:
+        return ""
+    plain = number.is_finite() and len(text) < 20 and abs(number) < MAX_EXACT
+    return f"write {number:f}" if plain and (number == number.to_integral_value() or not whole) else ""

@@ -30,6 +30,7 @@ _LONGEST: Final = 2_000
 """Characters of a message."""
 
 _MOST_WORDS: Final = 1_000
+_MOST_APART: Final = 5
 
 
 class Mark(NamedTuple):
@@ -58,6 +59,7 @@ class Findings:
         self._findings: list[Finding] = []
         self._seen: set[tuple[Mark, str, Severity]] = set()
         self._marks: set[Mark] = set()
+        self._apart: dict[tuple[Mark, str, Severity], set[str]] = {}
         self._count: dict[Severity, int] = {"error": 0, "warning": 0}
         self.left_out = 0
 
@@ -116,18 +118,31 @@ class Findings:
         *,
         hint: str = "",
         severity: Severity = "error",
+        apart: str = "",
     ) -> None:
-        """Add a finding at a known position."""
+        """Add a finding at a known position.
+
+        `apart` tells problems at one place from each other that do not follow from one another: some of them
+        are told, where nothing else is said of the place.
+        """
         if self._no_more(mark, severity):
             return
         path = printable(place if isinstance(place, str) else dotted(place))
         where = (mark, path, severity)
         if where in self._seen or (mark, path, "error") in self._seen:
             return
+        if apart:
+            told = self._apart.setdefault(where, set())
+            if apart in told or len(told) >= _MOST_APART:
+                return
+            told.add(apart)
+        elif where in self._apart:
+            return
         if self.enough(severity):
             self.left_out += severity == "error"
             return
-        self._seen.add(where)
+        if not apart:
+            self._seen.add(where)
         self._marks.add(mark)
         self._count[severity] += 1
         self._findings.append(
@@ -147,14 +162,28 @@ class Findings:
         """Take over what was found in another file."""
         for finding in other._findings:
             mark = Mark(finding.file, finding.line, finding.column)
-            self.at(mark, finding.path, finding.message, hint=finding.hint, severity=finding.severity)
+            self.at(
+                mark,
+                finding.path,
+                finding.message,
+                hint=finding.hint,
+                severity=finding.severity,
+                apart=finding.message,
+            )
         self.left_out += other.left_out
 
     def error(
-        self, place: Place, message: str, *, got: Any = MISSING, hint: str = "", key: bool = False
+        self,
+        place: Place,
+        message: str,
+        *,
+        got: Any = MISSING,
+        hint: str = "",
+        key: bool = False,
+        apart: str = "",
     ) -> None:
         """Add an error at a place of the document; at its key where the key is what is wrong."""
-        self._add(place, message, got, hint, "error", key=key)
+        self._add(place, message, got, hint, "error", key=key, apart=apart)
 
     def warning(
         self, place: Place, message: str, *, got: Any = MISSING, hint: str = "", key: bool = False
@@ -162,12 +191,22 @@ class Findings:
         """Add a warning: said, and nothing stopped."""
         self._add(place, message, got, hint, "warning", key=key)
 
-    def _add(self, place: Place, message: str, got: Any, hint: str, severity: Severity, *, key: bool) -> None:
+    def _add(
+        self,
+        place: Place,
+        message: str,
+        got: Any,
+        hint: str,
+        severity: Severity,
+        *,
+        key: bool,
+        apart: str = "",
+    ) -> None:
         mark = self.document.mark(place, key=key) if self.document else Mark("", 1, 1)
         if self._no_more(mark, severity):
             return
         suffix = "" if got is MISSING else f" (got {shown(got)})"
-        self.at(mark, place, message + suffix, hint=hint, severity=severity)
+        self.at(mark, place, message + suffix, hint=hint, severity=severity, apart=apart)
 
 
 def _short(message: str) -> str:

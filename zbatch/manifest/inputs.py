@@ -90,6 +90,8 @@ def _read(path: Path) -> bytes:
         if path.is_dir():
             raise InputImageError("names a directory", hint="put the file's name behind it")
         if not path.is_file():
+            if path.exists():
+                raise InputImageError("is no plain file, but a pipe or a device")
             raise InputImageError("names no file", hint=_near_files(path))
         if path.stat().st_size > MAX_INPUT_BYTES:
             raise InputImageError(f"has more than {MAX_INPUT_BYTES // 1_000_000} MB", hint="scale it down")

@@ -24,6 +24,9 @@ from zbatch.manifest.selection import Chosen, Selection
 from zbatch.manifest.templates import RenderError
 from zbatch.model import Cell, Job, Request, Row, job_key
 
+_MOST_WRONG: Final = 5_000
+"""Cells that are wrong after which looking on is no use: they are wrong in a few ways, and those are told."""
+
 _WORTH_COMPILING: Final = 16
 """Cells a row of include must have to be compiled."""
 
@@ -114,6 +117,7 @@ class Expansion:
             UsageError: the selection selects nothing.
         """
         self._begin()
+        wrong = 0
         for point in self.manifest.grid.points(self._findings, self.notes):
             if point.excluded_by is not None:
                 yield Step(Cell(point.coordinates, None, point.excluded_by), None)
@@ -122,7 +126,9 @@ class Expansion:
             step = self._step(point)
             if step is not None:
                 yield step
-            elif self._findings.full:
+                continue
+            wrong += 1
+            if self._findings.full or wrong >= _MOST_WRONG:
                 break
         self._end()
 

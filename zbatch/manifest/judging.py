@@ -39,7 +39,10 @@ class Judge:
             where = in_cell(point.coordinates) if problem.rendered else ""
             got = MISSING if problem.got is None else problem.got
             suffix = "" if got is MISSING else f" (got {shown(got)})"
-            self._findings.error(problem.place, problem.message + suffix + where, hint=problem.hint)
+            apart = problem.message if problem.rendered else ""
+            self._findings.error(
+                problem.place, problem.message + suffix + where, hint=problem.hint, apart=apart
+            )
         if problems or rendered.failures or missing:
             return None
         images: dict[str, str | InputImage] = {}
@@ -64,7 +67,7 @@ class Judge:
             message = f"the file name {error.message} (got {shown(error.got)}){in_cell(point.coordinates)}"
             if isinstance(error, SharedFileError):
                 message = f"{error.message}, one of them that of the cell {describe(point.coordinates)}"
-            self._findings.error(("output", "file"), message, hint=error.hint)
+            self._findings.error(("output", "file"), message, hint=error.hint, apart=error.message)
         return None
 
     def failed(self, error: RenderError, point: Point) -> None:
@@ -73,7 +76,7 @@ class Judge:
         if error.undefined is not None:
             cell = describe(point.coordinates)
             message = f"the template needs {error.undefined!r}, which is not in the cell {cell}"
-        self._findings.error(error.place, message, hint=error.hint)
+        self._findings.error(error.place, message, hint=error.hint, apart=error.message)
 
     def _image(self, text: str, place: Place, point: Point) -> str | InputImage | None:
         if is_remote(text):
@@ -82,7 +85,7 @@ class Judge:
             return self._manifest.inputs.resolve(text, self._manifest.document.directory(place))
         except InputImageError as error:
             message = f"{error.message} (got {shown(text)}){in_cell(point.coordinates)}"
-            self._findings.error(place, message, hint=error.hint)
+            self._findings.error(place, message, hint=error.hint, apart=message)
             return None
 
 

@@ -136,6 +136,9 @@ def named_lora(
 ) -> NamedLora | None:
     """Look a LoRA up by its name; `None` after a finding where there is none."""
     if name not in loras:
+        if name == "none":
+            findings.error(place, "none is no LoRA and takes no scale", hint="write none by itself")
+            return None
         hint = "name it under loras: {" + name + ": {path: ...}}"
         if loras:
             hint = "" if findings.full else nearest(name, loras)

@@ -81,6 +81,8 @@ class _Reader:
         refusal = self._refusal(path, chain)
         if refusal is not None:
             hint = "paths are relative to the file that names them" if refusal == _NO_FILE else ""
+            if "://" in name:
+                refusal, hint = "takes no URL", "save it beside the manifest and name that file"
             findings.error(place, refusal, got=name, hint=hint)
             return None
         where = path.resolve()
@@ -101,7 +103,7 @@ class _Reader:
         try:
             where = path.resolve()
             if not path.is_file():
-                return _NO_FILE
+                return "is no plain file" if path.exists() else _NO_FILE
         except (OSError, RuntimeError, ValueError):  # a loop of links, a name with NUL in it
             return "is no path that leads anywhere"
         if where in chain:

@@ -154,7 +154,7 @@ class _Parser(Sections):
         names = AxisNames(coordinate_names(grid), lost, self.section("matrix"))
         files = [template for template in (file, caption) if template is not None]
         check_names(program, files, dict(variables), request, lost, grid, findings)
-        check_static_fields(program, request, grid, loras, limits, self.inputs, findings)
+        check_static_fields(program, request, grid, loras, limits, self.inputs, lost, findings)
         if not findings.failed:
             warn_of_idle_axes(program, file, dict(variables), grid, findings)
         return Manifest(

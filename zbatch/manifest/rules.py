@@ -87,7 +87,9 @@ def match_conditions(
                 (*place, key),
                 "no value of this axis is called so; the rule matches nothing",
                 got=value,
-                hint=nearest(str(value), known),
+                hint="a rule names one value: write one rule for each"
+                if isinstance(value, list | dict)
+                else nearest(str(value), known),
             )
         conditions.append((number, matching))
     return tuple(conditions)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import select
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +17,8 @@ from zbatch.manifest.document import Document
 from zbatch.manifest.findings import Findings, Mark, nearest
 
 MAX_BYTES: Final = 16_000_000
+_SILENT: Final = 1.5
+"""Seconds for which a pipe may give nothing."""
 
 _FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
 _LINE_BREAK: Final = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
@@ -28,8 +33,7 @@ def read_document(path: Path, findings: Findings) -> Document:
     """
     name = str(path)
     try:
-        with path.open("rb") as stream:  # bounded while reading: a pipe or a device tells no size
-            data = stream.read(MAX_BYTES + 1)
+        data = _read_bounded(path)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         findings.at(Mark(name, 1, 1), "", f"cannot be read: {why}", hint=_files_near(path))
@@ -72,10 +76,31 @@ def parse_document(path: Path, data: bytes, findings: Findings) -> Document:
             Mark(name, *_reader_position(document.text, error)),
             "",
             f"is no YAML: {_reader_words(error)}",
-            hint="save the file as UTF-8" if "\0" in document.text else "",
+            hint="save the file as UTF-8" if document.text.count("\0") > len(document.text) // 4 else "",
         )
         raise ManifestError(findings) from error
     return document
+
+
+def _read_bounded(path: Path) -> bytes:
+    """Read at most a byte more than a manifest may have: a pipe or a device tells no size.
+
+    Raises:
+        OSError: it cannot be read; `TimeoutError` where a pipe gives nothing for a while.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb", buffering=0) as stream:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return stream.read(MAX_BYTES + 1)
+        chunks, size = [b"-"], 0
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        while chunks[-1] and size <= MAX_BYTES:
+            if not poll.poll(_SILENT * 1000):
+                raise TimeoutError(None, f"it is a pipe out of which nothing comes for {_SILENT:.0f} s")
+            chunks.append(stream.read(1_000_000) or b"")
+            size += len(chunks[-1])
+        return b"".join(chunks[1:])
 
 
 def _files_near(path: Path) -> str:

@@ -99,17 +99,21 @@ def check_static_fields(
     loras: Mapping[str, NamedLora],
     limits: Limits,
     inputs: InputImages,
+    lost: Container[str],
     findings: Findings,
 ) -> None:
-    """Hold constant fields, and axes that fill a field themselves, against the API's rules."""
+    """Hold constant fields, and axes that fill a field themselves, against the API's rules.
+
+    `lost` are names of axes that could not be read, and may have filled a field.
+    """
     for axis in grid.axes:
         for name, values in axis.columns():
             _check_axis(program, name, values, limits, inputs, findings)
     if grid.has_matrix:
-        _check_constants(program, loras, limits, inputs, findings)
+        _check_constants(program, loras, limits, inputs, lost, findings)
     _check_unused(program, request, grid, loras, limits, inputs, findings)
     for row in grid.rows:
-        _check_constants(row.program, loras, limits, inputs, findings)
+        _check_constants(row.program, loras, limits, inputs, lost, findings)
         for axis in row.axes:
             for name, values in axis.columns():
                 _check_axis(row.program, name, values, limits, inputs, findings)
@@ -133,7 +137,7 @@ def _check_unused(
         if template.constant and (field in program.axes or not grid.has_matrix)
     }
     needed = frozenset({"prompt", "image_url"} - unused.keys())
-    _check_constants(replace(program, fields=unused, axes=needed), loras, limits, inputs, findings)
+    _check_constants(replace(program, fields=unused, axes=needed), loras, limits, inputs, (), findings)
 
 
 def _check_axis(
@@ -212,6 +216,7 @@ def _check_constants(
     loras: Mapping[str, NamedLora],
     limits: Limits,
     inputs: InputImages,
+    lost: Container[str],
     findings: Findings,
 ) -> None:
     """Judge a body of the constant fields; fields that are made per cell only count as given."""
@@ -219,7 +224,9 @@ def _check_constants(
     alone = RequestProgram(program.model, constants, frozenset(), (), seed_sees_replica=False)
     rendered = render_body(alone, {}, {}, {}, 1, loras)
     made_later = program.axes | (program.fields.keys() - constants.keys())
-    for name in {"prompt", "image_url"} & made_later:
+    for name in ("prompt", "image_url"):
+        if name not in made_later and (name in rendered.body or name not in lost):
+            continue
         rendered.body[name] = "made for each cell"
     _report(judge(rendered, program.model, limits.unchecked), findings)
     for field in ("image_url", "mask"):

@@ -99,6 +99,9 @@ def make_plan(order: Order, *, with_keys: bool = False) -> Plan:
     keys: list[str] = []
     states: Counter[JobState | None] = Counter()
     off = 0
+    bare: set[str] = set()  # jobs without a LoRA, where there could be one
+    program = manifest.program
+    takes_loras = "loras" in program.axes or "loras" in program.fields
     to_submit = _ToSubmit(order, known, everything=selection == Selection())
     for batch in expansion.batches():
         first = [row.key for row in batch if row.request is not None and row.key is not None]
@@ -107,7 +110,13 @@ def make_plan(order: Order, *, with_keys: bool = False) -> Plan:
         standing = known.of(first)
         states.update(standing)
         to_submit.take(batch, standing)
-        off += sum(1 for row in batch if row.request is None and row.key and _LORA_OFF(row.coordinates))
+        if takes_loras:
+            bare.update(
+                row.key for row in batch if row.request and row.key and b'"loras":' not in row.request
+            )
+        off += sum(
+            1 for row in batch if row.request is None and (row.key in bare or _LORA_OFF(row.coordinates))
+        )
     price = manifest.price
     rate = order.rate or manifest.limits.rate
     return Plan(
@@ -120,7 +129,7 @@ def make_plan(order: Order, *, with_keys: bool = False) -> Plan:
             if number
         ),
         excluded=expansion.excluded,
-        excluded_by=tuple(expansion.notes.excluded.items()),
+        excluded_by=_by_rule(expansion),
         sampled_out=expansion.notes.sampled_out,
         pairs=expansion.notes.pairs,
         pairs_covered=expansion.notes.covered,
@@ -172,6 +181,13 @@ def _known(order: Order) -> tuple[KnownStates, int]:
     with Run(directory.path) as run:
         attempts_left = order.manifest.limits.attempts
         return KnownStates(run.standing(attempts_left)), run.attempts()
+
+
+def _by_rule(expansion: Expansion) -> tuple[tuple[str, int], ...]:
+    """Give how many cells each exclude rule took out, in the order in which the rules are written."""
+    counts = expansion.notes.excluded
+    texts = dict.fromkeys(rule.text for rule in expansion.manifest.grid.excludes)
+    return tuple((text, counts[text]) for text in texts if text in counts)
 
 
 def _dropped(known: KnownStates, shown: Mapping[JobState | None, int]) -> int:
