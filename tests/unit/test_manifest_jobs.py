@@ -8,6 +8,7 @@ from support.manifests import HEAD, LORAS
 
 from zbatch.errors import UsageError
 from zbatch.manifest.files import FileNameError, image_file
+from zbatch.manifest.jobs import Expansion
 from zbatch.manifest.loader import load_manifest
 from zbatch.manifest.requests import derived_seed
 from zbatch.manifest.selection import Selection
@@ -317,3 +318,11 @@ def test_first_is_at_least_one(bench):
     manifest = load_manifest(bench.path(HEAD + P))
     with pytest.raises(UsageError, match="at least 1"):
         Selection.parse((), 0, manifest)
+
+
+def test_long_prompts_are_made_one_by_one_in_little_memory(bench):
+    body = "vars: {v: xxxxxxxxxx}\nrequest: {prompt: '{{ v * 1000 }}{{ a }}'}\nmatrix: {a: [1, 2, 3]}\n"
+    expansion = Expansion(load_manifest(bench.path(HEAD + body)))
+    rows = list(expansion.rows())
+    assert not expansion.fast
+    assert [len(json.loads(row.request)["prompt"]) for row in rows] == [10_001] * 3

@@ -23,6 +23,9 @@ BASE64: Final = "enable_base64_output"
 _ALWAYS: Final = frozenset({"seed", "size", "output_format", "loras"})
 """Those that every canonical request has."""
 
+_LONGEST: Final = 8_000
+"""Bytes of a field beyond which cells are made one by one: some thousand at once would fill the memory."""
+
 _ABSENT: Final = Piece(b"", b"", None)
 
 Images = Callable[[str, Place], InputImage]
@@ -231,6 +234,8 @@ class Fields:
         if field == BASE64:
             return Piece(b"", label + b"true" if value else b"", value)
         piece = label + orjson.dumps(canonical_number(value) if isinstance(value, float) else value)
+        if len(piece) > _LONGEST:
+            raise SlowWayError
         return Piece(piece, piece, value)
 
 
