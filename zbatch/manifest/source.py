@@ -17,7 +17,7 @@ from zbatch.manifest.document import Document
 from zbatch.manifest.findings import Findings, Mark, nearest
 
 MAX_BYTES: Final = 16_000_000
-_SILENT: Final = 1.5
+_SILENT: Final = 1.0
 """Seconds for which a pipe may give nothing."""
 
 _FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
