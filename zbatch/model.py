@@ -223,7 +223,8 @@ class Artifact:
     """The image file of a job that is done.
 
     `file` is relative to the run directory; `sha256` and `bytes` describe the file as it lies,
-    `received_sha256` the bytes as they came. `thumb` is relative too, with its own pixel size.
+    `received_sha256` the bytes as they came. `thumb` is relative too, with its own pixel size; of a picture
+    that is no larger than a thumbnail it is the picture itself.
     """
 
     file: str
@@ -242,6 +243,12 @@ class Artifact:
 MEDIA_TYPES: Final[Mapping[str, str]] = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 EXTENSIONS: Final[Mapping[str, str]] = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}
 """By `output_format`, which is also Pillow's name of the format in lower case."""
+
+
+def media_type_of(file: str) -> str:
+    """Give the media type of an image file of ours by its extension."""
+    kinds = (MEDIA_TYPES[kind] for kind, extension in EXTENSIONS.items() if file.endswith(extension))
+    return next(kinds, "application/octet-stream")
 
 
 def fold(file: str) -> str:

@@ -136,7 +136,7 @@ def test_an_endpoint_that_only_a_manifest_names_gets_no_key_and_the_plan_does_no
 
 
 def test_the_key_is_read_from_variable_or_file_and_is_written_nowhere(tmp_path):
-    write_manifest(tmp_path, 6)
+    write_manifest(tmp_path, 6, size="448*320")
     (tmp_path / "key").write_text(f"# mine\n{KEY}\n")
     faults = {"submit": [None, "401"], "image": ["403", "html-200", "404", "half"], "result": ["502-html"]}
     with MisbehavingServer(faults, latency=0, key=KEY) as server:

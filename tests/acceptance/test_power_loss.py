@@ -25,6 +25,8 @@ from zbatch.state.run import Run
 SEED = os.environ.get("ZBATCH_TEST_SEED", "1")
 CUTS = int(os.environ.get("ZBATCH_TEST_CUTS", "60"))
 JOBS = 16
+SIZE = "448*320"
+"""Larger than a thumbnail: two files a picture."""
 
 pytestmark = pytest.mark.skipif(bool(reason_not_to()), reason=reason_not_to())
 
@@ -44,7 +46,7 @@ class Traced:
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory):
     folder = tmp_path_factory.mktemp("power")
-    manifest = write_manifest(folder, JOBS, "concurrency: 4")
+    manifest = write_manifest(folder, JOBS, "concurrency: 4", size=SIZE)
     disk = folder / "disk"
     disk.mkdir()
     with MisbehavingServer({"image": ["half", None, "404"]}, latency=0.05) as server:
@@ -159,7 +161,7 @@ def test_the_run_goes_on_from_what_is_left_and_pays_nothing_twice(traced, tmp_pa
     for call in played:
         disk.play(call)
     disk.image(tmp_path / "image", dice.choice(losses(dice)), dice)
-    manifest = write_manifest(tmp_path, JOBS, "concurrency: 4")
+    manifest = write_manifest(tmp_path, JOBS, "concurrency: 4", size=SIZE)
     (tmp_path / "image" / "run").rename(tmp_path / "run")
     posted = {seed for seed, at in traced.posts.items() if at <= instant}
     before = len(traced.server.ledger.accepted)

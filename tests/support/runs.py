@@ -33,7 +33,7 @@ QUICK = Patience(
 MANIFEST = """\
 version: 1
 name: trial
-request: {{prompt: "job {{{{ seed }}}}", size: 256*256}}
+request: {{prompt: "job {{{{ seed }}}}", size: {size}}}
 matrix: {{seed: {{from: 1, count: {jobs}}}}}
 limits: {{{limits}}}
 {more}
@@ -74,9 +74,11 @@ class Finished:
         return {state.value: number for state, number in self.outcome.counts.items() if number}
 
 
-def write_manifest(folder: Path, jobs: int = 4, limits: str = "", more: str = "") -> Path:
+def write_manifest(
+    folder: Path, jobs: int = 4, limits: str = "", more: str = "", *, size: str = "256*256"
+) -> Path:
     path = folder / "trial.yaml"
-    path.write_text(MANIFEST.format(jobs=jobs, limits=limits, more=more), "utf-8")
+    path.write_text(MANIFEST.format(jobs=jobs, limits=limits, more=more, size=size), "utf-8")
     return path
 
 

@@ -45,15 +45,43 @@ def files(directory):
 
 @pytest.mark.parametrize("output_format", list(EXTENSIONS))
 def test_a_whole_picture_is_kept_to_the_byte_with_its_hash_and_a_thumbnail(directory, output_format):
-    data, name = picture(output_format), f"images/fox{EXTENSIONS[output_format]}"
-    artifact = save_artifact(directory, asked(name, output_format), data)
+    data, name = picture(output_format, (512, 640)), f"images/fox{EXTENSIONS[output_format]}"
+    artifact = save_artifact(directory, asked(name, output_format, (512, 640)), data)
     assert (directory.path / artifact.file).read_bytes() == data
     assert artifact.sha256 == artifact.received_sha256 == hashlib.sha256(data).hexdigest()
-    assert (artifact.file, artifact.bytes, artifact.width, artifact.height) == (name, len(data), 256, 320)
+    assert (artifact.file, artifact.bytes, artifact.width, artifact.height) == (name, len(data), 512, 640)
     assert (artifact.media_type, artifact.warnings) == (f"image/{output_format}", ())
     with Image.open(directory.path / artifact.thumb) as thumb:
         assert thumb.size == (artifact.thumb_width, artifact.thumb_height)
+    assert max(artifact.thumb_width, artifact.thumb_height) == THUMB_SIDE
     assert files(directory) == sorted([artifact.file, artifact.thumb])
+
+
+def test_a_picture_no_larger_than_a_thumbnail_is_its_own(directory):
+    artifact = save_artifact(directory, asked(), picture())
+    assert (artifact.thumb, artifact.thumb_width, artifact.thumb_height) == (artifact.file, 256, 320)
+    assert files(directory) == [artifact.file]
+
+
+def moving():
+    file = io.BytesIO()
+    frames = [Image.new("RGB", (256, 320), color) for color in ("red", "blue")]
+    frames[0].save(file, "WEBP", save_all=True, append_images=frames[1:])
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "output_format"),
+    [
+        (picture("png", (256, 320), noise=True), "png"),
+        (picture("png", mode="RGBA"), "png"),
+        (moving(), "webp"),
+    ],
+)
+def test_a_small_picture_that_is_heavy_transparent_or_moves_gets_a_thumbnail(directory, data, output_format):
+    artifact = save_artifact(directory, asked(output_format=output_format), data)
+    assert artifact.thumb.startswith("thumbs/")
+    assert (directory.path / artifact.thumb).is_file()
 
 
 @pytest.mark.parametrize(
@@ -180,7 +208,7 @@ def test_a_link_out_of_the_run_directory_is_not_followed(directory, tmp_path, li
         place.rmdir()
     place.symlink_to(outside)
     with pytest.raises(DiskError, match="symbolic link"):
-        save_artifact(directory, asked("images/a/b/fox.webp"), picture())
+        save_artifact(directory, asked("images/a/b/fox.webp"), picture(size=(512, 512)))
     assert list(outside.iterdir()) == []
 
 

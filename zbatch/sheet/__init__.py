@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from zbatch.errors import DiskError, UsageError
+from zbatch.model import media_type_of
 from zbatch.sheet.data import SheetData
 from zbatch.sheet.page import render_data, render_page
 from zbatch.sheet.png import draw_pages
@@ -102,7 +103,7 @@ def _thumbnails(run: Run, data: SheetData, limit: int) -> list[str]:
         return [
             ""
             if path is None
-            else "data:image/webp;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+            else f"data:{media_type_of(path.name)};base64,{base64.b64encode(path.read_bytes()).decode()}"
             for path in paths
         ]
     except OSError as error:

@@ -18,6 +18,9 @@ from zbatch.state.placing import place_all
 THUMB_SIDE = 384
 """Long side of a thumbnail, in pixels: crisp at twice the size a sheet usually shows."""
 
+THUMB_BYTES = 64 * 1024
+"""A picture no larger than a thumbnail, in pixels and in bytes, is its own thumbnail."""
+
 MAX_PIXELS = 64_000_000
 """More than this is a decompression bomb, not an answer: the largest picture asked for has 2.4 million."""
 
@@ -86,9 +89,12 @@ def _examined(asked: Asked, data: bytes) -> tuple[Artifact, list[tuple[str, byte
     image, image_format = _decode(data)
     digest = hashlib.sha256(data).hexdigest()
     thumb_width, thumb_height = thumb_size(image.width, image.height)
-    thumb = _thumbnail(image, (thumb_width, thumb_height))
     file = asked.file.removesuffix(EXTENSIONS[asked.output_format]) + EXTENSIONS[image_format]
-    thumb_file = f"thumbs/{asked.key[:16]}.webp"
+    files = [(file, data)]
+    thumb_file = file
+    if not _is_its_own_thumbnail(image, data):
+        thumb_file = f"thumbs/{asked.key[:16]}.webp"
+        files.insert(0, (thumb_file, _thumbnail(image, (thumb_width, thumb_height))))
     artifact = Artifact(
         file=file,
         sha256=digest,
@@ -102,7 +108,7 @@ def _examined(asked: Asked, data: bytes) -> tuple[Artifact, list[tuple[str, byte
         thumb_height=thumb_height,
         warnings=tuple(_differences(asked, image, image_format)),
     )
-    return artifact, [(thumb_file, thumb), (file, data)]
+    return artifact, files
 
 
 def _decode(data: bytes) -> tuple[Image.Image, str]:
@@ -147,6 +153,11 @@ def thumb_size(width: int, height: int) -> tuple[int, int]:
     """Size of a picture's thumbnail in pixels: the long side at most `THUMB_SIDE`, never enlarged."""
     scale = min(1.0, THUMB_SIDE / max(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _is_its_own_thumbnail(image: Image.Image, data: bytes) -> bool:
+    small = max(image.size) <= THUMB_SIDE and len(data) <= THUMB_BYTES
+    return small and image.mode in ("RGB", "L") and getattr(image, "n_frames", 1) == 1
 
 
 def _thumbnail(image: Image.Image, size: tuple[int, int]) -> bytes:

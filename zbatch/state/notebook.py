@@ -7,6 +7,8 @@ import html
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from zbatch.model import media_type_of
+
 if TYPE_CHECKING:
     from zbatch.state.run import JobRecord, Run
 
@@ -34,6 +36,7 @@ def _figure(run: Run, job: JobRecord) -> str:
         return ""
     prompt = html.escape(job.request.prompt, quote=True)
     return (
-        f'<img src="data:image/webp;base64,{data}" alt="{prompt}" title="{prompt} (seed {job.request.seed})" '
+        f'<img src="data:{media_type_of(job.artifact.thumb)};base64,{data}" '
+        f'alt="{prompt}" title="{prompt} (seed {job.request.seed})" '
         'style="height:128px;border-radius:4px">'
     )
