@@ -99,6 +99,8 @@ def _words(event: Event) -> str:
 def details(progress: Progress) -> str:
     """Say in a few words what the bar cannot draw."""
     parts = [f"{progress.in_flight} in flight", f"window {progress.window}"]
+    if progress.submit_rate is not None:
+        parts.append(f"{progress.submit_rate * 60:.0f} submits/min")
     if progress.failed:
         parts.append(f"{progress.failed} not done")
     if progress.throttled:

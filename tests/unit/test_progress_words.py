@@ -16,6 +16,7 @@ def progress(**more):
         "failed": 0,
         "in_flight": 2,
         "window": 8,
+        "submit_rate": None,
         "throttled": 0,
         "polls": 8,
         "polls_per_job": 2.61,
@@ -48,3 +49,8 @@ def test_machines_are_told_both_as_numbers_or_null():
     known, unknown = (json.loads(line) for line in stream.getvalue().splitlines())
     assert (known["polls_per_job"], known["detection_delay"]) == (2.61, 0.823)
     assert (unknown["polls_per_job"], unknown["detection_delay"]) == (None, None)
+
+
+def test_the_pace_of_submits_is_told_where_there_is_one():
+    assert "window 8, 90 submits/min" in details(progress(submit_rate=1.5))
+    assert "submits" not in details(progress())

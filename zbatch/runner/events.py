@@ -49,6 +49,9 @@ class Event:
 class Progress:
     """How far a run is. Counts are of selected jobs; times in seconds; money in USD.
 
+    `submit_rate` is the pace of submits, a second, where one was asked for or learned from refusals; `None`
+    where only the window limits. `throttled` counts the answers 429.
+
     `polls_per_job` is of tasks that ended while this process watched; `detection_delay` is the mean time from
     a task's end to the poll that found it, as estimated. Both are `None` before one has.
     """
@@ -58,6 +61,7 @@ class Progress:
     failed: int
     in_flight: int
     window: int
+    submit_rate: float | None
     throttled: int
     polls: int
     polls_per_job: float | None

@@ -19,6 +19,7 @@ from zbatch.errors import AccountError, EndpointError, SurroundingsError, Zbatch
 from zbatch.manifest.inputs import InputChangedError, data_uri
 from zbatch.model import InputImage, JobState, Request
 from zbatch.runner.events import EventName
+from zbatch.runner.limiter import Slot
 from zbatch.runner.wiring import Wiring
 from zbatch.state.store import OpenTask, PendingJob, Store
 
@@ -79,12 +80,13 @@ class Submitter:
                     self._again.appendleft(job)
                     await wiring.settled.wait()
                     continue
-                if not await wiring.limiter.take():
+                slot = await wiring.limiter.take()
+                if slot is None:
                     return
                 wiring.tally.attempts += 1
                 wiring.tally.pending -= 1
                 self._under_way += 1
-                group.create_task(self._submit(job))
+                group.create_task(self._submit(job, slot))
 
     async def _next(self) -> PendingJob | None:
         if self._again:
@@ -108,14 +110,14 @@ class Submitter:
             return True
         return policy.price * (self._wiring.tally.attempts + 1) <= policy.max_cost
 
-    async def _submit(self, job: PendingJob) -> None:
+    async def _submit(self, job: PendingJob, slot: Slot) -> None:
         try:
-            await self._attempt(job)
+            await self._attempt(job, slot)
         finally:
             self._under_way -= 1
             self._wiring.settled.set()
 
-    async def _attempt(self, job: PendingJob) -> None:
+    async def _attempt(self, job: PendingJob, slot: Slot) -> None:
         wiring = self._wiring
         try:
             attempt = await wiring.writer.commit(lambda store: store.set_submitting(job.id))
@@ -131,7 +133,7 @@ class Submitter:
             await self._back(job, "input_changed", error.message, again=False)
         except ThrottledError as error:
             wiring.reach.answered()
-            pause = wiring.limiter.throttled(error.retry_after)
+            pause = wiring.limiter.refused(slot, error.retry_after)
             wiring.tell(
                 EventName.THROTTLED, job.key, error.reason, f"{error.message} (pause of {pause:.1f} s)"
             )
@@ -152,7 +154,7 @@ class Submitter:
             await self._unknown(job, error)
         else:
             wiring.reach.answered()
-            wiring.limiter.accepted()
+            wiring.limiter.accepted(slot)
             await self._write(lambda store: store.set_submitted(job.id, task_id), task_id=task_id)
             wiring.tell(EventName.SUBMITTED, job.key, message=task_id)
             self._accepted(

@@ -91,7 +91,7 @@ class Watcher:
             await self._lost(watch, error)
         except ThrottledError as error:
             wiring.reach.answered()
-            pause = wiring.limiter.throttled(error.retry_after)
+            pause = wiring.limiter.poll_refused(error.retry_after)
             wiring.tell(EventName.THROTTLED, watch.task.key, error.reason, error.message)
             await self._later(watch, pause, error)
         except AccountRefusedError as error:
@@ -124,11 +124,11 @@ class Watcher:
                 ):
                     return
                 wiring.tell(EventName.SUCCEEDED, task.key)
-            wiring.limiter.give()
+            wiring.limiter.finished()
             await self._succeeded(task, result)
         elif result.status == TaskStatus.FAILED:
             self._schedule.ended(watch)
-            wiring.limiter.give()
+            wiring.limiter.finished()
             await self._failed(task, result)
         else:
             self._schedule.running(watch)
@@ -164,7 +164,7 @@ class Watcher:
             wiring.tell(EventName.POLL_PROBLEM, task.key, error.reason, error.message)
             await self._later(watch, 0.5 * watch.not_found if not young else None, error)
             return
-        wiring.limiter.give()
+        wiring.limiter.finished()
         if not await self._noted(
             lambda: wiring.writer.commit(
                 lambda store: store.set_unknown(task.id, error.reason, error.message)
@@ -209,7 +209,7 @@ class Watcher:
 
     async def _give_up(self, watch: Watch, reason: str, message: str) -> None:
         wiring, task = self._wiring, watch.task
-        wiring.limiter.give()
+        wiring.limiter.finished()
         await self._noted(lambda: wiring.writer.commit(lambda store: store.note(task.id, reason, message)))
         wiring.tally.failed += 1
         wiring.tell(EventName.GIVEN_UP, task.key, reason, message)

@@ -154,6 +154,7 @@ class Wiring:
             failed=tally.failed,
             in_flight=self.limiter.in_flight,
             window=self.limiter.window,
+            submit_rate=self.limiter.rate,
             throttled=self.limiter.throttled_count,
             polls=tally.polls,
             polls_per_job=self.schedule.polls_per_job,
