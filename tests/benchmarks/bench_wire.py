@@ -1,13 +1,18 @@
 """Jobs a second with many tasks in flight: `zbatch run`, whole and durable, beside a bare loop.
 
 `python tests/benchmarks/bench_wire.py --jobs 6000 --in-flight 1000 --rounds 3`
+`python tests/benchmarks/bench_wire.py --jobs 400 --in-flight 64 --rounds 3 --side 1024`
 
 One lean server, a process of its own, answers for every way: a task is done `--latency` seconds after its
-submit, its picture is one small WebP. The bare loop submits, polls every 200 ms, downloads and writes the
-file: asyncio and aiohttp, no state, no checks, no fsync. `bare, uvloop` is the same on uvloop, its files
-written by another process. zbatch checks, hashes, decodes and fsyncs. Rates are jobs a second from the first
-submit that reached the server to the end: the last file written, or zbatch's exit (without its sheet). The
-rounds take turns, the best of each way counts. CPU is that of the way's own processes, the server's apart.
+submit, its picture is one WebP of `--side` pixels, small, so that decoding is not what is measured. The bare
+loop submits, polls every 200 ms, downloads and writes the file: asyncio and aiohttp, no state, no checks, no
+fsync. `bare, uvloop` is the same on uvloop, its files written by another process. zbatch checks, hashes,
+decodes and fsyncs. From 1024 pixels on, decoding is what is measured: then `two decoders`, two processes that
+decode, hash and make a thumbnail of the same bytes and do nothing else, is what the machine can do at best.
+
+Rates are jobs a second from the first submit that reached the server to the end: the last file written, or
+zbatch's exit (without its sheet). The rounds take turns, the best of each way counts. CPU is of the way's
+own processes, the server's apart.
 """
 
 from __future__ import annotations
@@ -15,8 +20,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import hashlib
 import importlib.util
 import io
+import itertools
 import json
 import multiprocessing
 import os
@@ -37,18 +44,21 @@ SUBMIT = "/v3/async/z-image-turbo-lora"
 MANIFEST = """\
 version: 1
 name: wire
-request: {{prompt: "a fox", size: 256*256}}
+request: {{prompt: "a fox", size: {side}*{side}}}
 matrix: {{seed: {{from: 1, count: {jobs}}}}}
-limits: {{concurrency: {in_flight}}}
+limits: {{concurrency: {in_flight}, unchecked: [size]}}
 """
 
 
 # ── the server ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def small_picture() -> bytes:
+def picture(side: int) -> bytes:
+    """Soft shapes with some grain: a small one has few bytes, a large one those of a photograph."""
+    grain = Image.effect_noise((side, side), 24)
+    image = Image.blend(Image.radial_gradient("L").resize((side, side)), grain, 0.3)
     buffer = io.BytesIO()
-    Image.radial_gradient("L").convert("RGB").save(buffer, "WEBP", quality=50)
+    image.convert("RGB").save(buffer, "WEBP", quality=80)
     return buffer.getvalue()
 
 
@@ -104,9 +114,9 @@ class _Api(asyncio.Protocol):
         )
 
 
-def _serve(pipe: Connection, latency: float) -> None:
+def _serve(pipe: Connection, latency: float, side: int) -> None:
     async def main() -> None:
-        _Api.latency, _Api.picture, _Api.begun = latency, small_picture(), {}
+        _Api.latency, _Api.picture, _Api.begun = latency, picture(side), {}
         server = await asyncio.get_running_loop().create_server(_Api, "127.0.0.1", 0, backlog=4096)
         _Api.base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         pipe.send(_Api.base)
@@ -116,13 +126,14 @@ def _serve(pipe: Connection, latency: float) -> None:
         import uvloop
 
         uvloop.run(main())
-    asyncio.run(main())
+    else:
+        asyncio.run(main())
 
 
 @contextlib.contextmanager
-def serving(latency: float):
+def serving(latency: float, side: int):
     mine, theirs = multiprocessing.Pipe()
-    process = multiprocessing.Process(target=_serve, args=(theirs, latency), daemon=True)
+    process = multiprocessing.Process(target=_serve, args=(theirs, latency, side), daemon=True)
     process.start()
     try:
         yield mine.recv()
@@ -157,12 +168,12 @@ async def _bare(url: str, jobs: int, in_flight: int, keep: Callable[[str, bytes]
             group.create_task(worker(session))
 
 
-def bare(url: str, jobs: int, in_flight: int, folder: Path) -> None:
+def bare(url: str, jobs: int, in_flight: int, side: int, folder: Path) -> None:
     """Files written on the loop: what everybody writes first."""
     asyncio.run(_bare(url, jobs, in_flight, lambda name, data: _write(folder / name, data)))
 
 
-def bare_uvloop(url: str, jobs: int, in_flight: int, folder: Path) -> None:
+def bare_uvloop(url: str, jobs: int, in_flight: int, side: int, folder: Path) -> None:
     """The same on uvloop, another process writing the files."""
     import uvloop
 
@@ -184,25 +195,48 @@ def _write_all(pipe: Connection, folder: Path) -> None:
         _write(folder / item[0], item[1])
 
 
-def zbatch(url: str, jobs: int, in_flight: int, folder: Path) -> None:
+def zbatch(url: str, jobs: int, in_flight: int, side: int, folder: Path) -> None:
     """The real command, as a person starts it."""
     manifest = folder / "wire.yaml"
-    manifest.write_text(MANIFEST.format(jobs=jobs, in_flight=in_flight), "utf-8")
+    manifest.write_text(MANIFEST.format(jobs=jobs, in_flight=in_flight, side=side), "utf-8")
     command = [sys.executable, "-m", "zbatch", "run", str(manifest), "-o", str(folder / "run")]
     command += ["--endpoint", url, "--progress", "none", "--no-report"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-WAYS = {"bare loop": bare, "bare, uvloop": bare_uvloop, "zbatch run": zbatch}
+def two_decoders(url: str, jobs: int, in_flight: int, side: int, folder: Path) -> None:
+    """What the machine itself can do: one decode for hash and thumbnail, nothing else, in two processes."""
+    data = urllib.request.urlopen(url + "/i/0.webp").read()
+    with multiprocessing.Pool(2) as pool:
+        pool.map(_nothing, range(2))
+        urllib.request.urlopen(url + SUBMIT, data=b"{}").read()  # the clock begins
+        for _ in pool.imap_unordered(_decoded, itertools.repeat(data, jobs), chunksize=4):
+            pass
 
 
-def _measured(way: str, url: str, jobs: int, in_flight: int) -> tuple[float, float, float]:
+def _nothing(_: int) -> None:
+    """Wake a process up."""
+
+
+def _decoded(data: bytes) -> tuple[str, int]:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    small = image.convert("RGB").resize((384, 384), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    buffer = io.BytesIO()
+    small.save(buffer, "WEBP", quality=82, method=2)
+    return hashlib.sha256(data).hexdigest(), len(buffer.getvalue())
+
+
+WAYS = {"two decoders": two_decoders, "bare loop": bare, "bare, uvloop": bare_uvloop, "zbatch run": zbatch}
+
+
+def _measured(way: str, url: str, jobs: int, in_flight: int, side: int) -> tuple[float, float, float]:
     """Give jobs a second, ms of CPU a job, and peak MiB of one process."""
     with tempfile.TemporaryDirectory() as name:
         reading, writing = os.pipe()
         pid = os.fork()
         if pid == 0:
-            WAYS[way](url, jobs, in_flight, Path(name))
+            WAYS[way](url, jobs, in_flight, side, Path(name))
             usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
             cpu = sum(one.ru_utime + one.ru_stime for one in usage)
             peak = max(one.ru_maxrss for one in usage[way == "zbatch run" :])
@@ -224,19 +258,23 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=6000)
     parser.add_argument("--in-flight", type=int, default=1000)
     parser.add_argument("--latency", type=float, default=0.2)
+    parser.add_argument("--side", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=WAYS)
     options = parser.parse_args()
-    ways = [options.only] if options.only else list(WAYS)
+    ways = [options.only] if options.only else list(WAYS)[options.side < 1024 :]
     if not importlib.util.find_spec("uvloop"):
         ways = [way for way in ways if way != "bare, uvloop"]
     best: dict[str, tuple[float, float, float]] = {}
     for _ in range(options.rounds):
         for way in ways:
-            with serving(options.latency) as url:
-                found = _measured(way, url, options.jobs, options.in_flight)
+            with serving(options.latency, options.side) as url:
+                found = _measured(way, url, options.jobs, options.in_flight, options.side)
             best[way] = max(best.get(way, (0.0, 0.0, 0.0)), found)
-    print(f"{options.jobs} jobs, {options.in_flight} in flight, tasks of {options.latency * 1000:.0f} ms")
+    print(
+        f"{options.jobs} jobs, {options.in_flight} in flight, tasks of {options.latency * 1000:.0f} ms, "
+        f"pictures of {options.side} pixels ({len(picture(options.side)):,} bytes)"
+    )
     print(f"{'':<16}{'jobs/s':>9}{'CPU ms/job':>12}{'peak MiB':>10}")
     for way, (rate, cpu, peak) in best.items():
         ratio = f"{rate / best[ways[0]][0]:>8.2f}x" if way != ways[0] else ""

@@ -7,10 +7,11 @@ endless pages are taken out here, before a message is made of it.
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -37,11 +38,23 @@ class TooLargeError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP call. `limit` is in bytes of a good answer's body; time-outs are those of `Timeouts`."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    content: bytes
+    limit: int
+    timeouts: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """Status, headers and body. `whole` is false where the body of an error was cut, by us or on the way."""
 
     status: int
-    headers: httpx.Headers
+    headers: Mapping[str, str]
     content: bytes
     whole: bool = True
 
@@ -69,11 +82,22 @@ async def read_answer(response: httpx.Response, limit: int) -> Answer:
         TooLargeError: where a 2xx answer is larger than `limit`, as sent or unpacked.
         httpx.TransportError: where a 2xx answer breaks off. Of an error the beginning is enough.
     """
-    good = 200 <= response.status_code < 300
+    try:
+        stream = response.stream
+        return await answer_of(response.status_code, response.headers, stream, limit)  # type: ignore[arg-type]
+    finally:
+        await response.stream.aclose()  # type: ignore[union-attr] # of an async transport
+
+
+async def answer_of(
+    status: int, headers: Mapping[str, str], stream: AsyncIterable[bytes], limit: int
+) -> Answer:
+    """Read a body piece by piece, as `read_answer` does. Closing the stream is the caller's."""
+    good = 200 <= status < 300
     pieces: list[bytes] = []
     size, whole = 0, True
     try:
-        async for piece in response.stream:  # type: ignore[union-attr] # of an async transport
+        async for piece in stream:
             pieces.append(piece)
             size += len(piece)
             if size > (limit if good else MAX_ERROR):
@@ -83,31 +107,28 @@ async def read_answer(response: httpx.Response, limit: int) -> Answer:
         if good:
             raise
         whole = False
-    finally:
-        await response.stream.aclose()  # type: ignore[union-attr]
     if good and not whole:
         raise TooLargeError
-    content = b"".join(pieces)
-    length, encoding = _framing(response.headers)
-    if good and length is not None and length != size:  # which a transport in process does not look at
+    length = headers.get("content-length", "").strip()
+    framed = length.isdecimal() and "transfer-encoding" not in headers
+    if good and framed and int(length) != size:  # which a transport in process does not look at
         raise httpx.RemoteProtocolError("the answer ended before it was whole")
-    if encoding:
-        content = _unpacked(content, limit if good else MAX_ERROR, strict=good)
-    return Answer(response.status_code, response.headers, content, whole)
+    return unpacked(Answer(status, headers, b"".join(pieces), whole), limit)
 
 
-def _framing(headers: httpx.Headers) -> tuple[int | None, str]:
-    """Find the body's length, if it was said, and its encoding, if it has one: in one pass, for speed."""
-    length, encoding, chunked = None, "", False
-    for raw_name, value in headers.raw:
-        name = raw_name.lower()
-        if name == b"content-length" and value.strip().isdigit():
-            length = int(value)
-        elif name == b"content-encoding" and value.strip().lower() != b"identity":
-            encoding = value.decode("latin-1").strip()
-        elif name == b"transfer-encoding":
-            chunked = True
-    return None if chunked else length, encoding
+def unpacked(answer: Answer, limit: int) -> Answer:
+    """Give an answer whose body is as it was before it was packed for its way, if it was.
+
+    Raises:
+        TooLargeError: where a 2xx answer, unpacked, is larger than `limit`.
+        httpx.RemoteProtocolError: where a 2xx answer cannot be unpacked.
+    """
+    encoding = answer.headers.get("content-encoding")
+    if encoding is None or encoding.strip().lower() in ("", "identity"):
+        return answer
+    good = 200 <= answer.status < 300
+    content = _unpacked(answer.content, limit if good else MAX_ERROR, strict=good)
+    return dataclasses.replace(answer, content=content)
 
 
 def _unpacked(content: bytes, limit: int, *, strict: bool) -> bytes:
@@ -126,7 +147,7 @@ def _unpacked(content: bytes, limit: int, *, strict: bool) -> bytes:
     return unpacked
 
 
-def retry_after(headers: httpx.Headers) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
     """Read `Retry-After` in seconds: a number or an HTTP date, at most `MAX_RETRY_AFTER`, nonsense ignored.
 
     A date is held against the answer's own `Date` where there is one: the server's clock, not ours, wrote it.

@@ -16,21 +16,23 @@
 They also raise `AccountRefusedError`; `result` `TaskLostError`, only on the API's own word; `download`
 `GoneError`: ask the task for a fresh URL. Neither raises `RejectedError` or `OutcomeUnknownError`.
 
-Requests go to the transport directly: `httpx.AsyncClient` costs more CPU than all the rest of a call.
+Requests go to the transport directly: `httpx.AsyncClient` costs more CPU than all the rest of a call, and so
+do httpx's requests and answers, which `AiohttpTransport.exchange` does without.
 """
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
-from functools import lru_cache
+import re
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 import httpx
 import orjson
 
-from zbatch.api.answers import MAX_JSON, Answer, TooLargeError, read_answer, shown
+from zbatch.api.answers import MAX_JSON, Answer, Call, TooLargeError, read_answer, shown
 from zbatch.api.contract import (
     RESULT_PATH,
     TaskResult,
@@ -47,6 +49,7 @@ from zbatch.api.errors import (
 )
 from zbatch.api.pictures import MAX_IMAGE, inline_picture, next_hop, picture_of
 from zbatch.api.timeouts import Timeouts
+from zbatch.api.transport import AiohttpTransport
 from zbatch.api.verdicts import download_error, result_error, submit_error
 from zbatch.errors import EndpointError
 
@@ -55,6 +58,9 @@ NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.Unsupported
 
 MAX_REDIRECTS: Final = 5
 _GRACE: Final = 5.0
+_PLAIN_URL: Final = re.compile(
+    r"https?://[a-z0-9.-]+(:[1-9][0-9]{3,4})?/[A-Za-z0-9/._~-]*(\?[A-Za-z0-9._~=&-]*)?"
+)
 
 
 class ApiClient:
@@ -85,21 +91,21 @@ class ApiClient:
     ) -> None:
         self._transport = transport
         self._timeouts = timeouts or Timeouts()
+        self._exchange = (
+            transport.exchange if isinstance(transport, AiohttpTransport) else self._exchange_httpx
+        )
         self._key = key
         self._max_image_bytes = max_image_bytes
         base = _checked_base(base_url, key)
-        self._submit_url = httpx.URL(base + submit_path(quote(model, safe="")))
-        result_url = f"{base}{RESULT_PATH}?task_id="
-        # A task is asked about several times, and httpx takes longer to parse a URL than to send to it.
-        self._result_url = lru_cache(maxsize=8192)(lambda task: httpx.URL(result_url + quote(task, safe="")))
+        self._submit_url = str(httpx.URL(base + submit_path(quote(model, safe=""))))
+        self._result_url = f"{httpx.URL(base + RESULT_PATH)}?task_id="
         plain = {"Accept-Encoding": "identity", "User-Agent": "zbatch"}
-        self._image_headers = httpx.Headers({**plain, "Accept": "image/*,*/*;q=0.5"})
-        self._get_headers = httpx.Headers({**plain, "Accept": "application/json"})
+        self._image_headers = {**plain, "Accept": "image/*,*/*;q=0.5"}
+        self._get_headers = {**plain, "Accept": "application/json"}
         if key is not None:
             self._get_headers["Authorization"] = f"Bearer {key}"
-        self._post_headers = self._get_headers.copy()
-        self._post_headers["Content-Type"] = "application/json"
-        self._extensions = {"timeout": self._timeouts.extension()}
+        self._post_headers = {**self._get_headers, "Content-Type": "application/json"}
+        self._limits = self._timeouts.extension()
 
     async def submit(self, body: dict[str, Any]) -> str:
         """Submit a request body and give the server's task id. It may be billed from here on.
@@ -111,9 +117,10 @@ class ApiClient:
             content = orjson.dumps(body)
         except TypeError as error:
             raise RejectedError(f"cannot be written as JSON: {error}", reason="NOT_JSON") from error
-        request = self._request("POST", self._submit_url, self._post_headers, content)
         try:
-            answer = await self._call(request, MAX_JSON)
+            answer = await self._exchange(
+                Call("POST", self._submit_url, self._post_headers, content, MAX_JSON, self._limits)
+            )
         except NEVER_SENT as error:
             raise NotAcceptedError(self._shown(error), reason="NO_CONNECTION") from None
         except TooLargeError:
@@ -133,8 +140,8 @@ class ApiClient:
         Raises:
             ApiError: as the top of this module says.
         """
-        request = self._request("GET", self._result_url(task_id), self._get_headers)
-        answer = await self._ask(request, MAX_JSON)
+        url = self._result_url + quote(task_id, safe="")
+        answer = await self._ask(url, self._get_headers, MAX_JSON)
         try:
             if 200 <= answer.status < 300:
                 result = parse_task_result(answer.json())
@@ -159,7 +166,7 @@ class ApiClient:
             return inline_picture(image_url, self._max_image_bytes)
         url = _image_url(image_url)
         for _ in range(MAX_REDIRECTS + 1):
-            answer = await self._ask(self._request("GET", url, self._image_headers), self._max_image_bytes)
+            answer = await self._ask(url, self._image_headers, self._max_image_bytes)
             if answer.status not in (301, 302, 303, 307, 308):
                 break
             url = next_hop(url, answer.headers.get("location", ""))
@@ -173,21 +180,23 @@ class ApiClient:
         """Close the transport."""
         await self._transport.aclose()
 
-    def _request(
-        self, method: str, url: httpx.URL, headers: httpx.Headers, content: bytes | None = None
-    ) -> httpx.Request:
-        return httpx.Request(method, url, headers=headers, content=content, extensions=self._extensions)
-
-    async def _call(self, request: httpx.Request, limit: int) -> Answer:
-        """Hand a request to the transport, with an end to it even where the transport knows no time-outs."""
+    async def _exchange_httpx(self, call: Call) -> Answer:
+        """Make a call over any transport, with an end to it even where that knows no time-outs."""
+        request = httpx.Request(
+            call.method,
+            call.url,
+            headers=dict(call.headers),
+            content=call.content or None,
+            extensions={"timeout": dict(call.timeouts)},
+        )
         async with asyncio.timeout(self._timeouts.total + _GRACE):
             response = await self._transport.handle_async_request(request)
-            return await read_answer(response, limit)
+            return await read_answer(response, call.limit)
 
-    async def _ask(self, request: httpx.Request, limit: int) -> Answer:
+    async def _ask(self, url: str, headers: Mapping[str, str], limit: int) -> Answer:
         """Call for something that may be asked again; what breaks on the way may pass."""
         try:
-            return await self._call(request, limit)
+            return await self._exchange(Call("GET", url, headers, b"", limit, self._limits))
         except TooLargeError:
             raise BadAnswerError(f"larger than {limit} bytes", reason="TOO_LARGE") from None
         except (httpx.RemoteProtocolError, httpx.UnsupportedProtocol) as error:
@@ -216,9 +225,11 @@ def _reason(error: Exception) -> str:
     return "ENDPOINT_FAILED"
 
 
-def _image_url(text: str) -> httpx.URL:
+def _image_url(text: str) -> str:
+    if _PLAIN_URL.fullmatch(text) and "/." not in text:
+        return text  # httpx would give the same, and takes longer to say so than to send to it
     try:
-        return httpx.URL(text)
+        return str(httpx.URL(text))
     except (httpx.InvalidURL, ValueError):
         raise BadAnswerError("the image URL is not a URL", reason="BAD_IMAGE_URL") from None
 

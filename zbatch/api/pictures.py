@@ -72,12 +72,13 @@ def _from_base64(text: str) -> bytes:
     raise BadAnswerError("neither a URL nor base64 where an image should be", reason="BAD_IMAGE_URL")
 
 
-def next_hop(url: httpx.URL, location: str) -> httpx.URL:
+def next_hop(address: str, location: str) -> str:
     """Say where a redirect leads, if it may be followed.
 
     Raises:
         BadAnswerError: nowhere, to something that is not http(s), or from https down to http (loopback may).
     """
+    url = httpx.URL(address)
     try:
         target = url.join(location) if location else None
     except (httpx.InvalidURL, ValueError):
@@ -86,4 +87,4 @@ def next_hop(url: httpx.URL, location: str) -> httpx.URL:
         raise BadAnswerError("a redirect that leads nowhere", reason="BAD_REDIRECT")
     if url.scheme == "https" and target.scheme == "http" and not is_loopback(str(target)):
         raise BadAnswerError("a redirect from https to plain http", reason="BAD_REDIRECT")
-    return target.copy_with(fragment=None)
+    return str(target.copy_with(fragment=None))

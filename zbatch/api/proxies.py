@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from urllib import request as urllib_request
+from urllib.parse import urlsplit
 
 from zbatch.api.contract import is_loopback
-
-if TYPE_CHECKING:
-    import httpx
 
 
 class EnvironmentProxies:
@@ -17,17 +14,19 @@ class EnvironmentProxies:
     def __init__(self) -> None:
         self._proxies = urllib_request.getproxies_environment()
 
-    def proxy_for(self, url: httpx.URL) -> str | None:
+    def proxy_for(self, url: str) -> str | None:
         """Give the proxy's URL, or `None` for a direct connection. Loopback is always direct.
 
         Raises:
             ValueError: where the environment names a proxy that is not an http(s) one.
         """
-        if not self._proxies or is_loopback(str(url)):
+        if not self._proxies or is_loopback(url):
             return None
-        if urllib_request.proxy_bypass_environment(url.host, self._proxies):  # type: ignore[attr-defined]
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if urllib_request.proxy_bypass_environment(host, self._proxies):  # type: ignore[attr-defined]
             return None
-        proxy = self._proxies.get(url.scheme) or self._proxies.get("all")
+        proxy = self._proxies.get(parts.scheme) or self._proxies.get("all")
         if proxy is None:
             return None
         proxy = proxy if "://" in proxy else f"http://{proxy}"

@@ -29,13 +29,14 @@ import aiohttp
 import httpx
 import yarl
 
+from zbatch.api.answers import Answer, Call, answer_of, unpacked
 from zbatch.api.proxies import EnvironmentProxies
 from zbatch.api.sending import HungUpError, Request, Sending, sending_now
 from zbatch.api.timeouts import Timeouts
 from zbatch.clock import suspended
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
 
 MAX_CONNECTIONS: Final = 512
 """Open connections at a time, to all hosts together; further requests wait (time-out `pool`)."""
@@ -47,6 +48,7 @@ that crosses such a close on the wire has an unknown outcome: better to hang up 
 PIECE: Final = 64 * 1024
 """Bytes of a request body written at once: what asyncio buffers without waiting for the network."""
 
+_SMALL: Final = 64 * 1024
 _FRESH_TRIES: Final = 8
 _NAP: Final = 1.0
 _OWN_HEADERS: Final = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
@@ -97,7 +99,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         keepalive: float = KEEPALIVE,
         suspended: Callable[[], float] = suspended,
     ) -> None:
-        self._timeouts = timeouts or Timeouts()
+        self._default_limits = (timeouts or Timeouts()).extension()
         self._max_connections = max_connections
         self._keepalive = keepalive
         self._proxies = EnvironmentProxies()
@@ -114,14 +116,53 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         Raises:
             httpx.TransportError: as the table at the top of this module says.
         """
+        content = await request.aread()
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
+        answer, sending = await self._answered(
+            request.method, str(request.url), headers, content, self._limits(request)
+        )
+        return httpx.Response(
+            answer.status,
+            headers=list(answer.raw_headers),
+            stream=_AnswerStream(answer, sending),
+            extensions={"reason_phrase": (answer.reason or "").encode("ascii", "replace")},
+        )
+
+    async def exchange(self, call: Call) -> Answer:
+        """Make one call and read its answer whole, without httpx's objects, which cost more than the rest.
+
+        Raises:
+            httpx.TransportError: as the table at the top of this module says.
+            TooLargeError: the answer is good and larger than the call's limit.
+        """
+        headers, content = call.headers, call.content
+        if len(content) > PIECE:
+            headers = {**headers, "Content-Length": str(len(content))}
+        answer, sending = await self._answered(call.method, call.url, headers, content, call.timeouts)
+        stream = _AnswerStream(answer, sending)
+        try:
+            size = answer.content_length
+            if answer.status != 200 or size is None or size > min(call.limit, _SMALL):
+                return await answer_of(answer.status, answer.headers, stream, call.limit)
+            try:
+                body = await answer.read()
+            except Exception as error:  # noqa: BLE001 nothing raw may come out
+                raise _translated(error, sent=True) from None
+            return unpacked(Answer(answer.status, answer.headers, body), call.limit)
+        finally:
+            await stream.aclose()
+
+    async def _answered(
+        self, method: str, url: str, headers: Any, content: bytes, limits: Mapping[str, float | None]
+    ) -> tuple[aiohttp.ClientResponse, Sending]:
+        """Send a request until one connection takes it; give the answer as far as its head."""
         if self._closed:
             raise httpx.ConnectError("the transport is closed")
-        content = await request.aread()
         for _ in range(_FRESH_TRIES):
             sending = Sending()
             token = sending_now.set(sending)
             try:
-                answer = await self._send(request, content)
+                return await self._send(method, url, headers, content, limits), sending
             except HungUpError:
                 continue  # nothing was sent, and that connection is gone: the next one may be alive
             except BaseException as error:
@@ -131,12 +172,6 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 raise _translated(error, sent=sending.started) from None
             finally:
                 sending_now.reset(token)
-            return httpx.Response(
-                answer.status,
-                headers=list(answer.raw_headers),
-                stream=_AnswerStream(answer, sending),
-                extensions={"reason_phrase": (answer.reason or "").encode("ascii", "replace")},
-            )
         raise httpx.ConnectError("every idle connection had been closed by the server")
 
     async def aclose(self) -> None:
@@ -148,27 +183,25 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         if self._session is not None:
             await asyncio.sleep(0)  # closed sockets are let go of in the loop's next round
 
-    async def _send(self, request: httpx.Request, content: bytes) -> aiohttp.ClientResponse:
-        url = str(request.url)
-        limits = self._limits(request)
+    async def _send(
+        self, method: str, url: str, headers: Any, content: bytes, limits: Mapping[str, float | None]
+    ) -> aiohttp.ClientResponse:
         common: dict[str, Any] = {
-            "headers": [
-                (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw
-            ],
+            "headers": headers,
             "timeout": _client_timeout(**limits),
             "allow_redirects": False,
-            "proxy": self._proxy(request),
-            "ssl": self._tls() if request.url.scheme == "https" else True,
+            "proxy": self._proxy(url),
+            "ssl": self._tls() if url.startswith("https:") else True,
         }
         session = self._open_session()
         target = yarl.URL(url, encoded=True)
         if len(content) <= PIECE:
-            return await session.request(request.method, target, data=content or None, **common)
+            return await session.request(method, target, data=content or None, **common)
         scope = asyncio.timeout(None)
         try:
             async with scope:
                 body = _in_pieces(content, scope, limits["write"])
-                return await session.request(request.method, target, data=body, **common)
+                return await session.request(method, target, data=body, **common)
         except TimeoutError:
             if scope.expired():
                 raise httpx.WriteTimeout("the request was not taken in time") from None
@@ -181,18 +214,18 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             self._context.load_default_certs()
         return self._context
 
-    def _limits(self, request: httpx.Request) -> dict[str, float | None]:
-        default = self._timeouts.extension()
+    def _limits(self, request: httpx.Request) -> Mapping[str, float | None]:
+        default = self._default_limits
         given = request.extensions.get("timeout")
         if given is None:
-            return dict(default)
+            return default
         limits = {name: given.get(name) for name in default}
         limits["total"] = limits["total"] or default["total"]
         return limits
 
-    def _proxy(self, request: httpx.Request) -> str | None:
+    def _proxy(self, url: str) -> str | None:
         try:
-            return self._proxies.proxy_for(request.url)
+            return self._proxies.proxy_for(url)
         except ValueError as error:
             raise httpx.UnsupportedProtocol(str(error)) from None
 
