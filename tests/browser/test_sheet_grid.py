@@ -7,6 +7,7 @@ from support.browser import address, until
 from support.sample_run import HOSTILE
 
 from zbatch.sheet import write_single_file
+from zbatch.state.artifacts import THUMB_SIDE
 
 ELEMENTS = "document.querySelectorAll('.plane *').length"
 
@@ -181,11 +182,12 @@ def test_only_what_the_window_shows_is_in_the_page(visit, large):
 
 def test_the_grid_shows_thumbnails_only_in_true_proportions(visit, large):
     page = visit(large, "#x=size&y=seed&group=lora.name")
-    sources = page.locator(".cell img").evaluate_all(
-        "images => images.map(image => image.getAttribute('src'))"
+    until(page, "[...document.querySelectorAll('.cell img')].every(image => image.naturalWidth > 0)")
+    sides = page.locator(".cell img").evaluate_all(
+        "images => images.map(image => Math.max(image.naturalWidth, image.naturalHeight))"
     )
-    assert sources
-    assert all(source.startswith("./thumbs/") for source in sources)
+    assert sides
+    assert max(sides) <= THUMB_SIDE
     box = page.locator(".cell[title*=portrait]").first.bounding_box()
     assert abs(box["width"] / box["height"] - 832 / 1216) < 0.02
 
@@ -267,7 +269,7 @@ def test_a_missing_thumbnail_and_missing_data_are_said(visit, watch, small, tmp_
     watch.forgiven = ("ERR_FILE_NOT_FOUND",)
     copy = tmp_path / "copy"
     shutil.copytree(small.parent, copy)
-    next((copy / "thumbs").iterdir()).unlink()
+    next((copy / "images").rglob("*.webp")).unlink()  # so small that it is its own thumbnail
     page = visit(copy / "index.html", "#x=&y=&size=100&panel=0")
     expect(page.locator(".cell[data-state=missing]").first).to_contain_text("file missing")
     (copy / "data.js").unlink()
