@@ -216,3 +216,23 @@ def test_hostile_expressions_of_when_are_refused_too():
     ]
     for answer in bounded([("expression", text) for text in expressions]):
         assert not answer.startswith(("raised", "died", "fine")), answer
+
+
+def test_a_slow_template_for_a_million_cells_ends(tmp_path):
+    slow = {
+        "loops": "{% for i in range(45000) %}{% endfor %}{{ a }}",
+        "texts": "{{ a }}{{ ('abc ' * 20000) | replace('a', 'b') | length }}",
+    }
+    grid = "matrix: {a: {from: 1, count: 1000000}}\n"
+    for name, prompt in slow.items():
+        text = f'version: 1\nname: x\nrequest: {{prompt: "{prompt}"}}\n{grid}'
+        (tmp_path / f"{name}.yaml").write_text(text, "utf-8")
+    when = "exclude: [{when: 'range(90000) | sum > a'}]\n"
+    text = "version: 1\nname: x\nrequest: {prompt: '{{ a }}'}\n" + grid + when
+    (tmp_path / "rule.yaml").write_text(text, "utf-8")
+    answers = bounded([("manifest", str(tmp_path / f"{name}.yaml")) for name in (*slow, "rule")])
+    assert ["takes more than 500 steps for each of very many cells" in answer for answer in answers] == [
+        True,
+        True,
+        True,
+    ], answers

@@ -18,6 +18,12 @@ MAX_STEPS: Final = 100_000
 MAX_BITS: Final = 4_096
 """Size of the largest integer an expression may reach."""
 
+MAX_TOGETHER: Final = 1_000_000
+"""Steps that the renders of one `Allowance` may take, beside `STEPS_A_RENDER` for each of them."""
+
+STEPS_A_RENDER: Final = 500
+"""What each of any number of renders may take: a million that take 50,000 steps each never end."""
+
 _CHARACTERS_A_STEP: Final = 100
 
 
@@ -34,16 +40,51 @@ class ExpressionError(Exception):
         self.undefined = undefined
 
 
+class Allowance:
+    """What many renders may take together, such as those of all cells; used round each of them, by `with`."""
+
+    def __init__(self) -> None:
+        self._left = MAX_TOGETHER
+        self._outer: Allowance | None = None
+
+    def __enter__(self) -> None:
+        self._outer, _budget.allowance = _budget.allowance, self
+
+    def __exit__(self, *_: object) -> None:
+        _budget.allowance = self._outer
+
+    def book(self, steps: int) -> None:
+        """Take what one render took.
+
+        Raises:
+            ExpressionError: it is used up.
+        """
+        if self._left >= 0:  # once used up, it stays so
+            self._left = min(MAX_TOGETHER, self._left + STEPS_A_RENDER - steps)
+        if self._left < 0:
+            raise ExpressionError(
+                f"takes more than {STEPS_A_RENDER:,} steps for each of very many cells",
+                hint="loop over less, or make fewer cells",
+            )
+
+
 class _Budget(threading.local):
     left = MAX_STEPS
+    allowance: Allowance | None = None
 
 
 _budget = _Budget()
 
 
 def new_budget() -> None:
-    """Begin a render: the whole budget is there again."""
-    _budget.left = MAX_STEPS
+    """Begin a render: the whole budget is there again.
+
+    Raises:
+        ExpressionError: the renders before it took all that there was for so many.
+    """
+    taken, _budget.left = steps_taken(), MAX_STEPS
+    if _budget.allowance is not None:
+        _budget.allowance.book(taken)
 
 
 def steps_taken() -> int:

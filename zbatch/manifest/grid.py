@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from zbatch.manifest.rules import ExcludeRule, excludes
 from zbatch.manifest.sampling import Cells, Mask, Sample, ranks, sample_pairwise, sample_random
 from zbatch.manifest.values import Axis, AxisValue, ZipRow
 from zbatch.model import Coordinates, Scalar
+
+_LONG: Final = 10_000
+"""Values an axis may have that are held while the grid is streamed; a range of a million is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +105,10 @@ class Grid:
                 findings.warning(rule.place, f"this exclude rule matches no cell: {rule.text}")
 
     def _all(self, used: list[int], findings: Findings, notes: Notes) -> Iterator[Point]:
-        pools = [list(enumerate(axis.values)) for axis in self.axes]
-        for combination in itertools.product(*pools):
-            values, coordinates = _together(value for _, value in combination)
+        for indexes, combination in _combinations(self.axes):
+            values, coordinates = _together(combination)
             for replica in range(1, self.replicas + 1):
-                indexes = (*(index for index, _ in combination), replica - 1)
-                rule = self._excluded_by(indexes, values, replica, used, findings)
+                rule = self._excluded_by((*indexes, replica - 1), values, replica, used, findings)
                 if rule is not None:
                     notes.excluded[rule] = notes.excluded.get(rule, 0) + 1
                 yield Point(values, self._with_replica(coordinates, replica), replica, None, rule)
@@ -170,7 +172,7 @@ class Grid:
         order = {
             name: number for number, name in enumerate(name for axis in self.axes for name in axis.names)
         }
-        for combination in itertools.product(*(axis.values for axis in row.axes)):
+        for _, combination in _combinations(row.axes):
             values, _ = _together((*row.values, *combination))
             ordered = sorted(values.items(), key=lambda item: order.get(item[0], len(order)))
             coordinates = {key: part for _, value in ordered for key, part in value.coordinates}
@@ -178,6 +180,15 @@ class Grid:
                 coordinates["include"] = row.label
             for replica in range(1, self.replicas + 1):
                 yield Point(dict(ordered), self._with_replica(coordinates, replica), replica, row)
+
+
+def _combinations(
+    axes: Sequence[Axis],
+) -> Iterator[tuple[tuple[int, ...], tuple[AxisValue | ZipRow, ...]]]:
+    """Stream every combination of values with its indexes; long axes give theirs when their turn comes."""
+    held = [axis.values if len(axis.values) > _LONG else list(axis.values) for axis in axes]
+    for indexes in itertools.product(*(range(len(values)) for values in held)):
+        yield indexes, tuple([values[index] for values, index in zip(held, indexes, strict=True)])
 
 
 def _together(values: Iterable[AxisValue | ZipRow]) -> tuple[dict[str, AxisValue], dict[str, Scalar]]:

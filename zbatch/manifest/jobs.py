@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import orjson
 
 from zbatch.errors import Finding, UsageError, ZbatchError
-from zbatch.expressions import ExpressionError
+from zbatch.expressions import Allowance, ExpressionError
 from zbatch.manifest.compiled import CompiledBlock, CompiledGrid, Frame
 from zbatch.manifest.findings import Findings
 from zbatch.manifest.grid import Grid, IncludeRow, Notes, Point
@@ -23,6 +23,8 @@ from zbatch.manifest.requests import point_context, render_body
 from zbatch.manifest.selection import Chosen, Selection
 from zbatch.manifest.templates import RenderError
 from zbatch.model import Cell, Job, Request, Row, job_key
+
+T = TypeVar("T")
 
 _MOST_WRONG: Final = 5_000
 """Cells that are wrong after which looking on is no use: they are wrong in a few ways, and those are told."""
@@ -67,6 +69,7 @@ class Expansion:
         self._selection = selection or Selection()
         self.fast = False
         """Whether the fast way is taken, or was."""
+        self._allowance = Allowance()
         self._begin()
 
     def _begin(self) -> None:
@@ -118,12 +121,13 @@ class Expansion:
         """
         self._begin()
         wrong = 0
-        for point in self.manifest.grid.points(self._findings, self.notes):
+        for point in self._metered(self.manifest.grid.points(self._findings, self.notes)):
             if point.excluded_by is not None:
                 yield Step(Cell(point.coordinates, None, point.excluded_by), None)
                 continue
             self.cells += 1
-            step = self._step(point)
+            with self._allowance:
+                step = self._step(point)
             if step is not None:
                 yield step
                 continue
@@ -153,9 +157,10 @@ class Expansion:
     def batches(self) -> Iterator[list[Row]]:
         """Stream the rows, some at a time (see `rows`)."""
         given = 0
+        self._allowance = Allowance()
         self.fast = True
         try:
-            for batch in self._fast():
+            for batch in self._metered(self._fast()):
                 given += len(batch)
                 yield batch
         except SlowWayError:
@@ -166,6 +171,15 @@ class Expansion:
         for number, step in enumerate(self.steps()):
             if number >= given:
                 yield [Row.of(step.cell, step.job, selected=step.selected)]
+
+    def _metered(self, stream: Iterator[T]) -> Iterator[T]:
+        """Stream what rendering makes, within the allowance of all cells."""
+        while True:
+            with self._allowance:
+                item = next(stream, None)
+            if item is None:
+                return
+            yield item
 
     def _fast(self) -> Iterator[list[Row]]:
         """Stream the rows the fast way.

@@ -5,6 +5,9 @@ are ranked at once. `random` keeps the cells that rank first. `pairwise` first c
 every two axes that occurs together in the grid, greedily: of a pool of cells that rank first, the one with
 the most new pairs, by rank among equals. Then it goes on in rank order. Either list is fixed by the grid and
 the seed; n only says where it ends.
+
+Our own, because a library misses pairs where rules exclude cells: of 464 that the rules of one trial allowed,
+allpairspy 2.5.1 covered 397 in 37 cells and stopped; this covers all in 63.
 """
 
 from __future__ import annotations
