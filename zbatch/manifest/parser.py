@@ -23,7 +23,7 @@ from zbatch.manifest.requests import RequestProgram, build_program
 from zbatch.manifest.sampling import MAX_SAMPLED, Sample
 from zbatch.manifest.schema import check_schema
 from zbatch.manifest.sections import Sections
-from zbatch.manifest.statics import check_names, check_static_fields, warn_of_idle_axes
+from zbatch.manifest.statics import StaticFields, check_names, warn_of_idle_axes
 from zbatch.manifest.templates import (
     ValueTemplate,
     compile_value,
@@ -154,7 +154,7 @@ class _Parser(Sections):
         names = AxisNames(coordinate_names(grid), lost, self.section("matrix"))
         files = [template for template in (file, caption) if template is not None]
         check_names(program, files, dict(variables), request, lost, grid, findings)
-        check_static_fields(program, request, grid, loras, limits, self.inputs, lost, findings)
+        StaticFields(loras, limits, self.inputs, lost, findings).check(program, request, grid)
         if not findings.failed:
             warn_of_idle_axes(program, file, dict(variables), grid, findings)
         return Manifest(
