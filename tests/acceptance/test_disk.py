@@ -125,6 +125,18 @@ def test_the_run_directory_may_not_be_written(tmp_path, server, bound):
     goes_on(tmp_path, server)
 
 
+def test_a_run_goes_below_a_directory_that_may_not_be_listed(tmp_path, server, bound):
+    """As `/home` on machines that many people share."""
+    mine = tmp_path / "home" / "mine"
+    mine.mkdir(parents=True)
+    write_manifest(mine, 2)
+    (tmp_path / "home").chmod(0o111)
+    with started(mine, server, *bound) as process:
+        _, err = process.communicate(timeout=60)
+    (tmp_path / "home").chmod(0o755)
+    assert process.returncode == 0, err
+
+
 def test_done_pictures_that_cannot_be_looked_at_are_not_taken_for_gone(tmp_path, server, bound):
     write_manifest(tmp_path, 20)
     assert zbatch(*words(tmp_path, server), cwd=tmp_path).returncode == 0

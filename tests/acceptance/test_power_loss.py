@@ -80,6 +80,35 @@ def test_the_log_replayed_to_its_end_is_the_directory_as_it_lies(traced, tmp_pat
     assert len(traced.polls) == JOBS
 
 
+PLACES = """
+import os, sys
+from pathlib import Path
+from zbatch.state.directory import RunDirectory
+from zbatch.state.placing import place_all
+
+directory = RunDirectory(Path(sys.argv[1]))
+os.mkdir(directory.path)
+os.mkdir(directory.images)
+directory.create()
+os.makedirs(directory.images / "a" / "b")
+assert place_all(directory, [[("images/a/b/c.png", b"whole")]]) == [None]
+"""
+
+
+def test_directories_that_somebody_else_has_just_made_are_made_sure_of(tmp_path):
+    """A process that was killed before its fsync, or another saver that has not come to it yet."""
+    (tmp_path / "disk").mkdir()
+    command = [sys.executable, "-c", PLACES, str(tmp_path / "disk" / "run")]
+    done = recorded(command, tmp_path / "calls", cwd=tmp_path, env=environment(), timeout=60)
+    assert done.returncode == 0, done.stderr
+    disk = Disk(tmp_path / "disk")
+    for call in calls_of(tmp_path / "calls"):
+        disk.play(call)
+    disk.image(tmp_path / "image", lambda: False)
+    assert (tmp_path / "image" / "run" / "images" / "a" / "b" / "c.png").read_bytes() == b"whole"
+    assert (tmp_path / "image" / "run" / "thumbs").is_dir()
+
+
 def files_of(folder):
     return {
         path.relative_to(folder): path.read_bytes()

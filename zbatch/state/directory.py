@@ -223,11 +223,16 @@ class RunLock:
 
 
 def make_durable_directory(path: Path) -> None:
-    """Make a directory and its parents, each name on disk before the next; what is there is left alone."""
+    """Make a directory and its parents, each name on disk before the next.
+
+    So of those that are there only the last one's name may not be on disk, where whoever made it was killed.
+    """
     missing = []
     while not path.is_dir():
         missing.append(path)
         path = path.parent
+    with contextlib.suppress(PermissionError):  # of another's home: nothing of ours was made there
+        sync_directory(path.parent)
     for directory in reversed(missing):
         directory.mkdir(exist_ok=True)
         sync_directory(directory.parent)

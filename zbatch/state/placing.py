@@ -2,7 +2,8 @@
 
 What costs is not the writing but the wait for the disk, and many waits at once cost hardly more than one: a
 file system commits what is asked of it together. So all parts are written, fsynced side by side, moved, and
-then each directory is fsynced once.
+then each directory is fsynced once, those above it too: that one is there says nothing of whether its name is
+on disk, as another process may have made it a moment ago.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from zbatch.errors import DiskError
-from zbatch.state.directory import RunDirectory, make_durable_directory, sync_directory
+from zbatch.state.directory import RunDirectory, sync_directory
 
 T = TypeVar("T")
 
@@ -72,7 +73,7 @@ def place_all(
                 if not _write(directory, group, part, data, checked):
                     break
         _sync_parts(placing)
-        _move(placing)
+        _move(directory, placing)
     finally:
         for group in placing:
             group.clear()
@@ -91,7 +92,7 @@ def _write(directory: RunDirectory, group: _Group, part: _Part, data: bytes, che
                         hint="remove the link and run again: the task is known and will be asked again",
                     )
                     return False
-                make_durable_directory(target.parent)
+                target.parent.mkdir(parents=True, exist_ok=True)
                 checked.add(target.parent)
             stream.write(data)
     except OSError as error:
@@ -107,8 +108,8 @@ def _sync_parts(groups: Sequence[_Group]) -> None:
             group.fail(part.target, error)
 
 
-def _move(groups: Sequence[_Group]) -> None:
-    """Give every file its name, then make the names durable."""
+def _move(directory: RunDirectory, groups: Sequence[_Group]) -> None:
+    """Give every file its name, then make the names durable, from the run directory down to the file's."""
     moved: dict[Path, list[tuple[_Group, _Part]]] = {}
     for group in groups:
         if group.error is not None:
@@ -119,10 +120,11 @@ def _move(groups: Sequence[_Group]) -> None:
             except OSError as error:
                 group.fail(part.target, error)
                 break
-            moved.setdefault(part.target.parent, []).append((group, part))
-    for parent, problem in zip(moved, _side_by_side(sync_directory, list(moved)), strict=True):
+            for above in part.target.relative_to(directory.path).parents:
+                moved.setdefault(directory.path / above, []).append((group, part))
+    for folder, problem in zip(moved, _side_by_side(sync_directory, list(moved)), strict=True):
         if problem is not None:
-            for group, part in moved[parent]:
+            for group, part in moved[folder]:
                 group.fail(part.target, problem)
 
 
