@@ -1,12 +1,15 @@
 """Runs against a server that spoils results and pictures: nothing paid is lost, nothing is paid twice."""
 
+import io
 import json
 import os
+import random
 import signal
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from support.misbehaving import MisbehavingServer
 from support.runs import QUICK, finish, order_for, seed_of, write_manifest
 
@@ -96,6 +99,25 @@ def test_pictures_of_another_size_or_format_are_kept_and_marked(tmp_path):
     assert warnings == [
         ("output_format: asked for webp, got png",), ("size: asked for 256*256, got 300*260",)
     ]  # fmt: skip
+
+
+def test_a_picture_larger_than_its_pixels_is_fetched_with_more_room(tmp_path):
+    file = io.BytesIO()
+    Image.frombytes("RGB", (640, 640), random.Random(1).randbytes(640 * 640 * 3)).save(file, "png")
+    with MisbehavingServer(latency=0) as server:
+        server.picture = lambda body: file.getvalue()
+        done = finish(order_for(write_manifest(tmp_path, 1), server.url))
+        assert server.ledger.count("image") == 2
+    assert done.states == {"done": 1}
+    assert done.jobs[1].artifact.bytes == len(file.getvalue())
+    assert "picture_problem" not in done.told.names()
+
+
+def test_a_picture_larger_than_any_may_be_is_given_up_for_this_run(tmp_path):
+    with MisbehavingServer({"image": ["huge*"]}, latency=0) as server:
+        done = finish(order_for(write_manifest(tmp_path, 1), server.url))
+    assert done.states == {"submitted": 1}
+    assert done.jobs[1].reason == "TOO_LARGE"
 
 
 def test_base64_in_every_form(tmp_path):

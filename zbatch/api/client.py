@@ -154,19 +154,21 @@ class ApiClient:
             pass
         raise result_error(answer, self._key)
 
-    async def download(self, image_url: str) -> bytes:
+    async def download(self, image_url: str, *, max_bytes: int = MAX_IMAGE) -> bytes:
         """Fetch a picture: an http(s) URL, a `data:` URI or naked base64. May be repeated freely.
 
-        The key goes nowhere here. At most `MAX_REDIRECTS` redirects are followed, none from https to http.
+        The key goes nowhere here. At most `MAX_REDIRECTS` redirects are followed, none from https to http. A
+        picture larger than `max_bytes`, or than any may be, is a `BadAnswerError` with reason `TOO_LARGE`.
 
         Raises:
             ApiError: as the top of this module says.
         """
+        limit = min(max_bytes, self._max_image_bytes)
         if not image_url.lower().startswith(("http://", "https://")):
-            return inline_picture(image_url, self._max_image_bytes)
+            return inline_picture(image_url, limit)
         url = _image_url(image_url)
         for _ in range(MAX_REDIRECTS + 1):
-            answer = await self._ask(url, self._image_headers, self._max_image_bytes)
+            answer = await self._ask(url, self._image_headers, limit)
             if answer.status not in (301, 302, 303, 307, 308):
                 break
             url = next_hop(url, answer.headers.get("location", ""))

@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 
 from zbatch.api.contract import ResultImage, TaskResult, TaskStatus
-from zbatch.api.errors import ApiError, GoneError, TaskLostError, ThrottledError
+from zbatch.api.errors import ApiError, BadAnswerError, GoneError, TaskLostError, ThrottledError
+from zbatch.api.pictures import MAX_IMAGE
 from zbatch.clock import monotonic
 from zbatch.errors import SurroundingsError, ZbatchError
 from zbatch.runner.events import EventName
+from zbatch.runner.room import Room
 from zbatch.runner.wiring import Wiring
 from zbatch.state.artifacts import Asked, BadImageError
 from zbatch.state.store import OpenTask
 
 _QUEUE = 64
+_ROOM = 512 * 1024 * 1024
+"""Bytes of the pictures on their way, from the first byte until they are saved."""
+_SLACK = 64 * 1024
+"""Bytes that a file may have on top of its pixels: its head, a profile, words."""
 _LONGEST_PAUSE = 60.0
 """Seconds a host of pictures may ask for: the link does not live for ever."""
 
@@ -25,6 +31,7 @@ class Fetcher:
         self._wiring = wiring
         self._workers = workers
         self._queue: asyncio.Queue[tuple[OpenTask, TaskResult]] = asyncio.Queue(_QUEUE)
+        self._room = Room(_ROOM)
         self._open = 0
 
     @property
@@ -81,8 +88,7 @@ class Fetcher:
             if not result.images:
                 continue
             try:
-                data = await wiring.client.download(result.images[0].image_url)
-                await self._save(task, data, result.images[0])
+                await self._bring(task, result.images[0])
             except (ApiError, BadImageError) as error:
                 reason = error.reason if isinstance(error, ApiError) else "bad_image"
                 message = error.message if isinstance(error, ApiError) else str(error)
@@ -114,6 +120,23 @@ class Fetcher:
         await self._wiring.writer.commit(lambda store: store.set_unknown(task.id, "image_lost", message))
         self._wiring.tally.failed += 1
         self._wiring.tell(EventName.UNKNOWN, task.key, "image_lost", message)
+
+    async def _bring(self, task: OpenTask, image: ResultImage) -> None:
+        """Download a picture and save it, with room for as much as its pixels are when nothing is packed.
+
+        What proves larger is asked for once more, with room for the largest there may be.
+        """
+        width, height = task.request.pixels
+        for size in (min(MAX_IMAGE, 4 * width * height + _SLACK), MAX_IMAGE):
+            async with self._room.held(size):
+                try:
+                    data = await self._wiring.client.download(image.image_url, max_bytes=size)
+                except BadAnswerError as error:
+                    if error.reason != "TOO_LARGE" or size == MAX_IMAGE:
+                        raise
+                    continue
+                await self._save(task, data, image)
+                return
 
     async def _save(self, task: OpenTask, data: bytes, image: ResultImage) -> None:
         wiring = self._wiring
