@@ -13,7 +13,7 @@ import orjson
 from zbatch.errors import ZbatchError
 from zbatch.runner.events import EventName
 from zbatch.runner.wiring import Wiring
-from zbatch.state.store import OpenTask, PendingJob
+from zbatch.state.store import OpenTask, PendingJob, Store
 
 _LINE_LIMIT = 1_000_000
 
@@ -70,6 +70,8 @@ class Lookout:
         )
         if process.stdout is None:
             raise AssertionError("the lookout was started without a pipe")
+        if self._wiring.halt.draining:
+            self._stop()
         whole = False
         async for line in process.stdout:
             said = orjson.loads(line)
@@ -84,17 +86,20 @@ class Lookout:
             self._tell("the helper process that looks whether all pictures are there ended early")
 
     async def _ask_again(self, job_ids: list[int]) -> None:
-        writer, free = self._wiring.writer, self._wiring.policy.free
-        gone = await writer.commit(
-            lambda store: [job_id for job_id in job_ids if store.ask_again(job_id, free=free)]
-        )
-        self._gone += len(gone)
-        self._wiring.tally.done -= len(gone)
-        if free:
-            for job in await writer.commit(lambda store: store.pending_among(gone)):
-                self._pending(job)
-            return
-        for task in await writer.commit(lambda store: store.open_tasks(gone)):
+        """Take jobs back and hand them on in one step, so that no page of pending jobs comes in between."""
+        free = self._wiring.policy.free
+
+        def step(store: Store) -> tuple[int, list[PendingJob], list[OpenTask]]:
+            gone = [job_id for job_id in job_ids if store.ask_again(job_id, free=free)]
+            pending = store.pending_among(gone) if free else []
+            return len(gone), pending, [] if free else store.open_tasks(gone)
+
+        gone, pending, tasks = await self._wiring.writer.commit(step)
+        self._gone += gone
+        self._wiring.tally.done -= gone
+        for job in pending:
+            self._pending(job)
+        for task in tasks:
             self._wiring.limiter.adopt(1)
             self._found(task)
 

@@ -1,8 +1,8 @@
 """The helper process that looks whether the pictures of done jobs still lie there, while the run goes on.
 
 Started as `python -P -m zbatch.state.missing RUN`, it prints JSON lines: `[id, …]` of jobs whose picture is
-gone or has another size, `{"unreadable": …}` where it could not look, and `{"looked_at": n}` at the end. It
-is a process of its own because a million calls of `stat` from a thread would contend with the event loop.
+gone or has another size, `{"unreadable": …}` where it could not look, and `"whole"` at the end. It is a
+process of its own because a million calls of `stat` from a thread would contend with the event loop.
 """
 
 from __future__ import annotations
