@@ -198,18 +198,18 @@ class Submitter:
         await self._write(lambda store: store.set_unknown(job.id, error.reason, error.message))
         wiring.limiter.give()
         wiring.tell(EventName.UNKNOWN, job.key, error.reason, error.message)
-        if wiring.policy.resubmit_unknown and await self.try_again(job, JobState.UNKNOWN):
+        if wiring.policy.resubmit_unknown and await self.try_again(job.id, JobState.UNKNOWN):
             return
         wiring.tally.failed += 1
 
-    async def try_again(self, job: PendingJob, state: JobState) -> bool:
+    async def try_again(self, job_id: int, state: JobState) -> bool:
         """Put a failed or unknown job back where it has attempts left; tell whether it had."""
         policy = self._wiring.policy
         attempts = policy.unknown_attempts if state is JobState.UNKNOWN else policy.attempts
 
         def step(store: Store) -> list[PendingJob]:
             # As it is now: a grid that was taken over meanwhile may have given it another file and place.
-            return store.pending_among([job.id]) if store.try_again(job.id, attempts, state) else []
+            return store.pending_among([job_id]) if store.try_again(job_id, attempts, state) else []
 
         again = await self._write(step)
         for pending in again or ():

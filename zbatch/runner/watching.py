@@ -14,7 +14,7 @@ from zbatch.runner.events import EventName
 from zbatch.runner.poller import Watch
 from zbatch.runner.submitting import Submitter
 from zbatch.runner.wiring import Wiring
-from zbatch.state.store import OpenTask, PendingJob
+from zbatch.state.store import OpenTask, Store
 
 _POLLS_AT_ONCE = 64
 _REFUSALS = 3
@@ -119,9 +119,7 @@ class Watcher:
         if result.status == TaskStatus.SUCCEED:
             self._schedule.ended(watch)
             if not task.succeeded:
-                if not await self._noted(
-                    lambda: wiring.writer.commit(lambda store: store.note_succeeded(task.id))
-                ):
+                if not await self._noted(lambda store: store.note_succeeded(task.id)):
                     return
                 wiring.tell(EventName.SUCCEEDED, task.key)
             wiring.limiter.finished()
@@ -143,11 +141,7 @@ class Watcher:
     async def _failed(self, task: OpenTask, result: TaskResult) -> None:
         wiring = self._wiring
         message = result.reason or "the server gave no reason"
-        if not await self._noted(
-            lambda: wiring.writer.commit(
-                lambda store: store.set_failed(task.id, "TASK_STATUS_FAILED", message)
-            )
-        ):
+        if not await self._noted(lambda store: store.set_failed(task.id, "TASK_STATUS_FAILED", message)):
             return
         wiring.tell(EventName.FAILED, task.key, "TASK_STATUS_FAILED", message)
         await self._again_or_count(task, JobState.FAILED)
@@ -165,11 +159,7 @@ class Watcher:
             await self._later(watch, 0.5 * watch.not_found if not young else None, error)
             return
         wiring.limiter.finished()
-        if not await self._noted(
-            lambda: wiring.writer.commit(
-                lambda store: store.set_unknown(task.id, error.reason, error.message)
-            )
-        ):
+        if not await self._noted(lambda store: store.set_unknown(task.id, error.reason, error.message)):
             return
         wiring.tell(EventName.UNKNOWN, task.key, error.reason, error.message)
         if wiring.policy.resubmit_unknown and not task.succeeded:
@@ -178,8 +168,7 @@ class Watcher:
             wiring.tally.failed += 1
 
     async def _again_or_count(self, task: OpenTask, state: JobState) -> None:
-        job = PendingJob(task.id, task.key, "", task.request, task.file, task.position)
-        if self.submitter is None or not await self.submitter.try_again(job, state):
+        if self.submitter is None or not await self.submitter.try_again(task.id, state):
             self._wiring.tally.failed += 1
 
     async def _refused(self, watch: Watch, error: AccountRefusedError) -> None:
@@ -210,14 +199,14 @@ class Watcher:
     async def _give_up(self, watch: Watch, reason: str, message: str) -> None:
         wiring, task = self._wiring, watch.task
         wiring.limiter.finished()
-        await self._noted(lambda: wiring.writer.commit(lambda store: store.note(task.id, reason, message)))
+        await self._noted(lambda store: store.note(task.id, reason, message))
         wiring.tally.failed += 1
         wiring.tell(EventName.GIVEN_UP, task.key, reason, message)
 
-    async def _noted(self, write: Callable[[], Awaitable[object]]) -> bool:
+    async def _noted(self, step: Callable[[Store], object]) -> bool:
         """Write a step down; where the disk does not take it, stop: the server will say the same again."""
         try:
-            await write()
+            await self._wiring.writer.commit(step)
         except ZbatchError as error:
             self._wiring.halt.abandon(error)
             return False
