@@ -4,15 +4,13 @@ Permissions are really lost: where the tests run as root, zbatch is started with
 root stand above them. A disk that fills up is in `test_cli_run`.
 """
 
-import contextlib
 import os
 import shutil
 import subprocess
-import sys
 import time
 
 import pytest
-from support.command import counts, environment, ordinary_signals, wait_until, zbatch
+from support.command import counts, wait_until, zbatch, zbatch_started
 from support.misbehaving import MisbehavingServer
 from support.runs import check_files, write_manifest
 
@@ -45,18 +43,8 @@ def words(folder, server, *more):
     ]  # fmt: skip
 
 
-@contextlib.contextmanager
 def started(folder, server, *before):
-    process = subprocess.Popen(
-        [*before, sys.executable, "-m", "zbatch", *words(folder, server)], cwd=folder, env=environment(),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
-        preexec_fn=ordinary_signals,  # noqa: PLW1509 - no lock is held
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+    return zbatch_started(*words(folder, server), cwd=folder, before=before)
 
 
 def some_done(folder):

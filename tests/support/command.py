@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,12 @@ def zbatch(
 
 
 @contextlib.contextmanager
-def zbatch_started(*arguments: object, cwd: Path, **more: str) -> Iterator[subprocess.Popen[str]]:
-    """Start a command; whatever becomes of the test, it does not outlive it."""
+def zbatch_started(
+    *arguments: object, cwd: Path, before: Sequence[str] = (), **more: str
+) -> Iterator[subprocess.Popen[str]]:
+    """Start a command, with words `before` it; whatever becomes of the test, it does not outlive it."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "zbatch", *map(str, arguments)],
+        [*before, sys.executable, "-m", "zbatch", *map(str, arguments)],
         cwd=cwd, env=environment(**more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=ordinary_signals,  # noqa: PLW1509 - no lock is held
     )  # fmt: skip

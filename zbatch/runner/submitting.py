@@ -50,7 +50,7 @@ class Submitter:
 
     def put_back(self, job: PendingJob) -> None:
         """Take a job that is pending again."""
-        if (job.position or 0) > self._last_position:
+        if job.position > self._last_position:
             # The pages still to come would bring it once more.
             self._put_back.add(job.id)
         self._again.append(job)
@@ -100,7 +100,7 @@ class Submitter:
         page = await self._wiring.writer.commit(lambda store: store.next_pending(after, _PAGE))
         self._page.extend(job for job in page if job.id not in self._put_back)
         if page:
-            self._last_position = page[-1].position or 0
+            self._last_position = page[-1].position
         else:
             self._exhausted = True
 
@@ -158,9 +158,7 @@ class Submitter:
             await self._write(lambda store: store.set_submitted(job.id, task_id), task_id=task_id)
             wiring.tell(EventName.SUBMITTED, job.key, message=task_id)
             self._accepted(
-                OpenTask(
-                    job.id, job.key, task_id, job.request, job.file, attempt, job.position, succeeded=False
-                )
+                OpenTask(job.id, job.key, task_id, job.request, job.file, attempt, succeeded=False)
             )
 
     def _release(self, *, refund: bool) -> None:

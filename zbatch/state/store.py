@@ -29,7 +29,7 @@ class PendingJob:
     model: str
     request: Request
     file: str
-    position: int | None
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,6 @@ class OpenTask:
     request: Request
     file: str
     attempt: int
-    position: int | None
     succeeded: bool
     age: float = 0.0
 
@@ -117,8 +116,7 @@ class Store(Retries):
     def open_tasks(self, job_ids: Collection[int] | None = None) -> list[OpenTask]:
         """Every task in flight, or those of some jobs; oldest first, whether the manifest shows it or not."""
         rows = self._db.execute(
-            """SELECT j.id, j.key, a.task_id, j.request, j.file, j.attempts, j.position,
-                      a.succeeded_at IS NOT NULL,
+            """SELECT j.id, j.key, a.task_id, j.request, j.file, j.attempts, a.succeeded_at IS NOT NULL,
                       max(0.0, (julianday('now') - julianday(a.accepted_at)) * 86400.0)
                FROM jobs j JOIN attempts a ON a.job_id = j.id AND a.number = j.attempts
                WHERE j.state = 'submitted' AND (?1 IS NULL OR j.id IN (SELECT value FROM json_each(?1)))
@@ -133,11 +131,10 @@ class Store(Retries):
                 request=Request.from_body(orjson.loads(request)),
                 file=file,
                 attempt=attempt,
-                position=position,
                 succeeded=bool(succeeded),
                 age=age,
             )
-            for id_, key, task_id, request, file, attempt, position, succeeded, age in rows
+            for id_, key, task_id, request, file, attempt, succeeded, age in rows
         ]
 
     def next_pending(self, after: int, limit: int) -> list[PendingJob]:
