@@ -3,7 +3,7 @@
 import pytest
 from support.limit_simulation import Setting, simulate, steady, steps
 
-from zbatch.runner.limiter import Limiter
+from zbatch.runner.limiter import Learned, Limiter
 
 
 def outcome(setting):
@@ -66,3 +66,37 @@ def test_a_limit_that_changes_is_found_again_both_ways(setting):
 def test_refusals_that_no_limit_explains_do_not_make_it_slow(limit):
     found = outcome(Setting("strays", limit=limit, stray=0.01, seconds=600))
     assert found.throughput() >= 0.7
+
+
+CHANGED = [
+    Setting("40 in flight, as before", steady(40), seconds=60, warm_up=0),
+    Setting("160 in flight now", steady(160), seconds=60, warm_up=0),
+    Setting("10 in flight now", steady(10), seconds=60, warm_up=0),
+    Setting("600 a minute now", rate=steady(10), burst=20, seconds=120, warm_up=0),
+]
+
+
+@pytest.mark.parametrize("sure", [True, False])
+@pytest.mark.parametrize("setting", CHANGED, ids=by_name)
+def test_a_remembered_limit_is_no_worse_than_a_cold_start_whatever_the_limit_is_now(setting, sure):
+    cold, warm = outcome(setting), remembering(setting, Learned(tasks=40), sure=sure)
+    assert warm.throughput() >= min(0.95, cold.throughput() - 0.03)
+    assert warm.refusals() <= cold.refusals() + 0.08  # of the hundred submits of a minute
+
+
+@pytest.mark.parametrize("sure", [True, False])
+@pytest.mark.parametrize("rate", [2, 10, 50], ids=lambda rate: f"{rate} a second now")
+def test_a_remembered_rate_is_no_worse_than_a_cold_start_whatever_it_is_now(rate, sure):
+    setting = Setting("rate", rate=steady(rate), burst=20, seconds=240, warm_up=0)
+    cold, warm = outcome(setting), remembering(setting, Learned(rate=10), sure=sure)
+    assert warm.throughput() >= min(0.95, cold.throughput() - 0.03)
+    assert warm.refusals() <= cold.refusals() + 0.01
+
+
+def remembering(setting, learned, *, sure):
+    def make(setting, clock):
+        limiter = Limiter(setting.limit, None, clock=clock)
+        limiter.recall(learned, sure=sure)
+        return limiter
+
+    return simulate(setting, make)

@@ -67,4 +67,5 @@ def take_endpoint(store: Store, endpoint: Endpoint, retry: Collection[JobState] 
             )
         store.forget_tasks(f"in flight at {old.url} when the run went on at {endpoint.url}")
     store.set_meta(Meta.ENDPOINT, endpoint.url)
+    store.set_meta(Meta.LIMITS, None)
     return f"the endpoint of this run was {old.url} and is {endpoint.url} now"

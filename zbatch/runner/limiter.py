@@ -34,6 +34,14 @@ class Slot:
     paced: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a server was found to allow: `tasks` in flight, a `rate` in submits a second, or nothing yet."""
+
+    tasks: int | None = None
+    rate: float | None = None
+
+
 class Limiter:
     """Decides when the next submit may leave.
 
@@ -95,6 +103,21 @@ class Limiter:
         """Submits a second at most: the asked rate or the learned one, whichever is less."""
         rates = [rate for rate in (self._asked.rate, self._learned.rate) if rate is not None]
         return min(rates, default=None)
+
+    @property
+    def learned(self) -> Learned:
+        """What was found of the server's own limit."""
+        if self._learned.estimate is not None:
+            return Learned(rate=self._learned.estimate)
+        return Learned(tasks=self._window.ceiling)
+
+    def recall(self, learned: Learned, *, sure: bool) -> None:
+        """Begin with what an earlier run learned, and where it is not `sure` any more, soon try for more."""
+        if learned.rate is not None:
+            self._learned.recall(learned.rate)
+            self._window.release()
+        elif learned.tasks is not None:
+            self._window.recall(learned.tasks, sure=sure)
 
     @property
     def paused_until(self) -> float:

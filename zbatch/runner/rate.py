@@ -50,6 +50,7 @@ class LearnedRate:
         self._cycle = float(_SUBMITS)
         self._settled = 0.2
         self._refusals = 0
+        self._remembered = False  # it is an earlier run's, and nothing was refused yet
         self._dear = 1.0
         self._pause = self._in_flight = 0.0
         self._fallback: float | None = None
@@ -81,6 +82,11 @@ class LearnedRate:
         self._refusals, self._dear, self._settled = 0, 1.0, 0.2
         self._set(found, 0.0, 0.0)
 
+    def recall(self, rate: float) -> None:
+        """Begin to pace at a rate that an earlier run learned."""
+        self._set(rate, 0.0, 0.0)
+        self._remembered = True
+
     def end(self) -> None:
         """Stop pacing."""
         self.rate = None
@@ -88,6 +94,7 @@ class LearnedRate:
 
     def refused(self, now: float, total: int, pause: float, in_flight: float) -> None:
         """Note a refusal while pacing, the first since something was accepted."""
+        self._remembered = False
         pace = self.rate or self._estimate
         before = self._empty[-1] if self._empty else None
         since = total - before[1] if before else 0
@@ -151,7 +158,9 @@ class LearnedRate:
         """Note a submit that was accepted; only one that waited for its time says anything of the rate."""
         if self.rate is None or not paced:
             return
-        if self.rate <= self._estimate * (1 + _BELOW):
+        if self._remembered:
+            self.rate *= 1 + 1 / max(20.0, 10 * self.rate)
+        elif self.rate <= self._estimate * (1 + _BELOW):
             self.rate += self._estimate * 2 * _BELOW / self._cycle
         else:
             self.rate *= 1 + 2 / max(self._cycle, 60 * self.rate)

@@ -13,6 +13,7 @@ from zbatch.api.transport import AiohttpTransport
 from zbatch.model import JobState
 from zbatch.runner.events import Event, EventName, Listener
 from zbatch.runner.limiter import Limiter
+from zbatch.runner.memory import Memory
 from zbatch.runner.order import Ending, Order, Outcome
 from zbatch.runner.poller import Schedule
 from zbatch.runner.preparation import Preparation, policy_of
@@ -105,7 +106,9 @@ class Session:
                 Schedule(first_guess=policy.patience.first_guess),
             )
             self._halt.when_draining(wiring.settled.set)
-            stages = Stages(wiring, preparation if early else None)
+            memory = Memory(writer, limiter)
+            await memory.recall()
+            stages = Stages(wiring, preparation if early else None, memory)
             stages.adopt(tasks)
             self._listener.event(
                 Event(EventName.RESUMED if tasks else EventName.RUN_STARTED, data=_facts(tally))

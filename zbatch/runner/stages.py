@@ -10,6 +10,7 @@ from zbatch.errors import DiskError, ZbatchError
 from zbatch.runner.events import Event, EventName
 from zbatch.runner.fetching import Fetcher
 from zbatch.runner.lookout import Lookout
+from zbatch.runner.memory import Memory
 from zbatch.runner.preparation import InterruptedEarlyError, Preparation
 from zbatch.runner.submitting import Submitter
 from zbatch.runner.watching import Watcher
@@ -27,8 +28,9 @@ class Stages:
     wait, a bounded number of them, for the file names that the new grid gives them.
     """
 
-    def __init__(self, wiring: Wiring, preparation: Preparation | None) -> None:
+    def __init__(self, wiring: Wiring, preparation: Preparation | None, memory: Memory) -> None:
         self._wiring = wiring
+        self._memory = memory
         self._preparation = preparation
         self._ready = asyncio.Event()
         self._submitted = asyncio.Event()
@@ -50,7 +52,11 @@ class Stages:
         """Run until every task has ended and nothing can be submitted; `deadline` in seconds."""
         wiring = self._wiring
         async with asyncio.TaskGroup() as group:
-            background = [group.create_task(self._fetcher.run()), group.create_task(self._ticks())]
+            background = [
+                group.create_task(self._fetcher.run()),
+                group.create_task(self._ticks()),
+                group.create_task(self._memory.keep_on()),
+            ]
             if deadline is not None:
                 background.append(group.create_task(self._deadline(deadline)))
             group.create_task(self._submit(group))
@@ -61,6 +67,7 @@ class Stages:
                 await wiring.settled.wait()
             for task in background:
                 task.cancel()
+        await self._memory.keep()
         wiring.listener.progress(wiring.snapshot())
 
     def _more_to_come(self) -> bool:

@@ -23,10 +23,11 @@ class Window:
     `_HOLD` is refused, a little above the server's limit, rather than at its lowest sight of it.
     """
 
-    def __init__(self, limit: int, ceiling: int | None = None) -> None:
+    def __init__(self, limit: int) -> None:
         self._limit = limit
         self._size = float(min(limit, _START))
-        self._ceiling = None if ceiling is None else float(max(1, min(limit, ceiling)))
+        self._ceiling: float | None = None
+        self._remembered = False  # the ceiling is an earlier run's, and nothing was refused yet
         self._refused_at: int | None = None  # tasks in flight at the last refusal
         self._hold = float(_FIRST_HOLD)
         self._patience = float(_HOLD)
@@ -85,7 +86,7 @@ class Window:
         `cost` is what it holds up, in submits.
         """
         self._patience = max(_HOLD * self._cluster, cost * 50)
-        if self._refused_at is None:
+        if self._refused_at is None or (self._remembered and tasks + 1 < self.size):
             top = tasks or self.size
             self._ceiling = float(top)
             self._size = max(1.0, min(self._size, top) / 2)
@@ -94,6 +95,7 @@ class Window:
         else:
             self._lower(others if self._ceiling is not None else tasks)
             self._refused_at = self.size
+        self._remembered = False
         self._cluster += 0.2 * (1 - self._cluster)
         self._accepted = self._at_edge = 0
 
@@ -146,6 +148,14 @@ class Window:
         size = min(self._size, self._ceiling or self._size, max(_START, 2 * self._peak))
         self.release()
         self._size = min(float(self._limit), max(1.0, size))
+
+    def recall(self, level: int, *, sure: bool) -> None:
+        """Begin at a remembered ceiling; half of it, and doubling, where it may have changed."""
+        if sure:
+            self.hold_at(level)
+            self._remembered = True
+        else:
+            self._size = float(max(1, min(self._limit, max(self.size, level // 2))))
 
     def hold_at(self, level: int) -> None:
         """Take `level` as the ceiling, and be there."""

@@ -31,6 +31,9 @@ class Meta(StrEnum):
     AGAIN = "again"  # the command that goes on with this run
     VERSION = "version"  # of zbatch, last writer
     GRID = "grid"  # {"mark", "warnings"}: what the grid was made from, see zbatch.runner.gridmark
+    LIMITS = (
+        "limits"  # {"tasks", "rate", "at"}: what the endpoint was found to allow, see zbatch.runner.memory
+    )
     IDENTITY = "identity"  # random, for what a browser remembers about this run
 
 
