@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 from collections.abc import Callable
@@ -17,7 +18,10 @@ _log = logging.getLogger(__name__)
 
 
 class EventLog:
-    """A listener that appends events to the run's log. Opens its file with the first event."""
+    """A listener that appends events to the run's log. Opens its file with the first event.
+
+    What goes well is written twice a second, with the snapshots; whatever has a reason, at once.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -29,18 +33,27 @@ class EventLog:
             if self._stream is None:
                 self._stream = self._path.open("ab")
             line = {name: value for name in _FIELDS if (value := getattr(event, name))}
-            self._stream.write(orjson.dumps(line) + b"\n")
-            self._stream.flush()
+            self._stream.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
         except OSError:
             return
+        if event.reason:
+            self._flush()
 
     def progress(self, progress: Progress) -> None:
-        """Snapshots are not events."""
+        """Write what is waiting; snapshots are not events."""
+        del progress
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._stream is not None:
+            with contextlib.suppress(OSError):
+                self._stream.flush()
 
     def close(self) -> None:
         """Close the file."""
         if self._stream is not None:
-            self._stream.close()
+            with contextlib.suppress(OSError):
+                self._stream.close()
 
 
 class Listeners:

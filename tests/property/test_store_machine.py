@@ -25,6 +25,7 @@ from PIL import Image
 from support.store_rows import MODEL, bring_to, grid, job, look
 
 from zbatch.model import JobState
+from zbatch.state.advances import Done, Submitted, Submitting, Succeeded
 from zbatch.state.artifacts import Asked, save_artifact
 from zbatch.state.database import Meta
 from zbatch.state.directory import RunDirectory
@@ -240,7 +241,7 @@ class StoreMachine(RuleBasedStateMachine):
         seed = data.draw(st.sampled_from(able))
         assert {found.request.seed for found in self.store.next_pending(-1, 99)} == set(able)
         id_ = self.id_of(seed)
-        if self.write(lambda: self.store.set_submitting(id_), dies=dies):
+        if self.write(lambda: self.store.advance(Submitting(id_)), dies=dies):
             self.model[seed].state = "submitting"
             self.model[seed].attempts.append(Attempt())
 
@@ -258,7 +259,7 @@ class StoreMachine(RuleBasedStateMachine):
             "back": lambda: self.store.set_back(id_, "RATE_LIMIT_EXCEEDED", "slow"),
             "rejected": lambda: self.store.set_rejected(id_, "ILLEGAL_PROMPT", "no"),
             "unknown": lambda: self.store.set_unknown(id_, "TIMEOUT", "no answer"),
-            "submitted": lambda: self.store.set_submitted(id_, task),
+            "submitted": lambda: self.store.advance(Submitted(id_, task)),
         }
         if not self.write(steps[answer], dies=dies):
             return
@@ -274,7 +275,7 @@ class StoreMachine(RuleBasedStateMachine):
     def succeeded(self, data, dies) -> None:
         seed = self.pick("submitted", data)
         id_ = self.id_of(seed)
-        if self.write(lambda: self.store.note_succeeded(id_), dies=dies):
+        if self.write(lambda: self.store.advance(Succeeded(id_)), dies=dies):
             self.model[seed].attempts[-1].succeeded = True
 
     @precondition(lambda self: self.in_state("submitted"))
@@ -305,7 +306,7 @@ class StoreMachine(RuleBasedStateMachine):
             self.keep_files()
             self.come_back()
             return
-        if self.write(lambda: self.store.set_done(task.id, kept, None), dies=dies):
+        if self.write(lambda: self.store.advance(Done(task.id, kept, None)), dies=dies):
             self.model[seed].state, self.model[seed].file = "done", kept.file
 
     @precondition(lambda self: self.in_state("submitted"))
@@ -376,9 +377,9 @@ class StoreMachine(RuleBasedStateMachine):
         id_, model = self.id_of(seed), self.model[seed]
         task = f"group-{id_}-{len(model.attempts)}"
         steps = {
-            "pending": lambda store: store.set_submitting(id_),
-            "submitting": lambda store: store.set_submitted(id_, task),
-            "submitted": lambda store: store.note_succeeded(id_),
+            "pending": Submitting(id_),
+            "submitting": Submitted(id_, task),
+            "submitted": Succeeded(id_),
         }
         return steps[model.state]
 
@@ -391,7 +392,8 @@ class StoreMachine(RuleBasedStateMachine):
             await asyncio.sleep(0)
             if dies:
                 steps = [*steps, lambda _: self.keep_files()]
-            waiting = [asyncio.create_task(writer.commit(step)) for step in steps]
+            writing = [writer.commit(step) if callable(step) else writer.advance(step) for step in steps]
+            waiting = [asyncio.create_task(one) for one in writing]
             await asyncio.sleep(0)
             gate.set()
             await first

@@ -136,7 +136,7 @@ def drive(schedule: Any, clock: Clock, tasks: list[float], in_flight: int) -> Sp
 
 def watch_of(number: int, now: float, *, age: float = 0.0, adopted: bool = False) -> Watch:
     """Give a task to watch."""
-    task = OpenTask(number, f"key{number}", f"t{number}", _REQUEST, "images/x.webp", 1, succeeded=False)
+    task = OpenTask(number, f"key{number}", f"t{number}", _REQUEST, "images/x.webp", succeeded=False)
     return Watch(task, now - age, now + 1e9, adopted=adopted)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFilter
 
 from zbatch.model import Artifact, Cell, Job, JobState, Lora, Request, Row, job_key
+from zbatch.state.advances import Done, Submitted, Submitting
 from zbatch.state.artifacts import Asked, save_artifact
 from zbatch.state.database import Meta
 from zbatch.state.directory import RunDirectory
@@ -154,14 +155,14 @@ def _settle(store: Store, directory: RunDirectory, sample: Sample) -> None:
                 state = JobState.DONE
             if state is JobState.PENDING:
                 continue
-            store.set_submitting(job.id)
+            store.advance(Submitting(job.id))
             if state is JobState.REJECTED:
                 store.set_rejected(job.id, reason, message)
                 continue
             if state is JobState.UNKNOWN:
                 store.set_unknown(job.id, reason, message)
                 continue
-            store.set_submitted(job.id, f"5f0c{number:04x}-1111-4222-8333-{job.key[:12]}")
+            store.advance(Submitted(job.id, f"5f0c{number:04x}-1111-4222-8333-{job.key[:12]}"))
             if state is JobState.FAILED:
                 store.set_failed(job.id, reason, message)
             elif state is JobState.SUBMITTED and reason:
@@ -169,7 +170,7 @@ def _settle(store: Store, directory: RunDirectory, sample: Sample) -> None:
             elif state is JobState.DONE:
                 verdict = {"has_nsfw_contents": [number == 1], "enable_nsfw_detection": True}
                 artifact = _artifact(directory, pool, sample, job.key, job.request, number)
-                store.set_done(job.id, artifact, verdict if number < 2 else None)
+                store.advance(Done(job.id, artifact, verdict if number < 2 else None))
 
 
 def _artifact(

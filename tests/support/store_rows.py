@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zbatch.model import Artifact, Cell, Job, Request, Row, job_key
+from zbatch.state.advances import Done, Submitted, Submitting, Succeeded
 from zbatch.state.store import PendingJob, Store
 
 MODEL = "m"
@@ -56,7 +57,7 @@ def bring_to(
     """Move a pending job to a state by its ordinary way."""
     if state == "pending":
         return
-    store.set_submitting(job_id)
+    store.advance(Submitting(job_id))
     if state == "rejected":
         store.set_rejected(job_id, "ILLEGAL_PROMPT", "no")
     if state in ("submitting", "rejected"):
@@ -64,11 +65,11 @@ def bring_to(
     if state == "unknown" and not succeeded:
         store.set_unknown(job_id, "TIMEOUT", "no answer")
         return
-    store.set_submitted(job_id, f"task-{job_id}")
+    store.advance(Submitted(job_id, f"task-{job_id}"))
     if succeeded:
-        store.note_succeeded(job_id)
+        store.advance(Succeeded(job_id))
     if state == "done":
-        store.set_done(job_id, artifact(file), None)
+        store.advance(Done(job_id, artifact(file), None))
     elif state == "failed":
         store.set_failed(job_id, "TASK_STATUS_FAILED", "out of memory")
     elif state == "unknown":

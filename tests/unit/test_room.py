@@ -10,12 +10,13 @@ def test_no_more_is_held_than_there_is_and_a_large_one_has_its_turn():
 
     async def carry(room, size):
         nonlocal held, most
-        async with room.held(size):
-            held += size
-            most = max(most, held)
-            order.append(size)
-            await asyncio.sleep(0.001)
-            held -= size
+        await room.take(size)
+        held += size
+        most = max(most, held)
+        order.append(size)
+        await asyncio.sleep(0.001)
+        held -= size
+        room.give(size)
 
     async def main():
         room = Room(10)
@@ -33,15 +34,18 @@ def test_who_is_cancelled_while_waiting_or_holding_keeps_nothing():
         room = Room(2)
 
         async def carry():
-            async with room.held(2):
+            await room.take(2)
+            try:
                 await asyncio.sleep(60)
+            finally:
+                room.give(2)
 
         tasks = [asyncio.create_task(carry()) for _ in range(3)]
         await asyncio.sleep(0)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        async with asyncio.timeout(10), room.held(2):
-            pass
+        async with asyncio.timeout(10):
+            await room.take(2)
 
     asyncio.run(main())

@@ -29,7 +29,7 @@ def clock():
 
 def watch(clock, job_deadline=1800.0, age=0.0):
     request = Request("p", 1, "256*256")
-    task = OpenTask(1, "k", "t", request, "images/x.webp", 1, succeeded=False)
+    task = OpenTask(1, "k", "t", request, "images/x.webp", succeeded=False)
     return Watch(task, clock.now - age, clock.now - age + job_deadline)
 
 

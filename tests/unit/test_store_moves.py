@@ -8,19 +8,20 @@ from support.store_rows import artifact, bring_to, job, look, pending, store_of
 
 from zbatch.errors import DiskError, StateError
 from zbatch.model import TRANSITIONS, JobState, fold
+from zbatch.state.advances import Done, Submitted, Submitting, Succeeded
 from zbatch.state.database import open_connection
 from zbatch.state.migrations import MIGRATIONS
 from zbatch.state.run import Run
 from zbatch.state.store import Store
 
 MOVES = {
-    "submitting": (lambda store, id_: store.set_submitting(id_), {"pending"}),
+    "submitting": (lambda store, id_: store.advance(Submitting(id_)), {"pending"}),
     "back": (lambda store, id_: store.set_back(id_, "r", "m"), {"submitting"}),
     "rejected": (lambda store, id_: store.set_rejected(id_, "r", "m"), {"submitting"}),
-    "submitted": (lambda store, id_: store.set_submitted(id_, "t"), {"submitting"}),
+    "submitted": (lambda store, id_: store.advance(Submitted(id_, "t")), {"submitting"}),
     "unknown": (lambda store, id_: store.set_unknown(id_, "r", "m"), {"submitting", "submitted"}),
     "failed": (lambda store, id_: store.set_failed(id_, "r", "m"), {"submitted"}),
-    "done": (lambda store, id_: store.set_done(id_, artifact("images/x.webp"), None), {"submitted"}),
+    "done": (lambda store, id_: store.advance(Done(id_, artifact("images/x.webp"), None)), {"submitted"}),
 }
 
 
@@ -75,25 +76,25 @@ def test_a_job_that_does_not_exist_is_refused(one):
 
 def test_an_attempt_is_counted_from_the_intent_until_it_cannot_have_been_accepted(one):
     store, job_id = one
-    assert store.set_submitting(job_id) == 1
+    store.advance(Submitting(job_id))
     assert (store.attempts_made(), store.in_flight()) == (1, 1)
     store.set_back(job_id, "RATE_LIMIT_EXCEEDED", "slow down")
     assert (store.attempts_made(), store.in_flight()) == (0, 0)
-    assert store.set_submitting(job_id) == 1
+    store.advance(Submitting(job_id))
     store.set_unknown(job_id, "TIMEOUT", "no answer")
     assert attempts_of(store) == [(1, None, 0, 1, "unknown")]
 
 
 def test_the_task_id_is_kept_with_its_attempt_and_reasons_go_when_things_go_on(one):
     store, job_id = one
-    store.set_submitting(job_id)
-    store.set_submitted(job_id, "task-1")
+    store.advance(Submitting(job_id))
+    store.advance(Submitted(job_id, "task-1"))
     store.note(job_id, "bad_image", "half a picture")
-    store.note_succeeded(job_id)
+    store.advance(Succeeded(job_id))
     (task,) = store.open_tasks()
-    assert (task.task_id, task.succeeded, task.attempt) == ("task-1", True, 1)
+    assert (task.task_id, task.succeeded) == ("task-1", True)
     assert 0 <= task.age < 60
-    store.set_done(job_id, artifact("images/other.webp"), {"nsfw": False})
+    store.advance(Done(job_id, artifact("images/other.webp"), {"nsfw": False}))
     with Run(store.path.parent) as run:
         (record,) = run.jobs()
     assert (record.state, record.reason, record.file) == ("done", None, "images/other.webp")
@@ -104,8 +105,8 @@ def test_a_failed_job_that_is_tried_again_keeps_both_task_ids(one):
     store, job_id = one
     bring_to(store, job_id, "failed")
     assert store.try_again(job_id, 2, JobState.FAILED)
-    store.set_submitting(job_id)
-    store.set_submitted(job_id, "second")
+    store.advance(Submitting(job_id))
+    store.advance(Submitted(job_id, "second"))
     with Run(store.path.parent) as run:
         (record,) = run.jobs()
     assert record.task_ids == ("task-1", "second")
@@ -116,7 +117,7 @@ def test_nothing_of_a_transaction_that_fails_is_kept(one):
 
     def two_moves_and_the_second_is_wrong():
         with store.transaction():
-            store.set_submitting(job_id)
+            store.advance(Submitting(job_id))
             store.set_failed(job_id, "r", "not submitted yet")
 
     with pytest.raises(AssertionError):
@@ -211,7 +212,7 @@ def test_durability_is_switched_on(tmp_path):
 def test_a_reader_is_not_blocked_by_an_open_transaction_and_sees_only_what_is_committed(one):
     store, job_id = one
     with store.transaction():
-        store.set_submitting(job_id)
+        store.advance(Submitting(job_id))
         with Run(store.path.parent) as run:
             assert run.counts()[JobState.PENDING] == 1
     with Run(store.path.parent) as run:
@@ -224,6 +225,6 @@ def test_a_program_that_holds_the_state_is_told_so(one):
     with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StateError, match="another program holds"), store.transaction():
-            store.set_submitting(job_id)
+            store.advance(Submitting(job_id))
         other.execute("ROLLBACK")
     assert state_of(store) == "pending"

@@ -6,6 +6,7 @@ import pytest
 from support.store_rows import MODEL, bring_to, grid, job, look, pending, store_of
 
 from zbatch.model import JobState
+from zbatch.state.advances import Submitting
 from zbatch.state.run import Run
 
 STATES = ["pending", "submitting", "submitted", "done", "failed", "rejected", "unknown"]
@@ -68,7 +69,7 @@ def test_a_person_may_put_back_each_of_three_states_and_attempts_count_afresh(st
     assert store.retry([JobState(state)]) == len(seeds)
     assert changed(store, before) == seeds
     for seed in seeds:
-        store.set_submitting(seed + 1)
+        store.advance(Submitting(seed + 1))
         store.set_unknown(seed + 1, "TIMEOUT", "again")
         assert store.try_again(seed + 1, 2, JobState.UNKNOWN)
 

@@ -13,6 +13,7 @@ from support.store_rows import job, pending, store_of
 
 from zbatch.errors import DiskError
 from zbatch.model import JobState
+from zbatch.state.advances import Submitted, Submitting, Succeeded
 from zbatch.state.run import Run
 from zbatch.state.writer import StateWriter
 
@@ -31,7 +32,7 @@ def with_writer(path, act, jobs=3):
 
 def test_what_is_committed_can_be_read_by_others_when_the_caller_goes_on(tmp_path):
     async def act(writer, ids):
-        assert await writer.commit(lambda store: store.set_submitting(ids[0])) == 1
+        await writer.advance(Submitting(ids[0]))
         with Run(tmp_path) as run:
             return run.counts()[JobState.SUBMITTING]
 
@@ -39,27 +40,34 @@ def test_what_is_committed_can_be_read_by_others_when_the_caller_goes_on(tmp_pat
 
 
 def gathered(writer, *steps):
-    return asyncio.gather(*(writer.commit(step) for step in steps), return_exceptions=True)
+    asked = (writer.commit(step) if callable(step) else writer.advance(step) for step in steps)
+    return asyncio.gather(*asked, return_exceptions=True)
 
 
 def illegal(store):
-    store.set_submitting(1)  # pending still: this is undone with the rest of the step
-    store.set_submitted(3, "t")
+    store.advance(Submitting(1))  # pending still: this is undone with the rest of the step
+    store.advance(Submitted(3, "t"))
 
 
 def foreign(store):
     store._db.execute("INSERT INTO attempts (job_id, number, intent_at) VALUES (99, 1, 'x')")  # noqa: SLF001
 
 
-@pytest.mark.parametrize(("bad", "kind"), [(illegal, AssertionError), (foreign, sqlite3.IntegrityError)])
+@pytest.mark.parametrize(
+    ("bad", "kind"),
+    [
+        (illegal, AssertionError),
+        (foreign, sqlite3.IntegrityError),
+        (Submitted(1, "t"), AssertionError),  # among those that are taken together
+        (Submitting(4711), AssertionError),
+    ],
+)
 def test_one_step_that_fails_is_undone_alone(tmp_path, bad, kind):
     async def act(writer, ids):
-        return await gathered(
-            writer, lambda store: store.set_submitting(2), bad, lambda store: store.set_submitting(3)
-        )
+        return await gathered(writer, Submitting(2), bad, Submitting(3))
 
     first, wrong, last = with_writer(tmp_path, act)
-    assert (first, last) == (1, 1)
+    assert (first, last) == (None, None)
     assert isinstance(wrong, kind)
     with Run(tmp_path) as run:
         counts = run.counts()
@@ -78,7 +86,7 @@ def test_steps_are_made_in_the_order_they_were_asked_for(tmp_path):
 
 def test_a_caller_that_is_cancelled_does_not_undo_its_step(tmp_path):
     async def act(writer, ids):
-        waiting = asyncio.create_task(writer.commit(lambda store: store.set_submitting(ids[0])))
+        waiting = asyncio.create_task(writer.advance(Submitting(ids[0])))
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
@@ -90,7 +98,7 @@ def test_a_caller_that_is_cancelled_does_not_undo_its_step(tmp_path):
 def test_closing_finishes_what_was_asked(tmp_path):
     async def act(writer, ids):
         for id_ in ids:
-            task = asyncio.create_task(writer.commit(lambda store, id_=id_: store.set_submitting(id_)))
+            task = asyncio.create_task(writer.advance(Submitting(id_)))
         await asyncio.sleep(0)
         writer.close()
         await task
@@ -108,6 +116,7 @@ FULL = """
 import asyncio, resource, sys
 from pathlib import Path
 from zbatch.errors import DiskError
+from zbatch.state.advances import Submitting
 from zbatch.state.store import Store
 from zbatch.state.writer import StateWriter
 
@@ -116,13 +125,15 @@ async def main():
     writer = StateWriter(store)
     limit = Path(sys.argv[1]).stat().st_size + 60_000
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-    small = lambda store: store.set_submitting(1)
     big = lambda store: store.set_meta("description", "x" * 1_000_000)
-    results = await asyncio.gather(*map(writer.commit, (small, big)), return_exceptions=True)
+    results = await asyncio.gather(
+        writer.advance(Submitting(1)), writer.commit(big), return_exceptions=True
+    )
     print([type(result).__name__ for result in results])
     print(results[0])
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    print(await writer.commit(small))
+    await writer.advance(Submitting(1))
+    print(store.in_flight())
     writer.close()
     store.close()
 
@@ -146,7 +157,30 @@ def test_a_disk_error_fails_the_whole_group_keeps_nothing_of_it_and_passes(tmp_p
 def test_a_disk_error_of_a_step_itself_is_ours(tmp_path):
     async def act(writer, ids):
         await writer.commit(lambda store: store._db.execute("PRAGMA query_only = ON"))  # noqa: SLF001
-        return await gathered(writer, lambda store: store.set_submitting(ids[0]))
+        return await gathered(writer, lambda store: store.advance(Submitting(ids[0])))
 
     (error,) = with_writer(tmp_path, act)
     assert isinstance(error, DiskError)
+
+
+def test_steps_of_one_job_that_meet_in_a_group_are_taken_in_the_order_of_its_life(tmp_path):
+    async def act(writer, ids):
+        return await gathered(writer, Submitting(1), Submitting(2), Submitted(1, "task-1"), Succeeded(1))
+
+    assert with_writer(tmp_path, act) == [None] * 4
+    with Run(tmp_path) as run:
+        assert [(record.state, record.task_ids) for record in run.jobs()] == [
+            ("submitted", ("task-1",)), ("submitting", ()), ("pending", ()),
+        ]  # fmt: skip
+
+
+def test_a_task_id_that_the_state_cannot_hold_whole_is_refused_and_harms_no_other(tmp_path):
+    async def act(writer, ids):
+        await gathered(writer, Submitting(1), Submitting(2))
+        return await gathered(writer, Submitted(1, "a\0b"), Submitted(2, "\"ü\\ 'x\n"))
+
+    refused, taken = with_writer(tmp_path, act)
+    assert isinstance(refused, AssertionError)
+    assert taken is None
+    with Run(tmp_path) as run:
+        assert [record.task_ids for record in run.jobs()] == [(), ("\"ü\\ 'x\n",), ()]

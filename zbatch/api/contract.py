@@ -259,7 +259,7 @@ def parse_task_id(answer: Any) -> str:
     task_id = answer.get("task_id") if isinstance(answer, Mapping) else None
     if isinstance(task_id, int) and not isinstance(task_id, bool):
         task_id = str(task_id)
-    if not isinstance(task_id, str) or not task_id.strip():
+    if not isinstance(task_id, str) or not task_id.strip() or "\0" in task_id:
         raise ValueError("the answer has no task_id")
     return task_id
 

@@ -53,7 +53,9 @@ class Request(aiohttp.ClientRequest):
         if sending.started and self.method not in ("GET", "HEAD"):
             # aiohttp repeats only what is idempotent; this holds whatever a later version may do.
             raise aiohttp.ClientConnectionError("a request that may have been sent is not sent again")
-        if conn.transport is None or conn.protocol is None or conn.protocol.should_close or _hung_up(conn):
+        if conn.transport is None or conn.protocol is None or conn.protocol.should_close:
+            raise HungUpError
+        if self.method not in ("GET", "HEAD") and _hung_up(conn):
             raise HungUpError
         sending.connection = conn.transport
         return await super().send(conn)

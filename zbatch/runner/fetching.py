@@ -12,6 +12,7 @@ from zbatch.errors import SurroundingsError, ZbatchError
 from zbatch.runner.events import EventName
 from zbatch.runner.room import Room
 from zbatch.runner.wiring import Wiring
+from zbatch.state.advances import Done
 from zbatch.state.artifacts import Asked, BadImageError
 from zbatch.state.store import OpenTask
 
@@ -128,15 +129,17 @@ class Fetcher:
         """
         width, height = task.request.pixels
         for size in (min(MAX_IMAGE, 4 * width * height + _SLACK), MAX_IMAGE):
-            async with self._room.held(size):
-                try:
-                    data = await self._wiring.client.download(image.image_url, max_bytes=size)
-                except BadAnswerError as error:
-                    if error.reason != "TOO_LARGE" or size == MAX_IMAGE:
-                        raise
-                    continue
+            await self._room.take(size)
+            try:
+                data = await self._wiring.client.download(image.image_url, max_bytes=size)
                 await self._save(task, data, image)
+            except BadAnswerError as error:
+                if error.reason != "TOO_LARGE" or size == MAX_IMAGE:
+                    raise
+            else:
                 return
+            finally:
+                self._room.give(size)
 
     async def _save(self, task: OpenTask, data: bytes, image: ResultImage) -> None:
         wiring = self._wiring
@@ -149,7 +152,7 @@ class Fetcher:
                 lambda store: store.note(task.id, "not_saved", "its picture could not be saved")
             )
             raise
-        await wiring.writer.commit(lambda store: store.set_done(task.id, artifact, image.nsfw))
+        await wiring.writer.advance(Done(task.id, artifact, image.nsfw))
         wiring.tally.done += 1
         wiring.tally.made_now += 1
         wiring.tell(EventName.DONE, task.key, message="; ".join(artifact.warnings))

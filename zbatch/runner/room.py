@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 
 
 class Room:
@@ -15,16 +13,15 @@ class Room:
         self._turn = asyncio.Lock()
         self._given_back = asyncio.Event()
 
-    @contextlib.asynccontextmanager
-    async def held(self, size: int) -> AsyncIterator[None]:
-        """Hold `size` bytes, which must not be more than there are in all."""
+    async def take(self, size: int) -> None:
+        """Wait for `size` bytes, which must not be more than there are in all; `give` gives them back."""
         async with self._turn:
             while self._left < size:
                 self._given_back.clear()
                 await self._given_back.wait()
             self._left -= size
-        try:
-            yield
-        finally:
-            self._left += size
-            self._given_back.set()
+
+    def give(self, size: int) -> None:
+        """Give bytes back."""
+        self._left += size
+        self._given_back.set()

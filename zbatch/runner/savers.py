@@ -17,7 +17,8 @@ from zbatch.state.artifacts import Asked
 from zbatch.state.directory import RunDirectory
 from zbatch.state.saver import BATCH, frame, read_answer
 
-_LINE_LIMIT = 1_000_000
+_PIECE = 256 * 1024
+"""Bytes of answers taken at once."""
 _PICTURES = 2 * BATCH
 _BYTES = 16 * 1024 * 1024
 """What one helper has at most before others wait: a batch in its hands, and the next."""
@@ -32,6 +33,7 @@ class _Helper:
         self._answered = answered
         self._waiting: deque[tuple[asyncio.Future[bytes], int]] = deque()
         self._bytes = 0
+        self._unsent: list[bytes] = []
         self.reading = asyncio.create_task(self._read())
 
     @property
@@ -51,17 +53,27 @@ class _Helper:
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting.append((future, len(request)))
         self._bytes += len(request)
-        self.process.stdin.write(request)
+        if not self._unsent:
+            # What is asked in one turn of the loop is sent in one piece: every write wakes the process up.
+            asyncio.get_running_loop().call_soon(self._send, self.process.stdin)
+        self._unsent.append(request)
         return future
+
+    def _send(self, pipe: asyncio.StreamWriter) -> None:
+        pipe.write(b"".join(self._unsent))
+        self._unsent.clear()
 
     async def _read(self) -> None:
         if self.process.stdout is None:
             raise AssertionError("the saver was started without pipes")
-        while (line := await self.process.stdout.readline()).endswith(b"\n"):
-            future, size = self._waiting.popleft()
-            self._bytes -= size
-            if not future.done():
-                future.set_result(line)
+        rest = b""
+        while piece := await self.process.stdout.read(_PIECE):
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                future, size = self._waiting.popleft()
+                self._bytes -= size
+                if not future.done():
+                    future.set_result(line)
             self._answered()
         code = await self.process.wait()
         self.error = SurroundingsError(
@@ -152,6 +164,5 @@ async def _start() -> Process:
         "zbatch.state.saver",
         stdin=PIPE,
         stdout=PIPE,
-        limit=_LINE_LIMIT,
         start_new_session=True,
     )

@@ -21,6 +21,7 @@ from zbatch.model import InputImage, JobState, Request
 from zbatch.runner.events import EventName
 from zbatch.runner.limiter import Slot
 from zbatch.runner.wiring import Wiring
+from zbatch.state.advances import Advance, Submitted, Submitting
 from zbatch.state.store import OpenTask, PendingJob, Store
 
 _PAGE = 500
@@ -120,7 +121,7 @@ class Submitter:
     async def _attempt(self, job: PendingJob, slot: Slot) -> None:
         wiring = self._wiring
         try:
-            attempt = await wiring.writer.commit(lambda store: store.set_submitting(job.id))
+            await wiring.writer.advance(Submitting(job.id))
         except ZbatchError as error:
             self._release(refund=True)
             wiring.halt.abandon(error)
@@ -155,11 +156,9 @@ class Submitter:
         else:
             wiring.reach.answered()
             wiring.limiter.accepted(slot)
-            await self._write(lambda store: store.set_submitted(job.id, task_id), task_id=task_id)
+            await self._write(Submitted(job.id, task_id), task_id=task_id)
             wiring.tell(EventName.SUBMITTED, job.key, message=task_id)
-            self._accepted(
-                OpenTask(job.id, job.key, task_id, job.request, job.file, attempt, succeeded=False)
-            )
+            self._accepted(OpenTask(job.id, job.key, task_id, job.request, job.file, succeeded=False))
 
     def _release(self, *, refund: bool) -> None:
         self._wiring.limiter.give()
@@ -214,11 +213,12 @@ class Submitter:
             self.put_back(pending)
         return bool(again)
 
-    async def _write(self, step: Callable[[Store], Any], *, task_id: str = "") -> Any:
+    async def _write(self, step: Callable[[Store], Any] | Advance, *, task_id: str = "") -> Any:
         """Write what the server answered; it cannot be asked again, so a sick disk is tried several times."""
         for number in range(_WRITE_TRIES):
             try:
-                return await self._wiring.writer.commit(step)
+                writer = self._wiring.writer
+                return await (writer.commit(step) if callable(step) else writer.advance(step))
             except SurroundingsError as error:
                 self._wiring.halt.abandon(error)
                 # A task id that is not written down is a picture that is paid and lost.

@@ -14,6 +14,7 @@ from zbatch.runner.events import EventName
 from zbatch.runner.poller import Watch
 from zbatch.runner.submitting import Submitter
 from zbatch.runner.wiring import Wiring
+from zbatch.state.advances import Advance, Succeeded
 from zbatch.state.store import OpenTask, Store
 
 _POLLS_AT_ONCE = 64
@@ -119,7 +120,7 @@ class Watcher:
         if result.status == TaskStatus.SUCCEED:
             self._schedule.ended(watch)
             if not task.succeeded:
-                if not await self._noted(lambda store: store.note_succeeded(task.id)):
+                if not await self._noted(Succeeded(task.id)):
                     return
                 wiring.tell(EventName.SUCCEEDED, task.key)
             wiring.limiter.finished()
@@ -203,10 +204,11 @@ class Watcher:
         wiring.tally.failed += 1
         wiring.tell(EventName.GIVEN_UP, task.key, reason, message)
 
-    async def _noted(self, step: Callable[[Store], object]) -> bool:
+    async def _noted(self, step: Callable[[Store], object] | Advance) -> bool:
         """Write a step down; where the disk does not take it, stop: the server will say the same again."""
         try:
-            await self._wiring.writer.commit(step)
+            writer = self._wiring.writer
+            await (writer.commit(step) if callable(step) else writer.advance(step))
         except ZbatchError as error:
             self._wiring.halt.abandon(error)
             return False

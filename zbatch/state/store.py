@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from zbatch.model import JobState, Request, Row
+from zbatch.state.advances import Advances
 from zbatch.state.database import Meta, open_connection, translated
 from zbatch.state.grid import replace_grid
 from zbatch.state.retries import Retries
@@ -44,12 +45,11 @@ class OpenTask:
     task_id: str
     request: Request
     file: str
-    attempt: int
     succeeded: bool
     age: float = 0.0
 
 
-class Store(Retries):
+class Store(Advances, Retries):
     """The writing side of a run's state. One process owns it (see `RunLock`)."""
 
     def __init__(self, path: Path) -> None:
@@ -116,7 +116,7 @@ class Store(Retries):
     def open_tasks(self, job_ids: Collection[int] | None = None) -> list[OpenTask]:
         """Every task in flight, or those of some jobs; oldest first, whether the manifest shows it or not."""
         rows = self._db.execute(
-            """SELECT j.id, j.key, a.task_id, j.request, j.file, j.attempts, a.succeeded_at IS NOT NULL,
+            """SELECT j.id, j.key, a.task_id, j.request, j.file, a.succeeded_at IS NOT NULL,
                       max(0.0, (julianday('now') - julianday(a.accepted_at)) * 86400.0)
                FROM jobs j JOIN attempts a ON a.job_id = j.id AND a.number = j.attempts
                WHERE j.state = 'submitted' AND (?1 IS NULL OR j.id IN (SELECT value FROM json_each(?1)))
@@ -130,11 +130,10 @@ class Store(Retries):
                 task_id=task_id,
                 request=Request.from_body(orjson.loads(request)),
                 file=file,
-                attempt=attempt,
                 succeeded=bool(succeeded),
                 age=age,
             )
-            for id_, key, task_id, request, file, attempt, succeeded, age in rows
+            for id_, key, task_id, request, file, succeeded, age in rows
         ]
 
     def next_pending(self, after: int, limit: int) -> list[PendingJob]:

@@ -7,19 +7,37 @@ one, so thousands in flight cost hundreds of commits, not thousands.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from zbatch.state.advances import Advance
 from zbatch.state.store import Store
 
 T = TypeVar("T")
 
-_Step = tuple[Callable[[Store], Any], asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
-_Settled = tuple["asyncio.Future[Any]", Any, BaseException | None]
 _GROUP = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What is to be written, and who waits for it."""
+
+    work: Callable[[Store], Any] | Advance
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+
+    @property
+    def forward(self) -> bool:
+        """Tell whether it is a step forward, which many jobs take together."""
+        return not callable(self.work)
+
+
+_Outcome = tuple[_Step, Any, BaseException | None]
 
 
 class StateWriter:
@@ -32,16 +50,27 @@ class StateWriter:
         self._thread.start()
 
     async def commit(self, step: Callable[[Store], T]) -> T:
-        """Run a step and return its value once it is durable.
+        """Run a step and return its value once it is durable; being cancelled meanwhile does not undo it.
 
         Raises:
             DiskError: the group could not be written; none of it was kept.
         """
+        future: asyncio.Future[T] = self._asked(step)
+        return await future
+
+    async def advance(self, advance: Advance) -> None:
+        """Have a job take a step forward, as `commit` does; those of many jobs are written together.
+
+        Raises:
+            DiskError: the group could not be written; none of it was kept.
+        """
+        await self._asked(advance)
+
+    def _asked(self, work: Callable[[Store], Any] | Advance) -> asyncio.Future[Any]:
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._steps.put((step, loop, future))
-        # Shielded: a step that is under way is finished even where nobody waits for it any more.
-        return await asyncio.shield(future)
+        future: asyncio.Future[Any] = loop.create_future()
+        self._steps.put(_Step(work, loop, future))
+        return future
 
     def close(self) -> None:
         """Finish what was asked and end the thread. The store stays open."""
@@ -58,35 +87,45 @@ class StateWriter:
                     break
                 step = self._steps.get()
             if group:
-                self._commit_group(group)
+                _settle_all(self._committed(group))
             if step is None:
                 return
 
-    def _commit_group(self, group: list[_Step]) -> None:
-        outcomes: list[tuple[_Step, Any, BaseException | None]] = []
+    def _committed(self, group: list[_Step]) -> list[_Outcome]:
+        outcomes: list[_Outcome] = []
         try:
             with self._store.transaction():
-                for step in group:
-                    try:
-                        with self._store.step():
-                            value = step[0](self._store)
-                        outcomes.append((step, value, None))
-                    except Exception as error:
-                        if _spoils_the_file(error):
-                            raise
-                        outcomes.append((step, None, error))
+                for forward, steps in itertools.groupby(group, key=lambda step: step.forward):
+                    outcomes += (self._advanced if forward else self._each)(list(steps))
         except BaseException as error:  # noqa: BLE001 - every waiter must learn it
-            outcomes = [(step, None, error) for step in group]
-        # Once for the whole group: waking a loop costs a system call.
-        settled: dict[asyncio.AbstractEventLoop, list[_Settled]] = {}
-        for (_, loop, future), value, problem in outcomes:
-            settled.setdefault(loop, []).append((future, value, problem))
-        for loop, those in settled.items():
-            try:
-                loop.call_soon_threadsafe(_settle, those)
-            except RuntimeError:
-                # The loop is closed: nobody waits any more, and the step is on disk.
-                continue
+            return [(step, None, error) for step in group]
+        return outcomes
+
+    def _advanced(self, steps: list[_Step]) -> list[_Outcome]:
+        """Take steps forward together; where one of them is wrong, each alone, so that it fails alone."""
+        try:
+            with self._store.step():
+                self._store.advance(*(step.work for step in steps if not callable(step.work)))
+        except Exception as error:
+            if _spoils_the_file(error):
+                raise
+            return self._each(steps)
+        return [(step, None, None) for step in steps]
+
+    def _each(self, steps: list[_Step]) -> list[_Outcome]:
+        return [self._alone(step) for step in steps]
+
+    def _alone(self, step: _Step) -> _Outcome:
+        try:
+            with self._store.step():
+                if callable(step.work):
+                    return step, step.work(self._store), None
+                self._store.advance(step.work)
+                return step, None, None
+        except Exception as error:
+            if _spoils_the_file(error):
+                raise
+            return step, None, error
 
 
 def _spoils_the_file(error: Exception) -> bool:
@@ -94,8 +133,22 @@ def _spoils_the_file(error: Exception) -> bool:
     return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError)
 
 
-def _settle(those: list[_Settled]) -> None:
-    for future, value, error in those:
+def _settle_all(outcomes: Iterable[_Outcome]) -> None:
+    """Tell those who wait; once a loop for the whole group, as waking one costs a system call."""
+    settled: dict[asyncio.AbstractEventLoop, list[_Outcome]] = {}
+    for outcome in outcomes:
+        settled.setdefault(outcome[0].loop, []).append(outcome)
+    for loop, those in settled.items():
+        try:
+            loop.call_soon_threadsafe(_settle, those)
+        except RuntimeError:
+            # The loop is closed: nobody waits any more, and the step is on disk.
+            continue
+
+
+def _settle(outcomes: list[_Outcome]) -> None:
+    for step, value, error in outcomes:
+        future = step.future
         if future.done():
             continue
         if error is not None:
