@@ -14,6 +14,7 @@ from zbatch.logs import EventLog, Listeners
 from zbatch.manifest.loader import load_manifest
 from zbatch.manifest.parser import Manifest
 from zbatch.runner.events import Event, EventName, Listener, Silence
+from zbatch.runner.loop import new_loop
 from zbatch.runner.order import Order, Outcome
 from zbatch.runner.plan import Plan
 from zbatch.runner.plan import make_plan as plan_order
@@ -47,7 +48,8 @@ def perform(
         return await session.execute()
 
     try:
-        outcome = asyncio.run(execute())
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            outcome = runner.run(execute())
     finally:
         log.close()
     try:

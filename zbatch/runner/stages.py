@@ -18,7 +18,7 @@ from zbatch.runner.wiring import Wiring
 from zbatch.state.store import OpenTask
 
 _TICK = 0.5
-_DOWNLOADS = 96
+_DOWNLOADS = 256
 
 
 class Stages:

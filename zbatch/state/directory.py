@@ -238,7 +238,7 @@ def make_durable_directory(path: Path) -> None:
         sync_directory(directory.parent)
 
 
-def sync_directory(path: Path) -> None:
+def sync_directory(path: str | Path) -> None:
     """Make names in a directory durable: a file that is fsynced but whose name is not can vanish."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -1,35 +1,44 @@
 """Files put in place durably, many at a time: each is whole, on disk and under its name, or not there at all.
 
-What costs is not the writing but the wait for the disk, and many waits at once cost hardly more than one: a
-file system commits what is asked of it together. So all parts are written, fsynced side by side, moved, and
-then each directory is fsynced once, those above it too: that one is there says nothing of whether its name is
-on disk, as another process may have made it a moment ago.
+What costs is not the writing but the wait for the disk. So all parts are written, fsynced and moved, and then
+each directory is fsynced once, those above it too: that one is there says nothing of whether its name is on
+disk, as another process may have made it a moment ago. A quick disk is waited for file by file, a slow one
+for all files at once: a file system commits what is asked of it together.
 """
+# Paths are text here: this is done for every picture, and objects cost more than what is done with them.
+# ruff: noqa: PTH103, PTH105, PTH108, PTH118, PTH120
 
 from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
-from typing import TypeVar
+from functools import lru_cache, partial
 
 from zbatch.errors import DiskError
 from zbatch.state.directory import RunDirectory, sync_directory
 
-T = TypeVar("T")
-
 _SYNCS_AT_ONCE = 32
+_QUICK = 0.002
+"""Seconds. Threads cost as much CPU as an fsync itself, so they only pay where one takes longer than this."""
 _HINT = "its task is recorded: make room or mend the permission, then run again"
 
 
 @dataclass(slots=True)
 class _Part:
-    path: Path
-    target: Path
+    path: str
+    target: str
+    descriptor: int
+
+    def close(self) -> None:
+        """Close the file. What was fsynced is on disk whatever this says, and nothing else counts."""
+        if self.descriptor >= 0:
+            with contextlib.suppress(OSError):
+                os.close(self.descriptor)
+            self.descriptor = -1
 
 
 @dataclass(slots=True)
@@ -39,7 +48,7 @@ class _Group:
     parts: list[_Part] = field(default_factory=list)
     error: DiskError | None = None
 
-    def fail(self, target: Path, error: OSError) -> None:
+    def fail(self, target: str, error: OSError) -> None:
         """Give it up, and its room back at once: others may need it."""
         self.error = self.error or DiskError(f"cannot write {target}: {error.strerror or error}", hint=_HINT)
         self.clear()
@@ -47,8 +56,10 @@ class _Group:
     def clear(self) -> None:
         """Drop what has not been moved."""
         for part in self.parts:
+            part.close()
             with contextlib.suppress(OSError):
-                part.path.unlink(missing_ok=True)
+                os.unlink(part.path)
+        self.parts.clear()
 
 
 def place_all(
@@ -58,95 +69,127 @@ def place_all(
 
     When this returns, every file of a group without an error is on disk under its name.
     """
-    placing: list[_Group] = []
-    checked: set[Path] = set()
-    number = 0
+    placing = _Placing(directory)
     try:
         for files in groups:
-            group = _Group()
-            placing.append(group)
-            for file, data in files:
-                number += 1
-                # The part is not named after the target, whose name may be as long as a file system takes.
-                part = _Part(directory.parts / f"{os.getpid()}-{number}.part", directory.path / file)
-                group.parts.append(part)
-                if not _write(directory, group, part, data, checked):
-                    break
-        _sync_parts(placing)
-        _move(directory, placing)
+            placing.write(files)
+        placing.sync()
+        placing.move()
     finally:
-        for group in placing:
+        for group in placing.groups:
             group.clear()
-    return [group.error for group in placing]
+    return [group.error for group in placing.groups]
 
 
-def _write(directory: RunDirectory, group: _Group, part: _Part, data: bytes, checked: set[Path]) -> bool:
-    target = part.target
-    try:
-        with part.path.open("wb") as stream:
-            if target.parent not in checked:
-                # Before anything is made: a link in the way would have directories made elsewhere, too.
-                if not target.parent.resolve().is_relative_to(directory.path.resolve()):
-                    group.error = DiskError(
-                        f"{target} leaves the run directory by a symbolic link; the picture was not written",
-                        hint="remove the link and run again: the task is known and will be asked again",
-                    )
-                    return False
-                target.parent.mkdir(parents=True, exist_ok=True)
-                checked.add(target.parent)
-            stream.write(data)
-    except OSError as error:
-        group.fail(target, error)
-    return group.error is None
+class _Placing:
+    """One batch on its way."""
 
+    def __init__(self, directory: RunDirectory) -> None:
+        self.groups: list[_Group] = []
+        self._directory = directory
+        self._root = os.fspath(directory.path)
+        # Parts are not named after their targets, whose names may be as long as a file system takes.
+        self._part = os.path.join(directory.parts, f"{os.getpid()}-")
+        self._number = 0
+        self._checked: set[str] = set()
 
-def _sync_parts(groups: Sequence[_Group]) -> None:
-    jobs = [(group, part) for group in groups if group.error is None for part in group.parts]
-    errors = _side_by_side(_sync_file, [part.path for _, part in jobs])
-    for (group, part), error in zip(jobs, errors, strict=True):
-        if error is not None:
-            group.fail(part.target, error)
-
-
-def _move(directory: RunDirectory, groups: Sequence[_Group]) -> None:
-    """Give every file its name, then make the names durable, from the run directory down to the file's."""
-    moved: dict[Path, list[tuple[_Group, _Part]]] = {}
-    for group in groups:
-        if group.error is not None:
-            continue
-        for part in group.parts:
+    def write(self, files: Sequence[tuple[str, bytes]]) -> None:
+        """Write a group's parts, as far as they can be written."""
+        group = _Group()
+        self.groups.append(group)
+        for file, data in files:
+            target = os.path.join(self._root, file)
             try:
-                part.path.replace(part.target)
-            except OSError as error:
-                group.fail(part.target, error)
-                break
-            for above in part.target.relative_to(directory.path).parents:
-                moved.setdefault(directory.path / above, []).append((group, part))
-    for folder, problem in zip(moved, _side_by_side(sync_directory, list(moved)), strict=True):
-        if problem is not None:
-            for group, part in moved[folder]:
-                group.fail(part.target, problem)
+                error = self._refused(target)
+                if error is not None:
+                    group.error = error
+                    group.clear()
+                    return
+                self._number += 1
+                path = f"{self._part}{self._number}.part"
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+                group.parts.append(_Part(path, target, descriptor))
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[os.write(descriptor, rest) :]
+            except OSError as problem:
+                group.fail(target, problem)
+                return
 
-
-def _sync_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _side_by_side(act: Callable[[T], None], things: Sequence[T]) -> list[OSError | None]:
-    def tried(thing: T) -> OSError | None:
-        try:
-            act(thing)
-        except OSError as error:
-            return error
+    def _refused(self, target: str) -> DiskError | None:
+        """Make the target's directory, before which a link in the way would lead elsewhere."""
+        folder = os.path.dirname(target)
+        if folder in self._checked:
+            return None
+        if os.path.commonpath((os.path.realpath(folder), real := os.path.realpath(self._root))) != real:
+            return DiskError(
+                f"{target} leaves the run directory by a symbolic link; the picture was not written",
+                hint="remove the link and run again: the task is known and will be asked again",
+            )
+        os.makedirs(folder, exist_ok=True)
+        self._checked.add(folder)
         return None
 
-    if len(things) < 2:
-        return [tried(thing) for thing in things]
-    return list(_threads().map(tried, things))
+    def sync(self) -> None:
+        """Have every part on disk."""
+        parts = [(group, part) for group in self.groups for part in group.parts]
+        errors = _synced([partial(os.fsync, part.descriptor) for _, part in parts])
+        for (group, part), error in zip(parts, errors, strict=True):
+            part.close()
+            if error is not None:
+                group.fail(part.target, error)
+
+    def move(self) -> None:
+        """Give every file its name, then have the names on disk, from the run directory down."""
+        moved: dict[str, list[tuple[_Group, str]]] = {}
+        for group in self.groups:
+            if group.error is not None:
+                group.clear()
+            while group.parts:
+                part = group.parts[0]
+                try:
+                    os.replace(part.path, part.target)
+                except OSError as error:
+                    group.fail(part.target, error)
+                    break
+                del group.parts[0]
+                moved.setdefault(os.path.dirname(part.target), []).append((group, part.target))
+        above: dict[str, list[tuple[_Group, str]]] = {}
+        for folder, those in moved.items():
+            for one in self._from_root(folder):
+                above.setdefault(one, []).extend(those)
+        errors = _synced([partial(sync_directory, folder) for folder in above])
+        for those, problem in zip(above.values(), errors, strict=True):
+            if problem is not None:
+                for group, target in those:
+                    group.fail(target, problem)
+
+    def _from_root(self, folder: str) -> list[str]:
+        """Give the run directory and those below it that lead to a folder."""
+        folders = [folder]
+        while folders[-1] != self._root:
+            folders.append(os.path.dirname(folders[-1]))
+        return folders
+
+
+def _synced(syncs: Sequence[Callable[[], None]]) -> list[OSError | None]:
+    """Wait for the disk; once it proves slow, for all that is left at once."""
+    errors: list[OSError | None] = []
+    for number, sync in enumerate(syncs):
+        began = time.monotonic()
+        errors.append(_tried(sync))
+        if time.monotonic() - began > _QUICK:
+            errors += _threads().map(_tried, syncs[number + 1 :])
+            break
+    return errors
+
+
+def _tried(sync: Callable[[], None]) -> OSError | None:
+    try:
+        sync()
+    except OSError as error:
+        return error
+    return None
 
 
 @lru_cache(maxsize=1)

@@ -2,8 +2,8 @@
 
 Started as `python -P -m zbatch.state.saver`, it reads frames from stdin and answers each with a JSON line. A
 frame is one JSON line (the run directory, the job's expectations, and how many bytes follow) and the bytes.
-Frames that have come are taken together, up to `BATCH` of them, so that they wait for the disk together. It
-ends when stdin ends, so it never outlives its parent.
+Frames that come within a moment are taken together, up to `BATCH` of them, so that they wait for the disk
+together. It ends when stdin ends, so it never outlives its parent.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import queue
 import signal
 import sys
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,9 @@ from zbatch.state.directory import RunDirectory
 
 BATCH = 32
 """Pictures that are saved together."""
+
+_MOMENT = 0.01
+"""Seconds that a picture waits for company: who saves one by one waits for the disk as often."""
 
 _Frame = tuple[dict[str, Any], bytes]
 
@@ -78,6 +83,22 @@ def _read(frames: queue.SimpleQueue[_Frame | None]) -> None:
     frames.put(None)
 
 
+def _batches(frames: queue.SimpleQueue[_Frame | None]) -> Iterator[list[_Frame]]:
+    """Give what has come, a moment after the first of it or once there is enough, until the end."""
+    frame_ = frames.get()
+    while frame_ is not None:
+        batch = [frame_]
+        until = time.monotonic() + _MOMENT
+        try:
+            while len(batch) < BATCH and (frame_ := frames.get(timeout=max(0.0, until - time.monotonic()))):
+                batch.append(frame_)
+        except queue.Empty:
+            pass
+        yield batch
+        if frame_ is not None:
+            frame_ = frames.get()
+
+
 def main() -> None:
     """Serve until stdin ends. Ctrl-C and a closed terminal are the parent's to answer."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -85,21 +106,13 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     frames: queue.SimpleQueue[_Frame | None] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(frames,), daemon=True).start()
-    frame_ = frames.get()
-    while frame_ is not None:
-        batch = []
-        while frame_ is not None:
-            batch.append(frame_)
-            if len(batch) == BATCH or frames.empty():
-                break
-            frame_ = frames.get()
+    for batch in _batches(frames):
+        answers = b"".join(orjson.dumps(answer) + b"\n" for answer in _answers(batch))
         try:
-            sys.stdout.buffer.write(b"".join(orjson.dumps(answer) + b"\n" for answer in _answers(batch)))
+            sys.stdout.buffer.write(answers)
             sys.stdout.buffer.flush()
         except BrokenPipeError:
             os._exit(0)  # nobody is there; the thread that reads would be waited for
-        if frame_ is not None:
-            frame_ = frames.get()
 
 
 if __name__ == "__main__":
