@@ -5,18 +5,29 @@ from __future__ import annotations
 import math
 from collections import deque
 
-_BELOW = 0.03
-_SUBMITS = 150
-"""Submits from one try above the estimate to the next, at least."""
-_SECONDS = 20.0
-_RISEN = 1.1
-"""As much above the estimate, and not refused, the limit is no longer what it was."""
-_SURE = 1.15
-_SUBMITS_A_REFUSAL = 100
-_ENOUGH = 8
-"""Submits accepted between two refusals that are worth an estimate."""
 _LATE = 0.05
 """Seconds that a timer may be late without its slot being lost."""
+_HOLD = 90.0
+"""Submits accepted for each refusal that holding a rate may cost: 1.1 % of requests."""
+_FIRST_STEP, _STEP, _LONGEST_STEP = 0.12, 0.03, 0.3
+"""Shares of the rate that a refusal takes off: while it is being found, while it is held, and at most."""
+_FOLD = 30.0
+"""Seconds in which a rate that is never refused grows e-fold, at the fastest."""
+_UNUSED, _USED = 50, 0.1
+"""A rate for which fewer than a tenth of some fifty submits wait is not what holds them back."""
+_KNOWN = (50, 100, 25)
+"""Submits over which the speed of late is measured; the first of them is the least that is worth it."""
+_TRIAL, _BELOW = 200, 0.97
+"""Submits of a trial, and the share of the speed of late at which they go."""
+_CROWD = 8
+"""So many refusals within two `_HOLD` are not those of a limit that is held."""
+_LONG, _STRAY = 300, 0.9
+"""A refusal that stands alone, below this share of what was accepted over so many submits, is no limit's."""
+_LASTING, _RECENT = 2.0, 150.0
+"""Seconds that refusals must have lasted, so that whatever counts began anew at their end; and how long ago
+the last such end may be: where nothing was refused for longer, the pace was below the rate."""
+_ENOUGH = 8
+"""Submits accepted between two such ends that are worth a measure."""
 
 
 class Spacing:
@@ -35,165 +46,140 @@ class Spacing:
 
 
 class LearnedRate:
-    """Estimates the rate that a server allows and says at which to go.
+    """Finds the rate that a server allows, and goes at it.
 
-    A server that counts tokens has none when it refuses, so what was accepted from one refusal to another,
-    over the time between them, is its rate. The submits then go a little below it and slowly faster, so that
-    they cross it once in a hundred or more; a bucket fills meanwhile with what is lost below it. Well above
-    the estimate and not refused, the rate has risen, and the search is quick.
+    Stochastic approximation, as the window's: a refusal takes a step off the rate, each submit accepted after
+    it waited for its time adds the `_HOLD`-th part of one, ever more the longer nothing is refused. Where to
+    begin is measured: a server that counts, tokens or a minute, has none left when it refuses, so what was
+    accepted from one refusal to the next, over the time between them, is its rate.
     """
 
-    def __init__(self, rate: float | None = None) -> None:
-        self.rate = rate
-        self._estimate = rate or 0.0
-        self._empty: deque[tuple[float, int]] = deque(maxlen=16)
-        self._cycle = float(_SUBMITS)
-        self._settled = 0.2
-        self._refusals = 0
-        self._remembered = False  # it is an earlier run's, and nothing was refused yet
-        self._dear = 1.0
-        self._pause = self._in_flight = 0.0
-        self._fallback: float | None = None
+    def __init__(self) -> None:
+        self.rate: float | None = None
+        self.trial = 0
+        """Submits still to be accepted at a pace that is only being tried: it does not change meanwhile."""
+        self.unproven = False
+        """Whether it is an earlier run's and nothing was refused yet: it grows faster meanwhile."""
+        self._marks: deque[tuple[float, int]] = deque(maxlen=16)  # when it refused, and accepted until then
+        self._renewed = (0.0, 0)  # the same, when the last refusals ended that lasted
+        self._refused_at = -math.inf
+        self._step = _FIRST_STEP
+        self._steps = 1.0  # taken off at a refusal: more where they come together
+        self._hold = _HOLD
+        self._accepted = 0  # at this pace since the last refusal
+        self._refusals = 0  # all of them, since the last that came after something was accepted
+        self._cluster = 1.0  # how many come together, on average
+        self._use = 1.0  # share of submits that had to wait for their time, and for nothing else
+        self._top = 0.0  # the highest rate that was held for long
 
-    @property
-    def estimate(self) -> float | None:
-        """Submits a second that the server is thought to allow, or `None` where its limit is no rate."""
-        return self._estimate if self.rate is not None else None
+    def halted(self, now: float, total: int, *, fresh: bool) -> None:
+        """Note a refusal, the first of those under way; `fresh`: some were accepted before it."""
+        self._refused_at = now
+        if fresh:
+            self._top = max(self._top, self.lately(now, total, _LONG) or 0.0)
+            self._marks.append((now, total))
 
     def resumed(self, now: float, total: int) -> None:
         """Note the first submit accepted after a refusal, `total` having been accepted before it.
 
-        Whatever counts is then as it was at the last such moment: a bucket as empty, a minute as new. So what
-        was accepted between two of them, over the time between them, is the rate, also where the refusals
-        lasted until the minute was over.
+        Where refusals lasted, a minute begins anew: then it is these moments that are whole minutes apart.
         """
-        found = self._measured(now, total, least=_ENOUGH)
-        self._empty.append((now, total))
-        if self.rate is not None and found is not None and self._fallback is None:
-            self._set(found, self._pause, self._in_flight)
+        if now - self._refused_at <= max(_LASTING, 10 / (self.rate or math.inf)):
+            return
+        (before, accepted), self._renewed = self._renewed, (now, total)
+        recent = accepted and now - before <= _RECENT
+        if self.rate is not None and not self.trial and recent and total - accepted >= _ENOUGH:
+            self.rate = min(self.rate, (total - accepted) / (now - before))
+
+    def lately(self, now: float, total: int, least: int) -> float | None:
+        """Give the rate at which the last `least` submits or more were accepted, from a refusal on."""
+        since = next(((at, total - n) for at, n in reversed(self._marks) if total - n >= least), None)
+        return None if since is None else since[1] / max(0.1, now - since[0])
+
+    def crowded(self, total: int) -> bool:
+        """Tell whether refusals come much closer together than those of a limit that is held."""
+        return len(self._marks) >= _CROWD and total - self._marks[-_CROWD][1] < 2 * _HOLD
 
     def begin(self, now: float, total: int, started: float) -> None:
         """Begin to pace: refusals were found not to depend on what is in flight."""
-        found = total / max(1.0, now - started)
-        if self._empty and total - self._empty[0][1] >= 3:
-            last, first = self._empty[-1], self._empty[0]
-            until, number = last if last[1] - first[1] >= 3 else (now, total)
-            found = min(found, (number - first[1]) / max(0.1, until - first[0]))
-        self._refusals, self._dear, self._settled = 0, 1.0, 0.2
-        self._set(found, 0.0, 0.0)
+        self._pace(self._fastest(now, total) or total / max(1.0, now - started), _FIRST_STEP)
+
+    def _pace(self, rate: float, step: float) -> None:
+        self.rate, self._step, self._steps = rate, step, 1.0
+        self._accepted = self._refusals = 0
+        self._cluster = self._use = 1.0
+        self._top = 0.0
+
+    def _fastest(self, now: float, total: int) -> float | None:
+        """Give the fastest of the rates of late: a window that was being found was full in one of them."""
+        rates = [self.lately(now, total, least) for least in _KNOWN]
+        return None if rates[0] is None else max(rate for rate in rates if rate is not None)
 
     def recall(self, rate: float) -> None:
         """Begin to pace at a rate that an earlier run learned."""
-        self._set(rate, 0.0, 0.0)
-        self._remembered = True
+        self.rate = rate
+        self.unproven = True
+
+    def attempt(self, now: float, total: int, in_flight: int) -> bool:
+        """Pace for a while at the speed of late, to see if that is refused less; tell whether it is known."""
+        fastest = self._fastest(now, total)
+        if fastest is None:
+            return False
+        self._pace(_BELOW * fastest, _STEP)
+        self._marks.clear()
+        self.trial = max(_TRIAL, 2 * in_flight)
+        return True
+
+    def interrupted(self) -> None:
+        """Note that nothing could be submitted for another reason than a limit."""
+        self._marks.clear()
+        self._renewed = (0.0, 0)
 
     def end(self) -> None:
         """Stop pacing."""
-        self.rate = None
-        self._empty.clear()
+        self.rate, self.trial = None, 0
 
-    def refused(self, now: float, total: int, pause: float, in_flight: float) -> None:
-        """Note a refusal while pacing, the first since something was accepted."""
-        self._remembered = False
-        pace = self.rate or self._estimate
-        before = self._empty[-1] if self._empty else None
-        since = total - before[1] if before else 0
-        seconds = max(0.001, now - before[0]) if before else 1.0
-        if pace > self._estimate * _RISEN:
-            # It went well past the estimate: the rate has risen, or a full bucket hid that it has not. From
-            # now on the bucket is empty, and the next refusal tells which.
-            self._fallback = max(since / seconds, self._estimate * 0.9) if before else self._estimate
-            self._empty.clear()
-            self._dear = min(4.0, max(1.0, self._dear * 0.5, self._refusals))
-            self._refusals = 0
-            found = max(pace * 0.75, self._fallback)
-        elif since < _ENOUGH and before:
-            # Far too soon: the limit has fallen, or the estimate was wrong.
-            lower = min(self._estimate, pace)
-            measured = (since - 1) / seconds
-            if self._fallback is not None:
-                found = min(0.95 * lower, max(self._fallback, measured))
-            else:
-                found = min(0.75 * lower, max(0.5 * lower, measured))
-                self._empty.clear()
-            self._fallback = None
+    def refused(self, cost: float) -> None:
+        """Note a refusal while pacing, the first since something was accepted; it holds up `cost` submits."""
+        if self.rate is None:
+            return
+        self.unproven = False
+        self._cluster += 0.2 * (self._refusals - self._cluster)
+        self._refusals = 0
+        self._hold = max(_HOLD * max(1.0, self._cluster), 30 * cost)
+        if self._accepted < _HOLD / 8:
+            self._steps = min(_LONGEST_STEP / self._step, self._steps * 2)
         else:
-            found = min(self._estimate, pace)
-            self._fallback = None
-        self._set(found, pause, in_flight)
+            self._steps = 1.0
+        self._step = max(_STEP, self._step * 0.7)
+        if self._steps > 2:
+            self._top = 0.0
+            self._marks.clear()
+        if self._steps > 1 or self.rate > _STRAY * self._top:
+            self.rate *= 1 - self._step * self._steps
+        self._accepted = 0
+
+    @property
+    def used(self) -> bool:
+        """Tell whether it is this rate that holds submits back."""
+        return self.rate is None or self._use > _USED
 
     def count(self) -> None:
-        """Note any refusal: the dearer a try above the estimate was, the later comes the next."""
+        """Note any refusal."""
         self._refusals += 1
-
-    def _set(self, estimate: float, pause: float, in_flight: float) -> None:
-        ratio = estimate / self._estimate if self._estimate else 1.0
-        in_flight *= min(1.0, ratio)
-        self._estimate, self._pause, self._in_flight = estimate, pause, in_flight
-        self.rate = estimate * (1 - _BELOW)
-        if 1 / _SURE <= ratio <= _SURE:
-            self._settled = min(1.0, self._settled * 1.5)
-        else:
-            # Not as thought: nothing is sure, and the first try above it must come soon.
-            self._settled, self._dear = 0.2, 1.0
-        least = max(_SUBMITS, _SECONDS * estimate, 10 * in_flight) * self._settled
-        self._cycle = max(least, _SUBMITS_A_REFUSAL * self._dear, pause * estimate * 60)
-
-    def _measured(self, now: float, total: int, least: int) -> float | None:
-        """Give the rate between refusals: over as long a time as agrees with the most recent."""
-        recent = next(((t, n) for t, n in reversed(self._empty) if total - n >= least), None)
-        if recent is None or now <= recent[0]:
-            return None
-        count = total - recent[1]
-        rate = count / (now - recent[0])
-        tolerance = 0.1 + 2 / count
-        for at, number in list(self._empty):
-            over = (total - number) / (now - at)
-            if abs(over / rate - 1) <= tolerance:
-                return over
-            self._empty.popleft()
-        return rate
 
     def accepted(self, *, paced: bool) -> None:
         """Note a submit that was accepted; only one that waited for its time says anything of the rate."""
-        if self.rate is None or not paced:
+        if self.rate is None:
             return
-        if self._remembered:
-            self.rate *= 1 + 1 / max(20.0, 10 * self.rate)
-        elif self.rate <= self._estimate * (1 + _BELOW):
-            self.rate += self._estimate * 2 * _BELOW / self._cycle
-        else:
-            self.rate *= 1 + 2 / max(self._cycle, 60 * self.rate)
-            if self.rate > 4 * self._estimate:
-                self._estimate = self.rate / 2
-
-
-class Minute:
-    """Finds when a server that counts by the minute begins anew, from refusals that lasted until then.
-
-    Each long refusal ended between its last 429 and the first submit accepted, and so did all the others, a
-    whole number of minutes away: what they have in common becomes narrow.
-    """
-
-    def __init__(self) -> None:
-        self._low = self._high = 0.0
-        self._seen = 0
-
-    def ended(self, low: float, high: float) -> None:
-        """Note a refusal of some seconds that ended between these two times."""
-        if self._seen:
-            away = round((high - self._high) / 60) * 60
-            common = max(low, self._low + away), min(high, self._high + away)
-            if common[0] < common[1]:
-                self._low, self._high = common
-                self._seen += 1
-                return
-        self._low, self._high, self._seen = low, high, 1
-
-    def next(self, now: float) -> float | None:
-        """Give the time to try again, in the midst of refusals; `None` where no minute is known."""
-        if self._seen < 2:
-            return None
-        width = self._high - self._low
-        target = self._high if width <= 1 else self._low + width / 2
-        return target + math.ceil((now - target) / 60) * 60
+        if self.trial:
+            self.trial -= 1
+            self._accepted += 1
+            return
+        self._use += (paced - self._use) / _UNUSED
+        if not paced:
+            return
+        self._accepted += 1
+        by = self._step / self._hold * 2 ** min(30.0, self._accepted / self._hold)
+        fastest = 1 / max(20.0, _FOLD * self.rate)
+        self.rate *= 1 + (1 / max(50.0, _FOLD / 2 * self.rate) if self.unproven else min(by, fastest))
