@@ -9,7 +9,7 @@ import httpx
 import pytest
 from support.misbehaving import MisbehavingServer
 
-from zbatch.api.client import NEVER_SENT
+from zbatch.api.failures import NEVER_SENT
 from zbatch.api.timeouts import Timeouts
 from zbatch.api.transport import AiohttpTransport
 

@@ -94,6 +94,43 @@ def test_only_the_headers_of_the_request_are_sent():
         assert body in (b"", b"{}")
 
 
+def test_a_user_in_a_url_goes_into_a_header_and_not_into_the_address():
+    with Echo() as server:
+        get(httpx.Request("GET", server.url.replace("//", "//fox:s%40t@") + "/x#part"))
+        line, *headers = server.heads[0].split(b"\r\n")
+        assert line == b"GET /x HTTP/1.1"
+        assert b"Authorization: Basic Zm94OnNAdA==" in headers
+        assert f"Host: {server.url[7:]}".encode() in headers
+
+
+def test_a_header_cannot_smuggle_another_one_in():
+    with Echo() as server:
+        request = httpx.Request("GET", server.url, headers={"X-Fox": "a\r\nX-Other: b"})
+        with pytest.raises(httpx.UnsupportedProtocol, match="a header holds characters"):
+            get(request)
+        assert server.heads == []
+
+
+def test_words_on_the_way_are_passed_over_until_the_answer():
+    early = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+    with Echo(early + early + b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nfox") as server:
+        ((status, _, body),) = get(httpx.Request("GET", server.url))
+        assert (status, body) == (200, b"fox")
+
+
+def test_a_connection_is_free_once_its_answer_is_there_read_or_not():
+    async def main(url):
+        transport = AiohttpTransport(max_connections=1)
+        for _ in range(3):
+            response = await transport.handle_async_request(httpx.Request("GET", url))
+            assert response.status_code == 200
+        await transport.aclose()
+
+    with Echo(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nfox") as server:
+        asyncio.run(main(server.url))
+        assert len(server.heads) == 3
+
+
 def test_cookies_are_never_sent_back():
     with Echo(b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n") as server:
         get(*(httpx.Request("GET", server.url) for _ in range(2)))

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-CPU_SECONDS = 2
+CPU_SECONDS = 4
 ROOT = Path(__file__).parents[2]
 
 

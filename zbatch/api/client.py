@@ -47,14 +47,12 @@ from zbatch.api.errors import (
     OutcomeUnknownError,
     RejectedError,
 )
+from zbatch.api.failures import NEVER_SENT
 from zbatch.api.pictures import MAX_IMAGE, inline_picture, next_hop, picture_of
 from zbatch.api.timeouts import Timeouts
 from zbatch.api.transport import AiohttpTransport
 from zbatch.api.verdicts import download_error, result_error, submit_error
 from zbatch.errors import EndpointError
-
-NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol)
-"""What `AiohttpTransport` raises only when no byte of the request has left."""
 
 MAX_REDIRECTS: Final = 5
 _GRACE: Final = 5.0

@@ -31,14 +31,14 @@ class Retries(Moves):
         return len(rows)
 
     def retry_unknown(self, attempts: int | None, *, free: bool = False) -> int:
-        """Put unknown outcomes back where the manifest says `on_unknown: resubmit`. Gives their number.
+        """Put selected unknown outcomes back (`on_unknown: resubmit`). Gives their number.
 
         Never a task that is known to have succeeded, unless tasks are `free` (those of the built-in endpoint,
         whose pictures die with the process). `attempts` bounds it (None: no bound).
         """
         cursor = self._db.execute(
             """UPDATE jobs SET state = 'pending' WHERE state = 'unknown' AND position IS NOT NULL
-               AND (?1 IS NULL OR attempts - retried_at < ?1)
+               AND id IN (SELECT job_id FROM selected) AND (?1 IS NULL OR attempts - retried_at < ?1)
                AND (?2 OR NOT EXISTS (SELECT 1 FROM attempts a WHERE a.job_id = jobs.id
                                       AND a.number = jobs.attempts AND a.succeeded_at IS NOT NULL))""",
             (attempts, free),
@@ -46,10 +46,11 @@ class Retries(Moves):
         return cursor.rowcount
 
     def retry_failed(self, attempts: int) -> int:
-        """Put failed jobs back that have attempts left. Gives their number."""
+        """Put failed jobs back that are selected and have attempts left. Gives their number."""
         return self._db.execute(
             """UPDATE jobs SET state = 'pending'
-               WHERE state = 'failed' AND position IS NOT NULL AND attempts - retried_at < ?""",
+               WHERE state = 'failed' AND position IS NOT NULL AND attempts - retried_at < ?
+               AND id IN (SELECT job_id FROM selected)""",
             (attempts,),
         ).rowcount
 
