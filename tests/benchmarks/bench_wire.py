@@ -197,9 +197,19 @@ def _write_all(pipe: Connection, folder: Path) -> None:
 
 def zbatch(url: str, jobs: int, in_flight: int, side: int, folder: Path) -> None:
     """The real command, as a person starts it."""
+    _command(["-m", "zbatch"], url, jobs, in_flight, side, folder)
+
+
+def zbatch_asyncio(url: str, jobs: int, in_flight: int, side: int, folder: Path) -> None:
+    """The same where uvloop is not installed."""
+    without = "import sys; sys.modules['uvloop'] = None; from zbatch.cli import main; main()"
+    _command(["-c", without], url, jobs, in_flight, side, folder)
+
+
+def _command(words: list[str], url: str, jobs: int, in_flight: int, side: int, folder: Path) -> None:
     manifest = folder / "wire.yaml"
     manifest.write_text(MANIFEST.format(jobs=jobs, in_flight=in_flight, side=side), "utf-8")
-    command = [sys.executable, "-m", "zbatch", "run", str(manifest), "-o", str(folder / "run")]
+    command = [sys.executable, *words, "run", str(manifest), "-o", str(folder / "run")]
     command += ["--endpoint", url, "--progress", "none", "--no-report"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
@@ -227,7 +237,13 @@ def _decoded(data: bytes) -> tuple[str, int]:
     return hashlib.sha256(data).hexdigest(), len(buffer.getvalue())
 
 
-WAYS = {"two decoders": two_decoders, "bare loop": bare, "bare, uvloop": bare_uvloop, "zbatch run": zbatch}
+WAYS = {
+    "two decoders": two_decoders,
+    "bare loop": bare,
+    "bare, uvloop": bare_uvloop,
+    "zbatch run": zbatch,
+    "zbatch, asyncio": zbatch_asyncio,
+}
 
 
 def _measured(
@@ -241,7 +257,7 @@ def _measured(
         WAYS[way](url, jobs, in_flight, side, folder)
         usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         cpu = sum(one.ru_utime + one.ru_stime for one in usage)
-        peak = max(one.ru_maxrss for one in usage[way == "zbatch run" :])
+        peak = max(one.ru_maxrss for one in usage[way.startswith("zbatch") :])
         os.write(writing, json.dumps([time.time(), cpu, peak]).encode())
         os._exit(0)
     os.close(writing)

@@ -9,12 +9,10 @@ together. It ends when stdin ends, so it never outlives its parent.
 from __future__ import annotations
 
 import os
-import queue
+import select
 import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +28,9 @@ BATCH = 32
 
 _MOMENT = 0.01
 """Seconds that a picture waits for company: who saves one by one waits for the disk as often."""
+
+_PIECE = 1024 * 1024
+"""Bytes taken at once."""
 
 _Frame = tuple[dict[str, Any], bytes]
 
@@ -71,32 +72,48 @@ def _answer(outcome: Artifact | BadImageError | DiskError) -> dict[str, Any]:
     return {"artifact": outcome}
 
 
-def _read(frames: queue.SimpleQueue[_Frame | None]) -> None:
-    """Read frames as they come, so that those that wait are known; the parent bounds how many."""
-    with open(0, "rb", closefd=False) as source:
-        while line := source.readline():
-            head = orjson.loads(line)
-            data = source.read(head["bytes"])
-            if len(data) < head["bytes"]:
-                break
-            frames.put((head, data))
-    frames.put(None)
+class _Inlet:
+    """The frames that come down a pipe, taken without a thread: what has come whole is known."""
 
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._bytes = bytearray()
+        self.ended = False
 
-def _batches(frames: queue.SimpleQueue[_Frame | None]) -> Iterator[list[_Frame]]:
-    """Give what has come, a moment after the first of it or once there is enough, until the end."""
-    frame_ = frames.get()
-    while frame_ is not None:
-        batch = [frame_]
-        until = time.monotonic() + _MOMENT
-        try:
-            while len(batch) < BATCH and (frame_ := frames.get(timeout=max(0.0, until - time.monotonic()))):
-                batch.append(frame_)
-        except queue.Empty:
-            pass
-        yield batch
-        if frame_ is not None:
-            frame_ = frames.get()
+    def batch(self) -> list[_Frame]:
+        """Give what comes within a moment of the first frame, or once there is enough; nothing at the end."""
+        first = self._frame(None)
+        if first is None:
+            return []
+        frames, until = [first], time.monotonic() + _MOMENT
+        while len(frames) < BATCH and (frame_ := self._frame(until)) is not None:
+            frames.append(frame_)
+        return frames
+
+    def _frame(self, until: float | None) -> _Frame | None:
+        """Give the next frame; `None` where it has not come whole until then, or never will."""
+        while True:
+            end = self._bytes.find(b"\n") + 1
+            if end:
+                head = orjson.loads(memoryview(self._bytes)[:end])
+                size = end + head["bytes"]
+                if len(self._bytes) >= size:
+                    data = bytes(memoryview(self._bytes)[end:size])
+                    del self._bytes[:size]
+                    return head, data
+            if self.ended or not self._more(until):
+                return None
+
+    def _more(self, until: float | None) -> bool:
+        if (
+            until is not None
+            and not select.select([self._descriptor], [], [], max(0.0, until - time.monotonic()))[0]
+        ):
+            return False
+        piece = os.read(self._descriptor, _PIECE)
+        self._bytes += piece
+        self.ended = not piece
+        return True
 
 
 def main() -> None:
@@ -104,15 +121,14 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    frames: queue.SimpleQueue[_Frame | None] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(frames,), daemon=True).start()
-    for batch in _batches(frames):
+    inlet = _Inlet(0)
+    while batch := inlet.batch():
         answers = b"".join(orjson.dumps(answer) + b"\n" for answer in _answers(batch))
         try:
             sys.stdout.buffer.write(answers)
             sys.stdout.buffer.flush()
         except BrokenPipeError:
-            os._exit(0)  # nobody is there; the thread that reads would be waited for
+            os._exit(0)  # nobody is there
 
 
 if __name__ == "__main__":
