@@ -1,15 +1,21 @@
 """How close to a server's unknown limit the limiter holds, and how often it is refused: a simulation.
 
 python tests/benchmarks/bench_limits.py [--only WORDS] [--trace]
+python tests/benchmarks/bench_limits.py --ours --seeds 41-46
+python tests/benchmarks/bench_limits.py --wire: the real `zbatch run` against a small server on loopback
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import math
+import subprocess
 import sys
+import tempfile
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +24,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support.limit_simulation import MEAN, Outcome, Setting, simulate, steady, steps
+from support.limited_server import WireCase, limited
 
 from zbatch.runner.limiter import Limiter
 
@@ -69,6 +76,22 @@ CASES = [
     Setting("N = 37, 1 % stray", steady(37), stray=0.01),
     Setting("R = 600/min, 1 % stray", rate=steady(10), burst=20, stray=0.01),
 ]
+
+
+WIRE = [
+    WireCase("N = 40", tasks=((0, 40),)),
+    WireCase("N = 60, 25 from 15 s on", tasks=((0, 60), (15, 25))),
+    WireCase("N = 25, 60 from 15 s on", tasks=((0, 25), (15, 60))),
+    WireCase("R = 40/s, burst 20", rate=((0, 40),)),
+    WireCase("R = 50/s, 25/s from 20 s on", rate=((0, 50), (20, 25))),
+]
+MANIFEST = """\
+version: 1
+name: wire
+request: {{prompt: "a fox", size: 64*64}}
+matrix: {{seed: {{from: 1, count: {jobs}}}}}
+limits: {{concurrency: 500, unchecked: [size]}}
+"""
 
 
 class Sawtooth:
@@ -166,13 +189,68 @@ def numbers(outcome: Outcome) -> str:
     )
 
 
+def over_the_wire(case: WireCase) -> str:
+    """Run `zbatch run` against a hidden limit; give the share of the best possible, and of 429s."""
+    with limited(case) as url, tempfile.TemporaryDirectory() as name:
+        manifest = Path(name) / "wire.yaml"
+        manifest.write_text(MANIFEST.format(jobs=case.jobs), "utf-8")
+        command = [sys.executable, "-m", "zbatch", "run", str(manifest), "-o", str(Path(name) / "run")]
+        command += ["--endpoint", url, "--progress", "none", "--no-report"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        with urllib.request.urlopen(url + "/counts") as answer:
+            accepted, refused = json.load(answer)
+    shares = []
+    end = accepted[-1]
+    for start in (0.0, end / 4):
+        best = (
+            sum(case.capacity(start + (end - start) * i / 1000) for i in range(1000)) * (end - start) / 1000
+        )
+        took, no = (sum(at >= start for at in times) for times in (accepted, refused))
+        shares.append(f"{took / best:6.1%} {no / (took + no):5.1%}")
+    return f"{shares[1]}   ({shares[0]})  {len(accepted)} accepted, {len(refused)} refused, {end:.0f} s"
+
+
+def over_seeds(setting: Setting, seeds: range) -> str:
+    """Give mean and worst of several seeds, by throughput and by refusals."""
+    outcomes = [simulate(replace(setting, seed=seed), ours) for seed in seeds]
+    took, no = [o.throughput() for o in outcomes], [o.refusals() for o in outcomes]
+    means = sum(took) / len(took), sum(no) / len(no)
+    return f"{means[0]:6.1%} {min(took):6.1%}   {means[1]:5.2%} {max(no):5.2%}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="cases whose name has these words")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--trace", type=int, default=0, help="print window and rate every so many seconds")
     parser.add_argument("--ours", action="store_true", help="only the limiter itself")
+    parser.add_argument("--seeds", default="", help="41-46: mean and worst of these, only the limiter itself")
+    parser.add_argument("--wire", action="store_true", help="the real command over real sockets")
     arguments = parser.parse_args()
+    if arguments.wire:
+        _print_wire(arguments.only)
+    elif arguments.seeds:
+        _print_seeds(arguments.only, arguments.seeds)
+    else:
+        _print_all(arguments)
+
+
+def _print_wire(only: str) -> None:
+    print(f"{'':32}after a quarter (from the start): share of the best possible, 429s")
+    for case in WIRE:
+        if only in case.name:
+            print(f"{case.name:32}{over_the_wire(case)}", flush=True)
+
+
+def _print_seeds(only: str, seeds: str) -> None:
+    first, last = map(int, seeds.split("-"))
+    print(f"{'':38}throughput: mean, worst   429s: mean, worst")
+    for setting in CASES:
+        if only in setting.name:
+            print(f"{setting.name:38}{over_seeds(setting, range(first, last + 1))}", flush=True)
+
+
+def _print_all(arguments: argparse.Namespace) -> None:
     print(f"{'':32}" + "".join(f"{name:41}" for name in ("ours", "sawtooth", "window = limit")))
     for setting in CASES:
         if arguments.only not in setting.name:
