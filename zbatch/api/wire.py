@@ -12,18 +12,15 @@ it gives. They have been the same in all of 3.x; `pyproject.toml` holds to that.
 from __future__ import annotations
 
 import asyncio
-import base64
-import re
 import select
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import httpx
-import yarl
 
 from zbatch.api.failures import after_sending, never_sent
+from zbatch.api.peers import Peer, Peers
 
 if TYPE_CHECKING:
     import ssl
@@ -36,22 +33,7 @@ PIECE: Final = 64 * 1024
 """Bytes of a request body written at once: what asyncio buffers without waiting for the network."""
 
 _FRESH_TRIES: Final = 8
-_PEERS: Final = 256
 _HARMLESS: Final = ("GET", "HEAD")
-_URL: Final = re.compile(
-    r"(?i:(https?)://)([^/?#\x00-\x20\x7f-\U0010ffff]+)([^#\x00-\x20\x7f-\U0010ffff]*)(?:#.*)?"
-)
-_HEADER: Final = re.compile(r"[^\x00\r\n]*")
-
-
-@dataclass(frozen=True, slots=True)
-class _Peer:
-    """Whom to ask: what aiohttp's connector wants to know of it, and what the head of a request says."""
-
-    request: aiohttp.ClientRequest
-    host: str
-    credentials: str | None
-    by_proxy: bool
 
 
 class Reply:
@@ -127,9 +109,7 @@ class Wire:
         self._connector = aiohttp.TCPConnector(
             limit=max_connections, keepalive_timeout=keepalive, ttl_dns_cache=60
         )
-        self._proxy_for = proxy_for
-        self._tls = tls
-        self._peers: dict[str, _Peer] = {}
+        self._peers = Peers(self._loop, proxy_for=proxy_for, tls=tls)
 
     async def close(self) -> None:
         """Close every connection; what is under way breaks off."""
@@ -148,7 +128,7 @@ class Wire:
         Raises:
             httpx.TransportError: those of `zbatch.api.failures.NEVER_SENT` only where no byte has left.
         """
-        peer, target = self._addressed(url)
+        peer, target = self._peers.of(url)
         until = self._loop.time() + (limits["total"] or float("inf"))
         again = method in _HARMLESS
         while True:
@@ -156,7 +136,7 @@ class Wire:
             try:
                 async with asyncio.timeout_at(until):
                     connection = await self._connected(peer, method, limits)
-                    head = _head(method, target, headers, content, peer)
+                    head = peer.head(method, target, headers, content)
                     return await self._asked(connection, head, content, limits, until)
             except BaseException as error:
                 if connection is not None:
@@ -170,46 +150,7 @@ class Wire:
                     continue
                 raise after_sending(error) from None
 
-    def _addressed(self, url: str) -> tuple[_Peer, str]:
-        found = _URL.fullmatch(url)
-        if found is None:
-            raise httpx.UnsupportedProtocol("not a URL that can be asked for")
-        scheme, authority, target = found.groups()
-        origin = f"{scheme.lower()}://{authority}"
-        peer = self._peers.get(origin)
-        if peer is None:
-            if len(self._peers) >= _PEERS:  # hosts of pictures may be many
-                self._peers.clear()
-            peer = self._peers[origin] = self._peer(origin, authority)
-        if not target.startswith("/"):
-            target = f"/{target}"
-        if peer.by_proxy:
-            target = f"{scheme.lower()}://{peer.host}{target}"
-        return peer, target
-
-    def _peer(self, origin: str, authority: str) -> _Peer:
-        try:
-            proxy = self._proxy_for(origin)
-            address = yarl.URL(origin, encoded=True)
-            request = aiohttp.ClientRequest(
-                "GET",
-                address.with_user(None),
-                loop=self._loop,
-                proxy=None if proxy is None else yarl.URL(proxy),
-                ssl=self._tls() if address.scheme == "https" else True,
-            )
-        except (ValueError, TypeError, aiohttp.InvalidURL) as error:
-            if isinstance(error, aiohttp.InvalidURL) or "proxy" not in str(error):
-                raise httpx.UnsupportedProtocol("not a URL that can be asked for") from None
-            raise httpx.UnsupportedProtocol(str(error)) from None
-        credentials = None
-        if address.user is not None:
-            words = f"{address.user}:{address.password or ''}".encode()
-            credentials = "Basic " + base64.b64encode(words).decode()
-        by_proxy = proxy is not None and address.scheme == "http"
-        return _Peer(request, authority.rpartition("@")[2], credentials, by_proxy)
-
-    async def _connected(self, peer: _Peer, method: str, limits: Mapping[str, float | None]) -> Connection:
+    async def _connected(self, peer: Peer, method: str, limits: Mapping[str, float | None]) -> Connection:
         """Give a connection that is alive and clean, as far as can be known."""
         waiting = _connect_timeout(limits["connect"], limits["pool"])
         for _ in range(_FRESH_TRIES):
@@ -272,25 +213,6 @@ async def _write(
         protocol.set_exception(httpx.WriteTimeout("the request was not taken in time"))
     except (OSError, aiohttp.ClientError):
         return  # the connection is lost, as the protocol knows
-
-
-def _head(method: str, target: str, headers: Iterable[tuple[str, str]], content: bytes, peer: _Peer) -> bytes:
-    lines = [f"{method} {target} HTTP/1.1"]
-    names = set()
-    for name, value in headers:
-        names.add(name.lower())
-        lines.append(f"{name}: {value}")
-    if "host" not in names:
-        lines.insert(1, f"Host: {peer.host}")
-    if "content-length" not in names and (content or method == "POST"):
-        lines.append(f"Content-Length: {len(content)}")
-    if peer.credentials is not None and "authorization" not in names:
-        lines.append(f"Authorization: {peer.credentials}")
-    if peer.by_proxy and (given := peer.request.headers.get("Proxy-Authorization")):
-        lines.append(f"Proxy-Authorization: {given}")
-    if not all(map(_HEADER.fullmatch, lines)):
-        raise httpx.UnsupportedProtocol("a header holds characters that cannot be sent")
-    return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
 @lru_cache(maxsize=64)
