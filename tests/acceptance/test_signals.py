@@ -1,15 +1,21 @@
 """Ctrl-C, kill and a closed terminal: first finish what is in flight, then leave at once; both resumable."""
 
+import asyncio
 import os
 import pty
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from support.command import counts, environment, ordinary_signals, wait_until, zbatch, zbatch_started
+from support.misbehaving import MisbehavingServer
+from support.misbehaving_faults import FAULTS
 from support.misbehaving_process import MisbehavingProcess
-from support.runs import write_manifest
+from support.runs import check_files, write_manifest
+
+from zbatch.state.run import Run
 
 
 @pytest.fixture
@@ -128,6 +134,59 @@ def test_suspended_and_gone_on(tmp_path, server, command):
         _, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
     assert server.ledger.accepted_twice() == server.ledger.not_fetched() == []
+
+
+IMPATIENT = (
+    "import sys, zbatch.api.timeouts as timeouts; "
+    "timeouts.Timeouts.__init__.__defaults__ = (2.0, 0.6, 2.0, 2.0, 1.2); "
+    "from zbatch.cli import run_command_line; sys.exit(run_command_line(sys.argv[1:]))"
+)
+"""zbatch whose read time-out (0.6 s) and total one (1.2 s) are shorter than it is stopped for."""
+
+
+async def accept_and_close_late(exchange):
+    exchange.accept()
+    await asyncio.sleep(exchange.server.late)
+    exchange.wire.close()
+
+
+@pytest.mark.parametrize(
+    ("fault", "known"), [("late", True), ("close-late", False)], ids=["answered", "closed"]
+)
+def test_suspended_with_submits_in_flight_for_longer_than_the_time_outs(tmp_path, monkeypatch, fault, known):
+    """What comes meanwhile lies in the socket: an answer is an answer, a closed connection is unknown."""
+    monkeypatch.setitem(FAULTS["submit"], "close-late", accept_and_close_late)
+    manifest = write_manifest(tmp_path, 12, "concurrency: 6")
+    with MisbehavingServer({"submit": [None] * 3 + [fault] * 3}, latency=0.05) as server:
+        server.late = 0.4
+        command = [
+            "run", manifest, "-o", tmp_path / "run", "--endpoint", server.url,
+            "--no-report", "--progress", "none",
+        ]  # fmt: skip
+        with subprocess.Popen(
+            [sys.executable, "-c", IMPATIENT, *map(str, command)], cwd=tmp_path, env=environment(),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        ) as process:  # fmt: skip
+            wait_until(lambda: len(server.ledger.accepted) >= 6, process)
+            process.send_signal(signal.SIGSTOP)
+            time.sleep(2)
+            process.send_signal(signal.SIGCONT)
+            _, err = process.communicate(timeout=60)
+        assert process.returncode == (0 if known else 1), err
+        found = counts(tmp_path / "run")
+        assert found == ({"done": 12} if known else {"done": 9, "unknown": 3})
+        # Every task that was accepted is known or held as unknown, and every one that is known is fetched.
+        assert len(server.ledger.accepted) == 12
+        assert server.ledger.accepted_twice() == []
+        assert len(server.ledger.not_fetched()) == found.get("unknown", 0)
+        again = zbatch(*command, cwd=tmp_path)
+        assert again.returncode == process.returncode, again.stderr
+        assert len(server.ledger.accepted) == 12
+        with Run(tmp_path / "run") as run:
+            check_files(run)
+            held = {record.request.seed for record in run.jobs() if record.state == "unknown"}
+        lost = set(server.ledger.not_fetched())
+        assert held == {entry.body["seed"] for entry in server.ledger.accepted if entry.task_id in lost}
 
 
 def test_a_second_process_is_refused_while_the_first_goes_on(tmp_path, server, command):

@@ -11,10 +11,11 @@ class Timeouts:
 
     Attributes:
         connect: for one connection to be made: name looked up, TCP connected, TLS agreed.
-        read: between two pieces of an answer, and from the request sent to the answer's first byte.
+        read: from the request sent to the answer's head, and between two pieces of its body.
         write: for one piece (64 KiB) of a request body to be taken by the network.
         pool: spent waiting for a free connection, on top of `connect`.
-        total: for everything from the call to the answer's last byte; nothing can stretch it.
+        total: for everything from the call to the answer's last byte; only a stop of the process can
+            stretch it (`zbatch.api.deadline`).
     """
 
     connect: float = 10.0

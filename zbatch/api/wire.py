@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 import httpx
 
+from zbatch.api.deadline import Deadline
 from zbatch.api.failures import after_sending, never_sent
 from zbatch.api.peers import Peer, Peers
 
@@ -39,14 +40,17 @@ _HARMLESS: Final = ("GET", "HEAD")
 class Reply:
     """The head of an answer, and its body as it comes; to be closed whatever happens."""
 
-    def __init__(self, message: Any, payload: Any, connection: Connection, until: float) -> None:
+    def __init__(
+        self, message: Any, payload: Any, connection: Connection, until: float, silence: float
+    ) -> None:
         self.status: int = message.code
         self.reason: str = message.reason or ""
         self.headers: Mapping[str, str] = message.headers
         self.raw_headers: Iterable[tuple[bytes, bytes]] = message.raw_headers
         self._payload = payload
         self._connection: Connection | None = connection
-        self._until = until
+        self._loop = asyncio.get_running_loop()
+        self._until, self._silence = until, silence
         payload.on_eof(self.close)
 
     def whole(self) -> bytes | None:
@@ -64,7 +68,7 @@ class Reply:
         """
         try:
             while True:
-                async with asyncio.timeout_at(self._until):
+                async with Deadline(min(self._until, self._loop.time() + self._silence)):
                     piece = await self._payload.readany()
                 if not piece:
                     return
@@ -134,10 +138,10 @@ class Wire:
         while True:
             connection = None
             try:
-                async with asyncio.timeout_at(until):
+                async with Deadline(until) as deadline:
                     connection = await self._connected(peer, method, limits)
                     head = peer.head(method, target, headers, content)
-                    return await self._asked(connection, head, content, limits, until)
+                    return await self._asked(connection, head, content, limits, (deadline, until))
             except BaseException as error:
                 if connection is not None:
                     _dropped(connection)
@@ -168,22 +172,28 @@ class Wire:
         head: bytes,
         content: bytes,
         limits: Mapping[str, float | None],
-        until: float,
+        ending: tuple[Deadline, float],
     ) -> Reply:
+        deadline, until = ending
+        silence = limits["read"] or float("inf")
         protocol, transport = connection.protocol, connection.transport
         if protocol is None or transport is None:
             raise aiohttp.ServerDisconnectedError
+
+        def sent() -> None:
+            deadline.move(min(until, self._loop.time() + silence))
+
         protocol.set_response_params(
-            skip_payload=head.startswith(b"HEAD "), read_until_eof=True, auto_decompress=False,
-            read_timeout=limits["read"],
-        )  # fmt: skip
+            skip_payload=head.startswith(b"HEAD "), read_until_eof=True, auto_decompress=False
+        )
         writing = None
         if len(content) <= PIECE:
             transport.write(head + content)
-            protocol.start_timeout()
+            sent()
         else:
             # An answer may come before the whole body is taken: a refusal.
-            writing = self._loop.create_task(_write(protocol, transport, head, content, limits["write"]))
+            patience = limits["write"] or float("inf")
+            writing = self._loop.create_task(_write(protocol, transport, head, content, patience, sent))
         try:
             message, payload = await protocol.read()
             while 100 <= message.code <= 199 and message.code != 101:
@@ -191,7 +201,7 @@ class Wire:
         finally:
             if writing is not None:
                 writing.cancel()
-        return Reply(message, payload, connection, until)
+        return Reply(message, payload, connection, until, silence)
 
 
 async def _write(
@@ -199,16 +209,18 @@ async def _write(
     transport: asyncio.Transport,
     head: bytes,
     content: bytes,
-    seconds: float | None,
+    seconds: float,
+    sent: Callable[[], None],
 ) -> None:
     """Write a large body piece by piece, each with its own time-out, which whoever reads learns of."""
-    writer = aiohttp.http.StreamWriter(protocol, asyncio.get_running_loop())
+    loop = asyncio.get_running_loop()
+    writer = aiohttp.http.StreamWriter(protocol, loop)
     try:
         transport.write(head)
         for start in range(0, len(content), PIECE):
-            async with asyncio.timeout(seconds):
+            async with Deadline(loop.time() + seconds):
                 await writer.write(content[start : start + PIECE], LIMIT=0)
-        protocol.start_timeout()
+        sent()
     except TimeoutError:
         protocol.set_exception(httpx.WriteTimeout("the request was not taken in time"))
     except (OSError, aiohttp.ClientError):
