@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zbatch.model import Request
-from zbatch.runner.inspection import Floats, plan_inspection, price_of_poll
+from zbatch.runner.inspection import Floats, Inspection, plan_inspection, price_of_poll
 from zbatch.runner.poller import Watch
 from zbatch.state.store import OpenTask
 
@@ -83,11 +83,16 @@ def true_price(quantile: Callable[[float], float]) -> float:
 
 def optimum(quantile: Callable[[float], float], tasks: list[float]) -> Spent:
     """Watch with the cheapest schedule there is for the distribution, which it knows."""
+    inspection = cheapest(quantile)
+    return stateless(lambda age, _: inspection.wait(age + 1e-9), tasks)
+
+
+def cheapest(quantile: Callable[[float], float]) -> Inspection:
+    """Give the optimum itself."""
     ages = np.concatenate(([0.0], 0.01 * 1.005 ** np.arange(2800)))
     values = _spread(quantile)
     survival = np.maximum(1 - np.searchsorted(values, ages, side="right") / len(values), 1e-9)
-    inspection = plan_inspection(ages, survival, true_price(quantile))
-    return stateless(lambda age, _: inspection.wait(age + 1e-9), tasks)
+    return plan_inspection(ages, survival, true_price(quantile))
 
 
 def stateless(wait: Callable[[float, int], float], tasks: list[float]) -> Spent:
