@@ -26,6 +26,8 @@ from PIL import Image
 MEDIAN, SIGMA = 0.5, 0.5
 MEAN = MEDIAN * math.exp(SIGMA**2 / 2)
 """Mean of a task's lognormal latency, in seconds."""
+SETTLING = 8.0
+"""Seconds after a change, and at the start, that are not counted: as many tasks long as in the simulation."""
 Steps = tuple[tuple[float, float], ...]
 
 
@@ -39,10 +41,15 @@ class WireCase:
     burst: float = 20
     jobs: int = 2000
 
-    def capacity(self, second: float) -> float:
-        """Give the submits a second that could be accepted."""
-        tasks = _at(self.tasks, second) / MEAN if self.tasks else math.inf
+    def reachable(self, second: float, late: float) -> float:
+        """Give the submits a second that can be accepted where ends are known `late` seconds later."""
+        tasks = _at(self.tasks, second) / (MEAN + late) if self.tasks else math.inf
         return min(tasks, _at(self.rate, second) if self.rate else math.inf)
+
+    def counted(self, second: float) -> bool:
+        """Tell whether a second is past the search, and the times after a change: some dozen tasks long."""
+        starts = [start for start, _ in (*self.tasks, *self.rate)]
+        return not any(start <= second < start + SETTLING for start in starts)
 
 
 def _at(steps: Steps, second: float) -> float:

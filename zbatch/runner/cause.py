@@ -16,6 +16,8 @@ _FIRST_TRY, _SETTLED = 4, 20
 """Refusals, each after so many accepted, before pacing is tried; four times more when it was no better."""
 _TRIAL_REFUSED = 2
 """Refusals that end a trial: of a rate there are none, of a limit of tasks a dozen."""
+_TRIAL_BEYOND = 30
+"""Accepted in a trial with more in flight than the window held: fewer say nothing against tasks."""
 
 
 class Cause:
@@ -42,7 +44,8 @@ class Cause:
             0,
             _FIRST_TRY,
         )  # refusals since pacing was tried, and when to try it again
-        self._trial_refused = 0
+        self._trial_refused = self._trial_beyond = 0
+        self._fell = False  # whether a refusal at a clearly lower level was taken for a fall of the limit
 
     @property
     def answering(self) -> bool:
@@ -70,21 +73,24 @@ class Cause:
         self._highest = max(self._highest, tasks)
         if paced:
             self._ranks.accepted(others, self.pace.rate)
+        self._trial_beyond += others >= (self.window.ceiling or 0)
         self.window.accepted(others)
-        self._paced(paced=paced)
+        self._paced(others, paced=paced)
 
     def also_accepted(self, tasks: int, *, paced: bool) -> None:
         """Note one of those that were under way when another was refused, and was accepted all the same."""
         self._total += 1
         if self.pace.rate is None:
             self.window.also_accepted(tasks)
-        self._paced(paced=paced)
+        self._paced(tasks, paced=paced)
 
-    def _paced(self, *, paced: bool) -> None:
+    def _paced(self, level: int, *, paced: bool) -> None:
         trial = self.pace.trial
-        self.pace.accepted(paced=paced)
+        self.pace.accepted(level, paced=paced)
         if trial == 1:
             self._try_at = _FIRST_TRY
+            # Where no more were in flight than before, only refusals at a higher pace can tell.
+            self.pace.eager = self._trial_beyond < _TRIAL_BEYOND
         elif not self.pace.used:
             self._stop_pacing()
 
@@ -128,7 +134,7 @@ class Cause:
         """Let nothing but the pace hold submits back."""
         self.window.opened = True
         self._ranks.clear()
-        self._trial_refused = 0
+        self._trial_refused = self._trial_beyond = 0
 
     def _stop_pacing(self) -> None:
         self.pace.end()
@@ -155,4 +161,9 @@ class Cause:
         if self._drained >= 2:
             return True
         lower = level + 1 <= self._highest - 1 - _SPREAD * self._highest**0.5
-        return lower and self._since < _CLOSE
+        if not lower or self._since >= _CLOSE:
+            return False
+        # Where the limit has fallen that is so once: as many as before will not be accepted again.
+        self._highest, again = 0, self._fell
+        self._fell = not again
+        return again

@@ -11,8 +11,9 @@ _HOLD = 90.0
 """Submits accepted for each refusal that holding a rate may cost: 1.1 % of requests."""
 _FIRST_STEP, _STEP, _LONGEST_STEP = 0.12, 0.03, 0.3
 """Shares of the rate that a refusal takes off: while it is being found, while it is held, and at most."""
-_FOLD = 30.0
-"""Seconds in which a rate that is never refused grows e-fold, at the fastest."""
+_FOLD, _QUICK_FOLD, _TASKS = 30.0, 4.0, 6.0
+"""Seconds in which a rate that is never refused grows e-fold, at the fastest: as long as some tasks take, but
+neither shorter nor longer than these."""
 _UNUSED, _USED = 50, 0.1
 """A rate for which fewer than a tenth of some fifty submits wait is not what holds them back."""
 _KNOWN = (50, 100, 25)
@@ -60,6 +61,9 @@ class LearnedRate:
         """Submits still to be accepted at a pace that is only being tried: it does not change meanwhile."""
         self.unproven = False
         """Whether it is an earlier run's and nothing was refused yet: it grows faster meanwhile."""
+        self.eager = False
+        """Whether a trial told nothing: it grows until it is refused."""
+        self._latency = _FOLD  # seconds that a task is in flight, on average
         self._marks: deque[tuple[float, int]] = deque(maxlen=16)  # when it refused, and accepted until then
         self._renewed = (0.0, 0)  # the same, when the last refusals ended that lasted
         self._refused_at = -math.inf
@@ -137,13 +141,13 @@ class LearnedRate:
 
     def end(self) -> None:
         """Stop pacing."""
-        self.rate, self.trial = None, 0
+        self.rate, self.trial, self.eager = None, 0, False
 
     def refused(self, cost: float) -> None:
         """Note a refusal while pacing, the first since something was accepted; it holds up `cost` submits."""
         if self.rate is None:
             return
-        self.unproven = False
+        self.unproven = self.eager = False
         self._cluster += 0.2 * (self._refusals - self._cluster)
         self._refusals = 0
         self._hold = max(_HOLD * max(1.0, self._cluster), 30 * cost)
@@ -168,10 +172,14 @@ class LearnedRate:
         """Note any refusal."""
         self._refusals += 1
 
-    def accepted(self, *, paced: bool) -> None:
-        """Note a submit that was accepted; only one that waited for its time says anything of the rate."""
+    def accepted(self, level: int, *, paced: bool) -> None:
+        """Note a submit that was accepted with `level` tasks in flight.
+
+        Only one that waited for its time says anything of the rate.
+        """
         if self.rate is None:
             return
+        self._latency += (level / self.rate - self._latency) / _UNUSED
         if self.trial:
             self.trial -= 1
             self._accepted += 1
@@ -180,6 +188,9 @@ class LearnedRate:
         if not paced:
             return
         self._accepted += 1
-        by = self._step / self._hold * 2 ** min(30.0, self._accepted / self._hold)
-        fastest = 1 / max(20.0, _FOLD * self.rate)
-        self.rate *= 1 + (1 / max(50.0, _FOLD / 2 * self.rate) if self.unproven else min(by, fastest))
+        fold = min(_FOLD, max(_QUICK_FOLD, _TASKS * self._latency))
+        if self.eager or self.unproven:
+            self.rate *= 1 + 1 / max(50.0, (2 if self.eager else 0.5) * fold * self.rate)
+        else:
+            by = self._step / self._hold * 2 ** min(30.0, self._accepted / self._hold)
+            self.rate *= 1 + min(by, 1 / max(20.0, fold * self.rate))
