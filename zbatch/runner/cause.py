@@ -87,10 +87,11 @@ class Cause:
     def _paced(self, level: int, *, paced: bool) -> None:
         trial = self.pace.trial
         self.pace.accepted(level, paced=paced)
-        if trial == 1:
+        if trial == 1 and self._trial_beyond < _TRIAL_BEYOND:
+            # No more were in flight than before: only refusals at a higher pace can tell.
+            self.pace.eager = True
+        elif trial == 1:
             self._try_at = _FIRST_TRY
-            # Where no more were in flight than before, only refusals at a higher pace can tell.
-            self.pace.eager = self._trial_beyond < _TRIAL_BEYOND
         elif not self.pace.used:
             self._stop_pacing()
 
