@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,6 +15,7 @@ from zbatch.manifest.limits import parse_rate
 from zbatch.manifest.parser import Manifest
 from zbatch.model import JobState
 from zbatch.runner.order import Order
+from zbatch.state.again import Again
 
 KEY_VARIABLE = "ZBATCH_API_KEY"
 ENDPOINT_VARIABLE = "ZBATCH_ENDPOINT"
@@ -25,7 +25,8 @@ ENDPOINT_VARIABLE = "ZBATCH_ENDPOINT"
 class Settings:
     """What flags (or arguments) and variables say; where they say nothing, the manifest decides.
 
-    `rate` is written as in the manifest (`60/min`), `max_cost` in USD.
+    `rate` is written as in the manifest (`60/min`), `max_cost` in USD. `api_key_file` is where `api_key` was
+    read from, where it was: the command that goes on names it.
     """
 
     endpoint: str | None = None
@@ -38,6 +39,7 @@ class Settings:
     retry: tuple[str, ...] = ()
     max_cost: str | float | Decimal | None = None
     allow_outside: bool = False
+    api_key_file: Path | None = None
 
 
 def resolve(manifest: Manifest, settings: Settings) -> Order:
@@ -65,10 +67,20 @@ def resolve(manifest: Manifest, settings: Settings) -> Order:
 
 
 def _again(manifest: Manifest, settings: Settings, endpoint: str | None) -> str:
-    words = ["zbatch", "run", str(manifest.path)]
-    words += ["--endpoint", endpoint] if endpoint else []
-    words += ["-o", str(settings.run_dir)] if settings.run_dir is not None else []
-    return shlex.join(words)
+    """Write the command that goes on: all that bounds the run or leads to it, as it was given."""
+    given = {
+        "--endpoint": endpoint,
+        "-o": settings.run_dir,
+        "--max-cost": settings.max_cost,
+        "--first": settings.first,
+        "--rate": settings.rate,
+        "-j": settings.concurrency,
+        "--api-key-file": settings.api_key_file,
+    }
+    options = [(flag, str(value)) for flag, value in given.items() if value is not None]
+    options += [("--only", value) for value in settings.only]
+    alone = [("--allow-outside",)] if settings.allow_outside else []
+    return str(Again(("zbatch", "run", str(manifest.path)), (*options, *alone)))
 
 
 def run_directory(manifest: Manifest, endpoint: Endpoint, run_dir: str | Path | None = None) -> Path:

@@ -80,6 +80,7 @@ def command(
         retry=retry,
         max_cost=max_cost,
         allow_outside=allow_outside,
+        api_key_file=api_key_file,
     )
     saved = read_plan(manifest)
     if saved is not None:

@@ -242,7 +242,8 @@ def _about(run: Run) -> dict[str, Any]:
         "endpoint": run.about(Meta.ENDPOINT) or "",
         "endpoint_kind": run.about(Meta.ENDPOINT_KIND) or "",
         "manifest": run.about(Meta.MANIFEST) or "",
-        "again": run.about(Meta.AGAIN) or "",
+        # Of all jobs: the cell it is shown for need not be among those selected last.
+        "again": str(run.again.everything()) if run.about(Meta.AGAIN) else "",
         "identity": run.about(Meta.IDENTITY) or "",
         "version": run.about(Meta.VERSION) or "",
         "created_at": run.about(Meta.CREATED_AT),

@@ -12,6 +12,7 @@ import orjson
 
 from zbatch.errors import DiskError, StateError, UsageError
 from zbatch.model import Cell, Coordinates, JobState
+from zbatch.state.again import Again
 from zbatch.state.database import Meta, open_connection, translated
 from zbatch.state.directory import RunDirectory
 from zbatch.state.records import JOB_FACTS, Failure, JobFacts, JobRecord, JobSketch, job_record
@@ -86,6 +87,11 @@ class Run:
         """USD an image, where the manifest says so."""
         price = self._meta.get(Meta.PRICE)
         return None if price is None else Decimal(price)
+
+    @property
+    def again(self) -> Again:
+        """The command that goes on with it, as the last run was given."""
+        return Again.read(self._meta.get(Meta.AGAIN))
 
     def about(self, name: Meta) -> Any:
         """Give another fact about the run, or `None`."""
