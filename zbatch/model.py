@@ -32,7 +32,9 @@ class JobState(StrEnum):
 
 
 TRANSITIONS: Final[Mapping[JobState, frozenset[JobState]]] = {
-    JobState.PENDING: frozenset({JobState.SUBMITTING}),
+    JobState.PENDING: frozenset(
+        {JobState.SUBMITTING, JobState.UNKNOWN}
+    ),  # unknown again: its resubmit was allowed, and the run ended before it
     JobState.SUBMITTING: frozenset(
         {JobState.PENDING, JobState.SUBMITTED, JobState.REJECTED, JobState.UNKNOWN}
     ),

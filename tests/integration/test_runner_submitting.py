@@ -61,6 +61,22 @@ def test_unknown_outcomes_are_held_told_and_never_repeated_by_themselves(tmp_pat
     assert sum(job.attempts for job in last.jobs.values()) == 5 + 2 * len(faults)
 
 
+def test_a_permission_to_pay_twice_that_was_not_used_is_gone_with_its_run(tmp_path):
+    manifest = write_manifest(tmp_path, 6, "concurrency: 1", "price: 0.01")
+    with MisbehavingServer({"submit": UNKNOWN_PAID[:1] * 6}) as server:
+        held = finish(order_for(manifest, server.url))
+        assert held.states == {"unknown": 6}
+        # The cap stops it after one of the six.
+        some = finish(order_for(manifest, server.url, retry=("unknown",), max_cost="0.07"))
+        assert some.states == {"unknown": 5, "done": 1}
+        before = len(server.ledger.bodies)
+        plain = finish(order_for(manifest, server.url))
+        assert (plain.states, len(server.ledger.bodies)) == (some.states, before)
+        why = {job.message for job in plain.jobs.values() if job.state == "unknown"}
+        assert why == {"it may have been billed; its resubmit was allowed, and not made"}
+        assert finish(order_for(manifest, server.url, retry=("unknown",))).states == {"done": 6}
+
+
 def test_unknown_outcomes_are_repeated_where_the_manifest_says_so_within_attempts(tmp_path):
     manifest = write_manifest(tmp_path, 1, "on_unknown: resubmit, attempts: 3, concurrency: 1")
     with MisbehavingServer({"submit": ["close-accepted"] * 5}) as server:

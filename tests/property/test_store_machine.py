@@ -88,6 +88,7 @@ PICTURES = {seed: picture(seed) for seed in range(len(JOBS))}
 class Attempt:
     task_id: str | None = None
     succeeded: bool = False
+    unknown: bool = False
 
 
 @dataclass
@@ -207,6 +208,7 @@ class StoreMachine(RuleBasedStateMachine):
         """What a run begins with, in one transaction as in the session."""
 
         def step() -> None:
+            self.store.hold_again()
             self.store.recover()
             if resubmit != 0:
                 self.store.retry_unknown(resubmit)
@@ -215,10 +217,12 @@ class StoreMachine(RuleBasedStateMachine):
         if not self.write(step, dies=dies):
             return
         for seed, model in self.model.items():
+            if model.state == "pending" and model.attempts and model.attempts[-1].unknown:
+                model.state = "unknown"  # a permission is for one run
             if model.state == "submitting":
-                model.state = "unknown"
+                model.state, model.attempts[-1].unknown = "unknown", True
             left = len(model.attempts) - model.retried_at
-            if seed not in self.shown:
+            if seed not in self.selected:
                 continue
             within = resubmit is None or left < resubmit
             if model.state == "unknown" and resubmit != 0 and within and not model.attempts[-1].succeeded:
@@ -266,6 +270,8 @@ class StoreMachine(RuleBasedStateMachine):
         model.state = {"back": "pending"}.get(answer, answer)
         if answer in ("back", "rejected"):
             model.attempts.pop()
+        if answer == "unknown":
+            model.attempts[-1].unknown = True
         if answer == "submitted":
             self.tasks += 1
             model.attempts[-1].task_id = task
@@ -290,7 +296,7 @@ class StoreMachine(RuleBasedStateMachine):
         if end == "failed" and model.attempts[-1].succeeded:
             end = "unknown"
         if self.write(steps[end], dies=dies):
-            model.state = end
+            model.state, model.attempts[-1].unknown = end, end == "unknown"
 
     @precondition(lambda self: self.in_state("submitted"))
     @rule(data=st.data(), dies=st.just(False), calls=st.none())
@@ -322,6 +328,7 @@ class StoreMachine(RuleBasedStateMachine):
         id_, model = self.id_of(seed), self.model[seed]
         if self.write(lambda: self.store.ask_again(id_, free=free), dies=dies):
             model.state = "pending" if free else "submitted"
+            model.attempts[-1].unknown = free
 
     @precondition(lambda self: self.in_state("submitted"))
     @rule(data=st.data(), dies=st.booleans())
@@ -337,6 +344,7 @@ class StoreMachine(RuleBasedStateMachine):
         others = look(self.store, "SELECT 1 FROM jobs WHERE reason = 'file_missing' AND id <> ?", id_)
         if not others and seed in self.selected and self.write(step, dies=dies):
             model.state, model.retried_at = "pending", len(model.attempts)
+            model.attempts[-1].unknown = True
 
     @rule(data=st.data(), dies=st.booleans(), spoilt=st.booleans())
     def group(self, data, dies, spoilt) -> None:

@@ -64,7 +64,10 @@ def test_the_moves_are_those_of_the_machine():
     }
     retried = {(state, "pending") for state in ("failed", "rejected", "unknown")}
     asked_again = {("done", "submitted")}  # its file is gone
-    assert made | retried | asked_again == {(old, new) for old, ways in TRANSITIONS.items() for new in ways}
+    held_again = {("pending", "unknown")}  # its resubmit was allowed, and not made
+    assert made | retried | asked_again | held_again == {
+        (old, new) for old, ways in TRANSITIONS.items() for new in ways
+    }
 
 
 def test_a_job_that_does_not_exist_is_refused(one):

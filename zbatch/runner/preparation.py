@@ -66,6 +66,7 @@ class Preparation:
         order = self._order
         words = []
         with store.transaction():
+            store.hold_again()
             if store.in_flight():
                 words = [take_endpoint(store, order.endpoint, order.retry), self._recover(store)]
             everything = not order.only and order.first is None

@@ -69,6 +69,8 @@ class Session:
                     await self._work(writer, directory, key, preparation, known=known)
                 finally:
                     writer.close()
+                with store.transaction():
+                    store.hold_again()
                 return self._outcome(store, directory)
 
     async def _work(

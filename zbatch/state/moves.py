@@ -34,8 +34,8 @@ class Moves:
     def set_unknown(self, job_id: int, reason: str, message: str) -> None:
         """Hold a job whose attempt may or may not have been billed."""
         row = self._db.execute("SELECT state FROM jobs WHERE id = ?", (job_id,)).fetchone()
-        if row is None:
-            raise AssertionError(f"there is no job {job_id}")
+        if row is None or row[0] not in (JobState.SUBMITTING, JobState.SUBMITTED):
+            raise AssertionError(f"there is no job {job_id} with an attempt under way")
         self._move(job_id, JobState(row[0]), JobState.UNKNOWN, reason, message)
         self._end_attempt(job_id, "unknown", reason)
 

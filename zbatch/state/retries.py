@@ -23,6 +23,19 @@ class Retries(Moves):
             self.set_unknown(job_id, "interrupted", "the process ended before the answer to the submit came")
         return len(rows)
 
+    def hold_again(self) -> int:
+        """Hold what may be submitted again and was not, at the end of the run that was allowed to.
+
+        A permission to pay twice is for one run: what it did not use it for is unknown again, for the next to
+        be told again. Gives their number.
+        """
+        return self._db.execute(
+            """UPDATE jobs SET state = 'unknown', reason = a.reason,
+                               message = 'it may have been billed; its resubmit was allowed, and not made'
+               FROM attempts a WHERE jobs.state = 'pending' AND jobs.attempts > 0
+               AND a.job_id = jobs.id AND a.number = jobs.attempts AND a.outcome = 'unknown'"""
+        ).rowcount
+
     def forget_tasks(self, why: str) -> int:
         """Let go of every task in flight: nobody can be asked for them any more. Gives their number."""
         rows = self._db.execute("SELECT id FROM jobs WHERE state = 'submitted'").fetchall()
