@@ -1,4 +1,4 @@
-"""The look for pictures that were done and are gone, while the run goes on (see `zbatch.state.missing`)."""
+"""The looks for pictures that were done and are gone: as a run goes on, and before it counts as complete."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ from collections.abc import Callable
 
 import orjson
 
-from zbatch.errors import ZbatchError
+from zbatch.errors import DiskError, ZbatchError
 from zbatch.runner.events import EventName
 from zbatch.runner.wiring import Wiring
+from zbatch.state.missing import missing_names
 from zbatch.state.store import OpenTask, PendingJob, Store
 
 _LINE_LIMIT = 1_000_000
 
 
 class Lookout:
-    """Looks once through the pictures that are done; `found` and `pending` take the jobs of those gone.
+    """Looks through the pictures that are done; `found` and `pending` take the jobs of those gone.
+
+    Once as the run begins, with their sizes, in a process of its own (see `zbatch.state.missing`), and by
+    their names alone when nothing is left to do.
 
     Asking their tasks again costs nothing. Only at the built-in endpoint, where nothing is left to ask, such
     jobs are pending again.
@@ -33,6 +37,7 @@ class Lookout:
         self._pending = pending
         self._process: Process | None = None
         self._gone = 0
+        self._once_more: set[int] = set()
         self.busy = True
 
     async def run(self) -> None:
@@ -55,6 +60,37 @@ class Lookout:
                 f"{self._gone} pictures that were done are gone or changed; "
                 "their tasks are asked for them again"
             )
+
+    async def look_once_more(self) -> bool:
+        """Look whether what is done is still there; tells whether there is something to do again.
+
+        A job is handed on at most once, so that this ends. What is gone after that, or while draining, is
+        taken back and left to the next run: then this one is not complete.
+        """
+        wiring, again, left = self._wiring, 0, 0
+        try:
+            pages = await asyncio.to_thread(lambda: list(filter(None, missing_names(wiring.directory))))
+            for page in pages:
+                first = set() if wiring.halt.draining else set(page) - self._once_more
+                self._once_more |= first
+                again += await self._ask_again(list(first))
+                left += await self._ask_again(
+                    [job_id for job_id in page if job_id not in first], hand_on=False
+                )
+        except DiskError as error:
+            self._tell(f"{error.message}; whether all pictures are there is not known")
+        except ZbatchError as error:
+            wiring.halt.abandon(error)
+        if again:
+            self._tell(
+                f"{again} pictures that were done are gone from images/; their tasks are asked for them again"
+            )
+        if left:
+            self._tell(
+                f"{left} pictures that were done are gone from images/: run again, their tasks are asked "
+                "for them, nothing is paid"
+            )
+        return bool(again)
 
     async def _look(self) -> None:
         self._process = process = await asyncio.create_subprocess_exec(
@@ -85,14 +121,19 @@ class Lookout:
         if not whole and not self._wiring.halt.draining:
             self._tell("the helper process that looks whether all pictures are there ended early")
 
-    async def _ask_again(self, job_ids: list[int]) -> None:
-        """Take jobs back and hand them on in one step, so that no page of pending jobs comes in between."""
+    async def _ask_again(self, job_ids: list[int], *, hand_on: bool = True) -> int:
+        """Take jobs back and hand them on in one step, so that no page of pending jobs comes in between.
+
+        Gives how many were taken back.
+        """
+        if not job_ids:
+            return 0
         free = self._wiring.policy.free
 
         def step(store: Store) -> tuple[int, list[PendingJob], list[OpenTask]]:
             gone = [job_id for job_id in job_ids if store.ask_again(job_id, free=free)]
-            pending = store.pending_among(gone) if free else []
-            return len(gone), pending, [] if free else store.open_tasks(gone)
+            pending = store.pending_among(gone) if free and hand_on else []
+            return len(gone), pending, store.open_tasks(gone) if hand_on and not free else []
 
         gone, pending, tasks = await self._wiring.writer.commit(step)
         self._gone += gone
@@ -102,6 +143,7 @@ class Lookout:
         for task in tasks:
             self._wiring.limiter.adopt(1)
             self._found(task)
+        return gone
 
     def _tell(self, message: str) -> None:
         self._wiring.tell(EventName.NOTICE, None, "pictures", message)

@@ -60,15 +60,26 @@ class Stages:
             if deadline is not None:
                 background.append(group.create_task(self._deadline(deadline)))
             group.create_task(self._submit(group))
-            await self._watcher.run(self._more_to_come)
-            await self._submitted.wait()
-            while self._fetcher.busy:
-                wiring.settled.clear()
-                await wiring.settled.wait()
+            await self._everything_settled()
+            while self._may_look_once_more() and await self._lookout.look_once_more():
+                self._submitted.clear()
+                group.create_task(self._submit_rest())
+                await self._everything_settled()
             for task in background:
                 task.cancel()
         await self._memory.keep()
         wiring.listener.progress(wiring.snapshot())
+
+    async def _everything_settled(self) -> None:
+        await self._watcher.run(self._more_to_come)
+        await self._submitted.wait()
+        while self._fetcher.busy:
+            self._wiring.settled.clear()
+            await self._wiring.settled.wait()
+
+    def _may_look_once_more(self) -> bool:
+        wiring = self._wiring
+        return self.failure is None and not wiring.halt.abandoned and wiring.directory.exists()
 
     def _more_to_come(self) -> bool:
         return not self._submitted.is_set() or self._submitter.busy or self._lookout.busy
@@ -86,6 +97,14 @@ class Stages:
                 self._lookout.busy = False
         finally:
             self._ready.set()
+            self._submitted.set()
+            self._watcher.wake()
+
+    async def _submit_rest(self) -> None:
+        """Submit what became pending once more: at the built-in endpoint, what is made again."""
+        try:
+            await self._submitter.run(self._others_busy)
+        finally:
             self._submitted.set()
             self._watcher.wake()
 
