@@ -1,13 +1,15 @@
 """What `zbatch status` and a run that stopped offer to do next, typed as they offer it."""
 
+import contextlib
 import shlex
 
 import pytest
 from support.command import zbatch
 from support.misbehaving import MisbehavingServer
-from support.runs import write_manifest
+from support.runs import finish, order_for, write_manifest
 
 from zbatch.state.again import Again
+from zbatch.state.store import Store
 
 
 @pytest.fixture
@@ -41,15 +43,70 @@ def test_the_command_that_goes_on_is_bounded_as_the_first_one_was(tmp_path, serv
     (words, _), *_ = offered(tmp_path)
     assert words[:3] == ["zbatch", "run", "trial.yaml"]
     again = dict(zip(words[3::2], words[4::2], strict=True))
+    assert again.pop("--max-cost") == "0.10"  # raised: it stopped at 0.03
     assert again == {
-        "--max-cost": "0.03",
         "--endpoint": server.url, "-o": "run", "--first": "8", "--rate": "600/min", "-j": "3",
         "--api-key-file": "my key", "--only": "seed=2,3,4,5,6,7",
     }  # fmt: skip
     assert words.count("--only") == 2
     assert len(server.ledger.accepted) == 3
-    typed(tmp_path, words)
-    assert len(server.ledger.accepted) == 3
+    assert typed(tmp_path, words).returncode == 0
+    assert len(server.ledger.accepted) == 6
+
+
+@pytest.mark.parametrize("given", ["flag", "manifest"])
+def test_a_cap_that_stopped_a_run_is_raised_to_what_is_left(tmp_path, server, given):
+    limits, flags = ("max_cost: 0.04", []) if given == "manifest" else ("", ["--max-cost", "0.04"])
+    write_manifest(tmp_path, 10, limits, "price: 0.01")
+    command = ["run", "trial.yaml", "-o", "run", "--endpoint", server.url, *flags]
+    stopped = zbatch(*command, cwd=tmp_path)
+    assert stopped.returncode == 1
+    ((words, said),) = offered(tmp_path)
+    assert said == "raises the cap to what all 10 jobs cost"
+    assert words[-2:] == ["--max-cost", "0.10"]
+    assert f"to go on: {shlex.join(words)}  ({said})" in stopped.stderr
+    assert "max_cost of 0.04 USD is reached" in zbatch("status", "run", cwd=tmp_path).stdout
+    assert typed(tmp_path, words).returncode == 0
+    assert len(server.ledger.accepted) == 10
+    assert offered(tmp_path) == []
+    assert "max_cost" not in zbatch("status", "run", cwd=tmp_path).stdout
+
+
+def test_the_cap_of_a_selection_is_raised_for_the_selection_and_what_is_failed_is_retried_under_it(
+    tmp_path, server
+):
+    write_manifest(tmp_path, 6, "concurrency: 1, attempts: 1", "price: 0.01")
+    server.change({"faults": {"result": ["failed"]}})
+    command = ["run", "trial.yaml", "-o", "run", "--endpoint", server.url, "--max-cost", "0.02"]
+    stopped = zbatch(*command, "--first", "3", cwd=tmp_path)
+    assert "--max-cost 0.03 " in stopped.stderr
+    assert "raises the cap to what the 1 job left bring it to" in stopped.stderr
+    (some, _), (everything, said), (retry, _) = offered(tmp_path)
+    assert "--first" in some
+    assert "--first" not in everything
+    assert everything[-2:] == ["--max-cost", "0.06"]
+    assert said == "all jobs, not only a selection"
+    assert retry[-4:] == ["--max-cost", "0.07", "--retry", "failed"]
+
+
+def test_what_can_be_fetched_for_nothing_is_never_offered_to_be_paid_again(tmp_path, server):
+    server.change({"faults": {"image": ["404*"]}})
+    order = order_for(write_manifest(tmp_path, 2), server.url)
+    finish(order)
+    (plain, said), (retry, warned) = offered(tmp_path)
+    assert said == "asks again, costs nothing"
+    assert "--retry" not in plain
+    assert retry[-2:] == ["--retry", "submitted"]
+    assert "only where asking again does not help" in warned
+    assert "pays again" in warned
+    with contextlib.closing(Store(order.directory / "state.sqlite3")) as store, store.transaction():
+        for task in store.open_tasks():
+            store.note(task.id, "not_saved", "its picture could not be saved")
+    ((plain, said),) = offered(tmp_path)
+    assert said == "asks again, costs nothing"
+    server.change({"faults": {}})
+    assert typed(tmp_path, plain).returncode == 0
+    assert len(server.ledger.accepted) == 2
 
 
 def test_the_words_are_read_as_they_were_written():

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from zbatch.cli import options
+from zbatch.cli.advice import raised
 from zbatch.cli.output import ExitCode, complain, complain_as_json, plural, say, tell
 from zbatch.manifest.loader import load_manifest
 from zbatch.model import JobState
@@ -22,6 +23,7 @@ from zbatch.runner.preparation import InterruptedEarlyError
 from zbatch.runner.session import Session
 from zbatch.settings import Settings, resolve
 from zbatch.state.directory import RunDirectory
+from zbatch.state.run import Run
 from zbatch.workflow import perform
 
 _OBJECTS = 50_000
@@ -147,10 +149,13 @@ def _explain(outcome: Outcome, order: Order) -> None:
         complain(str(outcome.error))
     words = {
         Ending.INTERRUPTED: f"interrupted; this goes on where it stopped: {order.again}",
-        Ending.MAX_COST: "max_cost is reached: no more submits; raise it and run again to go on",
         Ending.RUN_DEADLINE: "limits.run_deadline is over: run again to go on",
     }
-    if outcome.ending in words:
+    if outcome.ending is Ending.MAX_COST:
+        with Run(outcome.directory) as run:
+            command = raised(run, outcome.selected[JobState.PENDING])
+        tell(f"max_cost is reached: no more submits; to go on: {command}")
+    elif outcome.ending in words:
         tell(words[outcome.ending])
 
 

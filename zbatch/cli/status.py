@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import click
 import orjson
 
 from zbatch.cli import options
+from zbatch.cli.advice import advice, cap_reached
 from zbatch.cli.output import ExitCode, plural, say
 from zbatch.cli.whereabouts import find_run
 from zbatch.model import JobState
@@ -78,8 +78,8 @@ def _print(run: Run) -> None:
         say(f"  {label} {cost:.2f} USD: {plural(run.attempts(), 'attempt')} at {run.price}")
     if run.orphans():
         say(f"  {plural(run.orphans(), 'job')} of earlier manifests kept, not shown")
-    budget = run.about(Meta.MAX_COST)
-    if budget is not None and cost is not None and run.price and cost + run.price > Decimal(budget):
+    if counts[JobState.PENDING] and cap_reached(run):
+        budget = run.about(Meta.MAX_COST)
         say(f"  max_cost of {budget} USD is reached: raise it in limits or with --max-cost to go on")
     failures = run.failures()
     if failures:
@@ -87,37 +87,11 @@ def _print(run: Run) -> None:
     for failure in failures:
         reason = failure.reason or "no reason given"
         say(f"  {failure.count:>6,} {failure.state}: {reason}: {_short(failure.example)}")
-    advice = _advice(run, counts)
-    if advice:
+    next_steps = advice(run)
+    if next_steps:
         say("next:")
-    for line in advice:
+    for line in next_steps:
         say(f"  {line}")
-
-
-def _advice(run: Run, counts: dict[JobState, int]) -> list[str]:
-    again = run.about(Meta.AGAIN) or "zbatch run MANIFEST"
-    lines = []
-    if _open_jobs(run):
-        lines.append(f"{again}  (goes on: known tasks are asked for first, nothing is submitted twice)")
-    if _given_up(run):
-        lines.append(
-            f"{again} --retry submitted  (lets go of tasks that an earlier run gave up on and submits them "
-            "again: they were billed)"
-        )
-    if counts[JobState.UNKNOWN]:
-        lines.append(
-            f"{again} --retry unknown  (submits {plural(counts[JobState.UNKNOWN], 'job')} again: their "
-            "outcome is not known, they may have been billed)"
-        )
-    if counts[JobState.FAILED]:
-        lines.append(f"{again} --retry failed  (each new attempt may be billed)")
-    if counts[JobState.REJECTED]:
-        lines.append(f"mend the manifest, or {again} --retry rejected  (the API refused these requests)")
-    return lines
-
-
-def _given_up(run: Run) -> int:
-    return sum(failure.count for failure in run.failures() if failure.state is JobState.SUBMITTED)
 
 
 def _short(text: str) -> str:

@@ -1,0 +1,91 @@
+"""What to do next about a run: the commands that go on with it, and what each of them costs."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from zbatch.cli.output import plural
+from zbatch.model import JobState
+from zbatch.state.again import Again
+from zbatch.state.database import Meta
+from zbatch.state.run import Run
+
+_FETCHED_FOR_NOTHING: Final = frozenset({"not_saved", "file_missing"})
+"""Why a job is still `submitted` though its picture was there to be had: asking again is all it needs."""
+
+
+def advice(run: Run) -> list[str]:
+    """Give the commands that go on, cheapest first, each with what it does in brackets."""
+    counts, again = run.counts(), run.again
+    pending, known = counts[JobState.PENDING], counts[JobState.SUBMITTED]
+    capped = cap_reached(run)
+    lines = []
+    if known and (capped or not pending):
+        lines.append(_line(again, "asks again, costs nothing"))
+    if pending and capped:
+        lines.append(raised(run, pending))
+    elif pending or counts[JobState.SUBMITTING]:
+        lines.append(_line(again, "goes on: known tasks are asked for first, nothing is submitted twice"))
+    if pending and again.selects:
+        whole = again.everything()
+        lines.append(
+            _line(
+                whole.up_to(_cost_with(run, pending)) if capped else whole, "all jobs, not only a selection"
+            )
+        )
+    return lines + _retries(run, counts)
+
+
+def _retries(run: Run, counts: dict[JobState, int]) -> list[str]:
+    lines = []
+    unfinished = [failure for failure in run.failures() if failure.state is JobState.SUBMITTED]
+    # Those that asking again will bring are no reason to pay, and are let go of with the others.
+    if any(failure.reason not in _FETCHED_FOR_NOTHING for failure in unfinished):
+        count = sum(failure.count for failure in unfinished)
+        words = (
+            f"only where asking again does not help: lets go of {plural(count, 'task')} that were billed, "
+            "and pays again"
+        )
+        lines.append(_retry(run, JobState.SUBMITTED, count, words))
+    if count := counts[JobState.UNKNOWN]:
+        words = f"submits {plural(count, 'job')} again: their outcome is not known, they may have been billed"
+        lines.append(_retry(run, JobState.UNKNOWN, count, words))
+    if count := counts[JobState.FAILED]:
+        lines.append(_retry(run, JobState.FAILED, count, "each new attempt may be billed"))
+    if count := counts[JobState.REJECTED]:
+        line = _retry(run, JobState.REJECTED, count, "the API refused these requests")
+        lines.append(f"mend the manifest, or {line}")
+    return lines
+
+
+def _retry(run: Run, state: JobState, count: int, words: str) -> str:
+    again = run.again
+    if cap_reached(run):
+        again = again.up_to(_cost_with(run, run.counts()[JobState.PENDING] + count))
+        words += "; raises the cap"
+    return f"{again} --retry {state}  ({words})"
+
+
+def _line(again: Again, words: str) -> str:
+    return f"{again}  ({words})"
+
+
+def cap_reached(run: Run) -> bool:
+    """Tell whether another attempt would cost more than max_cost, of the manifest or of the last command."""
+    budget, cost = run.about(Meta.MAX_COST), run.cost()
+    return budget is not None and cost is not None and cost + (run.price or 0) > Decimal(budget)
+
+
+def raised(run: Run, left: int) -> str:
+    """Give the command that goes on under a cap that suffices for the jobs `left`, with all before them."""
+    jobs = sum(run.counts().values())
+    some = run.counts()[JobState.PENDING] > left
+    words = f"raises the cap to what {'the' if some else 'all'} {plural(left if some else jobs, 'job')}"
+    words += " left bring it to" if some else " cost"
+    return _line(run.again.up_to(_cost_with(run, left)), words)
+
+
+def _cost_with(run: Run, more: int) -> Decimal:
+    """USD for every attempt made and `more` of them."""
+    return (run.price or Decimal(0)) * (run.attempts() + more)
