@@ -1,10 +1,11 @@
 """What `zbatch status` and a run that stopped offer to do next, typed as they offer it."""
 
 import contextlib
+import json
 import shlex
 
 import pytest
-from support.command import zbatch
+from support.command import counts, wait_until, zbatch, zbatch_started
 from support.misbehaving import MisbehavingServer
 from support.runs import finish, order_for, write_manifest
 
@@ -107,6 +108,23 @@ def test_what_can_be_fetched_for_nothing_is_never_offered_to_be_paid_again(tmp_p
     server.change({"faults": {}})
     assert typed(tmp_path, plain).returncode == 0
     assert len(server.ledger.accepted) == 2
+
+
+def test_while_a_run_goes_on_its_process_is_named_and_nothing_is_offered(tmp_path, server):
+    server.latency = 60
+    write_manifest(tmp_path, 3, "concurrency: 1")
+    command = ["run", "trial.yaml", "-o", "run", "--endpoint", server.url]
+    with zbatch_started(*command, cwd=tmp_path) as process:
+        wait_until(lambda: counts(tmp_path / "run").get("submitted"), process)
+        said = zbatch("status", "run", cwd=tmp_path).stdout
+        assert f"a run is going on (process {process.pid})" in said
+        assert "next:" not in said
+        running = json.loads(zbatch("status", "run", "--json", cwd=tmp_path).stdout)["running"]
+        assert running == process.pid
+        process.kill()  # it leaves its name in the lock file
+        process.wait(10)
+        assert json.loads(zbatch("status", "run", "--json", cwd=tmp_path).stdout)["running"] is None
+        assert [words[:2] for words, _ in offered(tmp_path)] == [["zbatch", "run"]]
 
 
 def test_the_words_are_read_as_they_were_written():

@@ -24,7 +24,9 @@ _EVERY = 2.0
 @click.command("status", epilog="Examples: zbatch status runs/fox-preview · zbatch status fox.yaml --json")
 @click.argument("run", type=click.Path(path_type=Path))
 @options.endpoint
-@click.option("--json", "as_json", is_flag=True, help="Counts, cost and failures as JSON.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Counts, cost, failures and the process that runs it, as JSON."
+)
 @click.option("--watch", is_flag=True, help="Say it again every two seconds until nothing is left to do.")
 def command(run: Path, endpoint: str | None, as_json: bool, watch: bool) -> int:
     """Say how RUN stands: a run directory, or the manifest whose run it is."""
@@ -50,6 +52,7 @@ def _open_jobs(run: Run) -> int:
 def _json(run: Run) -> dict[str, Any]:
     cost = run.cost()
     return {
+        "running": run.running(),
         "counts": {state.value: number for state, number in run.counts().items()},
         "cost": None if cost is None else float(cost),
         "failures": [
@@ -81,16 +84,28 @@ def _print(run: Run) -> None:
     if counts[JobState.PENDING] and cap_reached(run):
         budget = run.about(Meta.MAX_COST)
         say(f"  max_cost of {budget} USD is reached: raise it in limits or with --max-cost to go on")
+    _print_why(run)
+    _print_next(run)
+
+
+def _print_why(run: Run) -> None:
     failures = run.failures()
     if failures:
         say("why:")
     for failure in failures:
         reason = failure.reason or "no reason given"
         say(f"  {failure.count:>6,} {failure.state}: {reason}: {_short(failure.example)}")
-    next_steps = advice(run)
-    if next_steps:
+
+
+def _print_next(run: Run) -> None:
+    owner = run.running()
+    if owner is not None:
+        say(f"a run is going on (process {owner})")
+        return
+    lines = advice(run)
+    if lines:
         say("next:")
-    for line in next_steps:
+    for line in lines:
         say(f"  {line}")
 
 

@@ -15,6 +15,7 @@ from zbatch.model import Cell, Coordinates, JobState
 from zbatch.state.again import Again
 from zbatch.state.database import Meta, open_connection, translated
 from zbatch.state.directory import RunDirectory
+from zbatch.state.owner import owner_of
 from zbatch.state.records import JOB_FACTS, Failure, JobFacts, JobRecord, JobSketch, job_record
 
 if TYPE_CHECKING:
@@ -92,6 +93,10 @@ class Run:
     def again(self) -> Again:
         """The command that goes on with it, as the last run was given."""
         return Again.read(self._meta.get(Meta.AGAIN))
+
+    def running(self) -> int | None:
+        """Give the id of the process whose run this is just now; `None` where none goes on."""
+        return owner_of(self.directory.path / ".lock")
 
     def about(self, name: Meta) -> Any:
         """Give another fact about the run, or `None`."""
