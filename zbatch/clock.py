@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 
@@ -21,6 +21,11 @@ def _second(seconds: int) -> str:
 def monotonic() -> float:
     """Seconds on a clock that never goes back: for waits, deadlines and rates."""
     return time.monotonic()
+
+
+def clock_time(seconds: float) -> str:
+    """Say what a clock on the wall shows so many seconds from now: local time, `HH:MM:SS`."""
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).astimezone().strftime("%H:%M:%S")
 
 
 def suspended() -> float:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Callable
-from typing import Any, Final, TextIO, cast
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NamedTuple, TextIO, cast
 
 import orjson
 from tqdm import tqdm
 
-from zbatch.clock import monotonic
+from zbatch.clock import clock_time, monotonic
 from zbatch.runner.events import Event, EventName, Progress
 
 SHOWN: Final = frozenset(
@@ -96,24 +96,60 @@ def _words(event: Event) -> str:
     return f"{where}{label}{reason}{event.message}"
 
 
+class _Field(NamedTuple):
+    """A few words beside the bar. Where there is no room for all, those of least `weight` are left out."""
+
+    weight: int
+    text: str
+
+
+_COST, _PAUSE = 11, 10
+_BAR_ROOM: Final = 8
+"""Columns for the bar itself, where they are not needed for what it costs and until when nothing moves."""
+
+
+def _fields(progress: Progress) -> list[_Field]:
+    fields = [_Field(6, f"{progress.in_flight} in flight"), _Field(3, f"window {progress.window}")]
+    if progress.submit_rate is not None:
+        fields.append(_Field(2, f"{progress.submit_rate * 60:.0f} submits/min"))
+    if progress.failed:
+        fields.append(_Field(9, f"{progress.failed} not done"))
+    if progress.throttled:
+        fields.append(_Field(4, f"{progress.throttled} x 429"))
+    if progress.polls_per_job is not None:
+        fields.append(_Field(1, f"{progress.polls_per_job:.1f} polls a job"))
+    if progress.detection_delay is not None:
+        fields.append(_Field(0, f"{progress.detection_delay:.2f} s late"))
+    if progress.cost is not None:
+        fields.append(_Field(_COST, f"${progress.cost:.2f} of ${progress.cost_expected:.2f}"))
+    if progress.draining:
+        fields.append(_Field(8, "stopping"))
+    return fields
+
+
+def _joined(fields: Iterable[_Field]) -> str:
+    return ", ".join(field.text for field in fields)
+
+
+def _fitted(fields: Sequence[_Field], room: int) -> str:
+    """Join whole fields that go into so many columns, the least important left out first."""
+    kept = list(fields)
+    while kept and len(_joined(kept)) > room:
+        kept.remove(min(kept, key=lambda field: field.weight))
+    return _joined(kept)
+
+
 def details(progress: Progress) -> str:
     """Say in a few words what the bar cannot draw."""
-    parts = [f"{progress.in_flight} in flight", f"window {progress.window}"]
-    if progress.submit_rate is not None:
-        parts.append(f"{progress.submit_rate * 60:.0f} submits/min")
-    if progress.failed:
-        parts.append(f"{progress.failed} not done")
-    if progress.throttled:
-        parts.append(f"{progress.throttled} x 429")
-    if progress.polls_per_job is not None:
-        parts.append(f"{progress.polls_per_job:.1f} polls a job")
-    if progress.detection_delay is not None:
-        parts.append(f"{progress.detection_delay:.2f} s late")
-    if progress.cost is not None:
-        parts.append(f"${progress.cost:.2f} of ${progress.cost_expected:.2f}")
-    if progress.draining:
-        parts.append("stopping")
-    return ", ".join(parts)
+    return _joined(_fields(progress))
+
+
+def _pause(progress: Progress) -> str:
+    """Say until when nothing is submitted; nothing where there is no such pause."""
+    if progress.paused_for is None:
+        return ""
+    why = ": the server asked" if progress.pause_asked else ""
+    return f"paused until {clock_time(progress.paused_for)}{why}"
 
 
 class BarProgress(_Lines):
@@ -135,11 +171,31 @@ class BarProgress(_Lines):
                 dynamic_ncols=True,
                 smoothing=0.1,
                 mininterval=0.1,
-                bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]",
+                bar_format="{n_fmt}/{total_fmt}",
             )
-        bar.set_postfix_str(details(progress), refresh=False)
         bar.update(progress.done - bar.n)
+        bar.bar_format = self._format(bar, progress)
         bar.refresh()
+
+    def _format(self, bar: tqdm[Any], progress: Progress) -> str:
+        """Give what tqdm draws at the width the terminal has now: it would cut in the middle of a number."""
+        shown = bar.format_dict
+        width: int | None = shown["ncols"]
+
+        def rendered(text: str) -> str:
+            return str(bar.format_meter(**{**shown, "ncols": None, "bar_format": text}))
+
+        pause = _pause(progress)
+        time = [_Field(7, rendered("{elapsed}" if pause else "{elapsed}<{remaining}"))]
+        time += [_Field(_PAUSE, pause)] if pause else []
+        fields = [*time, _Field(5, rendered("{rate_fmt}")), *_fields(progress)]
+        counts = rendered("{n_fmt}/{total_fmt}")
+        left = width - len(f"100%|| {counts} []") if width else sys.maxsize
+        first = len(_joined(field for field in fields if field.weight >= _PAUSE))
+        words = _fitted(fields, max(left - _BAR_ROOM, min(left - 1, first)))
+        if not words and left < 0:
+            return counts
+        return "{percentage:3.0f}%|{bar}| " + counts + (f" [{words}]" if words else "")
 
     def write(self, text: str) -> None:
         """Write one line above the bar."""
@@ -172,6 +228,8 @@ class PlainProgress(_Lines):
         self._last = progress.done
         left = progress.seconds_left
         time_left = f", {left:.0f} s left" if left is not None and not finished else ""
+        pause = _pause(progress)
+        time_left = f", {pause}" if pause else time_left
         self.write(
             f"{progress.done}/{progress.total} ({progress.rate:.1f} img/s{time_left}; {details(progress)})"
         )

@@ -1,12 +1,13 @@
 """What a run learns of a server's limit is kept in the state for the next run, over real sockets."""
 
 import asyncio
+import re
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.misbehaving import MisbehavingServer
-from support.runs import finish, order_for, write_manifest
+from support.runs import Recorder, finish, order_for, write_manifest
 
 from zbatch.runner.limiter import Learned, Limiter
 from zbatch.runner.memory import Memory
@@ -14,6 +15,7 @@ from zbatch.state.database import Meta
 from zbatch.state.directory import RunDirectory
 from zbatch.state.store import Store
 from zbatch.state.writer import StateWriter
+from zbatch.workflow import perform
 
 AT_ONCE = "concurrency: 64"
 
@@ -30,6 +32,34 @@ def drain_after(server, accepted):
         session.watching = loop.create_task(watch())
 
     return started
+
+
+class Leaving(Recorder):
+    """A listener that drains its run once it is told of a long pause and has seen the snapshot after it."""
+
+    def event(self, event):
+        super().event(event)
+        if event.reason == "paused":
+            self.loop.call_soon(self.session.drain)
+
+    def started(self, session, loop):
+        self.session, self.loop = session, loop
+
+
+@pytest.mark.parametrize("fault", ["429-absurd", "429-far"])
+def test_a_long_pause_that_a_server_asks_for_is_told_once_and_shown_all_the_time(tmp_path, fault):
+    told = Leaving()
+    with MisbehavingServer({"submit": [None, fault, fault]}, latency=0) as server:
+        order = order_for(write_manifest(tmp_path, 4, "concurrency: 3"), server.url)
+        outcome = perform(order, told, report=False, started=told.started)
+        assert outcome.ending.value == "interrupted"
+        assert len(server.ledger.accepted) == 1
+    (notice,) = [event.message for event in told.events if event.reason == "paused"]
+    assert re.match(r"no submits until \d\d:\d\d:\d\d \(the server asked for it\); tasks in flight", notice)
+    pauses = [progress for progress in told.snapshots if progress.paused_for is not None]
+    assert all(3500 < progress.paused_for <= 3600 and progress.pause_asked for progress in pauses)
+    assert pauses
+    assert told.snapshots[-1].paused_for is None  # it ends, and nothing is to be submitted
 
 
 def kept_limits(folder):

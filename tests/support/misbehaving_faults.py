@@ -65,6 +65,7 @@ _THROTTLES: dict[str, Callable[[], dict[str, str]]] = {
     "429": dict,
     "429-seconds": lambda: {"Retry-After": "1"},
     "429-date": _in_two_seconds,
+    "429-far": lambda: {"Retry-After": "Thu, 01 Jan 2099 00:00:00 GMT"},
     "429-absurd": lambda: {"Retry-After": "99999999999"},
     "429-negative": lambda: {"Retry-After": "-5"},
     "429-garbage": lambda: {"Retry-After": "in a while"},

@@ -60,7 +60,18 @@ def mixed(
 
 
 ENDLESS = frozenset(
-    {"never", "huge", "401", "402", "403-key", "403-balance", "400-balance", "429-absurd", "404-html"}
+    {
+        "never",
+        "huge",
+        "401",
+        "402",
+        "403-key",
+        "403-balance",
+        "400-balance",
+        "429-absurd",
+        "429-far",
+        "404-html",
+    }
 )
 
 

@@ -1,11 +1,13 @@
-"""What the bar and the lines for machines say of polling."""
+"""What the bar, the plain lines and the lines for machines say, and what of it a narrow terminal shows."""
 
 import io
 import json
+import re
+from decimal import Decimal
 
 import pytest
 
-from zbatch.progress import JsonProgress, details
+from zbatch.progress import BarProgress, JsonProgress, PlainProgress, details
 from zbatch.runner.events import Progress
 
 
@@ -54,3 +56,58 @@ def test_machines_are_told_both_as_numbers_or_null():
 def test_the_pace_of_submits_is_told_where_there_is_one():
     assert "window 8, 90 submits/min" in details(progress(submit_rate=1.5))
     assert "submits" not in details(progress())
+
+
+def drawn(monkeypatch, columns, **more):
+    monkeypatch.setattr("tqdm.std._screen_shape_wrapper", lambda: lambda stream: (columns, 24))
+    terminal = io.StringIO()
+    bar = BarProgress(terminal)
+    bar.progress(progress(**more))
+    text = terminal.getvalue().rsplit("\r", 1)[1].rstrip()
+    bar.close()
+    return text
+
+
+MONEY = {"cost": Decimal("0.36"), "cost_expected": Decimal("0.60")}
+ALL = {**MONEY, "failed": 2, "throttled": 7, "submit_rate": 1.5, "draining": "interrupted"}
+
+
+@pytest.mark.parametrize("columns", range(24, 220))
+def test_fields_of_the_bar_are_left_out_whole_and_counts_and_cost_last(monkeypatch, columns):
+    text = drawn(monkeypatch, columns, **ALL)
+    assert len(text) <= columns
+    assert "3/9" in text
+    if columns >= 34:
+        assert "$0.36 of $0.60" in text
+    _, bracket, inside = text.partition("[")
+    if bracket:
+        assert inside.endswith("]")
+        whole = [*details(progress(**ALL)).split(", "), "00:00<?", "?img/s"]
+        assert set(inside[:-1].split(", ")) <= set(whole)
+
+
+def test_a_wide_terminal_shows_everything(monkeypatch):
+    assert details(progress(**ALL)) in drawn(monkeypatch, 200, **ALL)
+
+
+def test_a_pause_that_the_server_asked_for_takes_the_place_of_the_time_left(monkeypatch):
+    paused = {"paused_for": 3000.0, "pause_asked": True, **MONEY}
+    for columns in (80, 120, 200):
+        text = drawn(monkeypatch, columns, **paused)
+        assert re.search(r"paused until \d\d:\d\d:\d\d: the server asked", text)
+        assert "<" not in text
+    stream = io.StringIO()
+    PlainProgress(stream).progress(progress(**paused))
+    assert re.search(r"img/s, paused until \d\d:\d\d:\d\d: the server asked; ", stream.getvalue())
+    assert " left" not in stream.getvalue()
+    assert "paused until" in drawn(monkeypatch, 120, paused_for=30.0)
+    assert "the server asked" not in drawn(monkeypatch, 120, paused_for=30.0)
+
+
+def test_machines_are_told_how_long_a_pause_is():
+    stream = io.StringIO()
+    listener = JsonProgress(stream)
+    listener.progress(progress())
+    listener.progress(progress(paused_for=12.5, pause_asked=True))
+    none, some = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert (none["paused_for"], some["paused_for"], some["pause_asked"]) == (None, 12.5, True)

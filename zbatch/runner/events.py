@@ -54,6 +54,9 @@ class Progress:
 
     `polls_per_job` is of tasks that ended while this process watched; `detection_delay` is the mean time from
     a task's end to the poll that found it, as estimated. Both are `None` before one has.
+
+    `paused_for` is the time until anything may be submitted, where jobs wait for that; `pause_asked` says
+    that the server named it.
     """
 
     done: int
@@ -71,6 +74,8 @@ class Progress:
     cost: Decimal | None
     cost_expected: Decimal | None
     draining: str
+    paused_for: float | None = None
+    pause_asked: bool = False
 
     @property
     def rate(self) -> float:

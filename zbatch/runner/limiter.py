@@ -66,6 +66,7 @@ class Limiter:
 
         self._stride = 8.0
         self._paused_until = 0.0
+        self._pause_asked = False
         self._backoff = 0.0
         self._round = 0  # the last slot that had left when the last refusal came
         self.throttled_count = 0
@@ -102,6 +103,11 @@ class Limiter:
     def paused_until(self) -> float:
         """Monotonic time before which nobody should ask the endpoint for anything new."""
         return self._paused_until
+
+    @property
+    def pause_asked(self) -> bool:
+        """Tell whether that time is the server's own word."""
+        return self._pause_asked
 
     async def take(self) -> Slot | None:
         """Wait for a slot, for the end of a pause, and for the rate. Gives `None` once `stop` was called.
@@ -218,6 +224,7 @@ class Limiter:
 
     def _pause(self, now: float, retry_after: float | None, backoff: float) -> float:
         pause = backoff if retry_after is None else min(MAX_PAUSE, max(0.05, retry_after))
-        self._paused_until = max(self._paused_until, now + pause)
+        if now + pause > self._paused_until:
+            self._paused_until, self._pause_asked = now + pause, retry_after is not None
         self._changed.set()
         return pause

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 
 from zbatch.api.contract import TaskResult
+from zbatch.clock import clock_time, monotonic
 from zbatch.errors import DiskError, ZbatchError
-from zbatch.runner.events import Event, EventName
+from zbatch.runner.events import Event, EventName, Progress
 from zbatch.runner.fetching import Fetcher
 from zbatch.runner.lookout import Lookout
 from zbatch.runner.memory import Memory
@@ -19,6 +20,8 @@ from zbatch.state.store import OpenTask
 
 _TICK = 0.5
 _DOWNLOADS = 256
+_LONG_PAUSE = 30.0
+"""Seconds of a pause that is told as it begins."""
 
 
 class Stages:
@@ -34,6 +37,7 @@ class Stages:
         self._preparation = preparation
         self._ready = asyncio.Event()
         self._submitted = asyncio.Event()
+        self._pause_told = 0.0
         self._renamed: dict[int, OpenTask] = {}
         self._fetcher = Fetcher(wiring, workers=_DOWNLOADS)
         self._watcher = Watcher(wiring, self._succeeded)
@@ -146,9 +150,26 @@ class Stages:
 
     async def _ticks(self) -> None:
         while True:
-            self._wiring.listener.progress(self._wiring.snapshot())
+            progress = self._wiring.snapshot()
+            self._wiring.listener.progress(progress)
+            self._tell_pause(progress)
             self._check_state()
             await asyncio.sleep(_TICK)
+
+    def _tell_pause(self, progress: Progress) -> None:
+        """Say once that a long pause begins: the line that says how far a run is stands still in it."""
+        pause, now = progress.paused_for, monotonic()
+        if pause is None or pause < _LONG_PAUSE or now < self._pause_told:
+            return
+        self._pause_told = now + pause
+        why = "the server asked for it" if progress.pause_asked else "the endpoint gave trouble"
+        self._wiring.tell(
+            EventName.NOTICE,
+            None,
+            "paused",
+            f"no submits until {clock_time(pause)} ({why}); tasks in flight are finished meanwhile, and "
+            "Ctrl-C stops: the same command goes on",
+        )
 
     def _check_state(self) -> None:
         """SQLite writes on into a file that was deleted: nothing more may be paid for on such a word."""

@@ -19,6 +19,9 @@ from zbatch.runner.savers import SaverPool
 from zbatch.state.directory import RunDirectory
 from zbatch.state.writer import StateWriter
 
+_SHORT_PAUSE = 2.0
+"""Seconds up to which a pause is not worth a word: such come and go with every limit of a server."""
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -164,4 +167,10 @@ class Wiring:
             cost=None if price is None else price * tally.attempts,
             cost_expected=None if price is None else price * (tally.attempts + tally.pending),
             draining=self.halt.reason,
+            paused_for=self._paused_for(),
+            pause_asked=self.limiter.pause_asked,
         )
+
+    def _paused_for(self) -> float | None:
+        pause = self.limiter.paused_until - monotonic()
+        return pause if pause > _SHORT_PAUSE and self.tally.pending and not self.halt.draining else None
