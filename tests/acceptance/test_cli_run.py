@@ -269,6 +269,29 @@ def test_status_of_nothing_is_2(tmp_path):
     assert "not a run directory" in done.stderr
 
 
+@pytest.mark.parametrize("both", [False, True], ids=["stdout", "both"])
+def test_output_that_takes_nothing_is_4_and_the_run_is_whole(tmp_path, server, both):
+    write_manifest(tmp_path)
+    commands = [
+        ["run", "trial.yaml", "-o", "run", "--endpoint", server.url], ["status", "run", "--json"],
+        ["status", "run"], ["jobs", "trial.yaml"], ["schema"], ["--help"], ["run", "--help"],
+    ]  # fmt: skip
+    for command in commands:
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "zbatch", *command],
+                cwd=tmp_path, env=environment(), stdout=full, stderr=full if both else subprocess.PIPE,
+                text=True, check=False, timeout=60, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        assert done.returncode == 4, (command, done.stderr)
+        if not both:
+            assert "error: cannot write to standard output: No space left on device" in done.stderr
+            assert "the run's files are safe" in done.stderr
+            assert "Exception ignored" not in done.stderr
+    assert counts(tmp_path / "run") == {"done": 4}
+    assert (tmp_path / "run" / "index.html").exists()
+
+
 # ── plans ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -6,11 +6,12 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
+from traceback import walk_tb
 
 import click
 
 from zbatch.cli.app import ReaderGoneError, app
-from zbatch.cli.output import ExitCode, complain
+from zbatch.cli.output import ExitCode, complain, unwritable
 from zbatch.errors import SurroundingsError, UsageError
 from zbatch.logs import configure_logging
 
@@ -42,6 +43,12 @@ def run_command_line(arguments: list[str]) -> int:
         # No more output, and no complaint at exit.
         sys.stdout = None
         return ExitCode.OK
+    except OSError as error:
+        # Help and version are written by click itself.
+        if all(frame.f_globals.get("__name__") != "click.utils" for frame, _ in walk_tb(error.__traceback__)):
+            return _bug()
+        complain(str(unwritable(error)))
+        return ExitCode.SURROUNDINGS
     except Exception:  # noqa: BLE001 - the last line of defence: a bug of ours, told in one line
         return _bug()
     return code if isinstance(code, int) else ExitCode.OK

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 import orjson
 
 from zbatch.cli import options
-from zbatch.cli.output import ExitCode, tell
+from zbatch.cli.output import ExitCode, say_bytes, tell
 from zbatch.manifest.jobs import Expansion
 from zbatch.manifest.loader import load_manifest
 
@@ -26,7 +25,6 @@ def command(manifest: Path, cells: bool, allow_outside: bool) -> int:
     Lines may have been printed before a late problem makes it exit 2.
     """
     expansion = Expansion(load_manifest(manifest, allow_outside=allow_outside))
-    out = sys.stdout.buffer
     for batch in expansion.batches():
         if cells:
             lines = [
@@ -41,8 +39,7 @@ def command(manifest: Path, cells: bool, allow_outside: bool) -> int:
                 for row in batch
                 if row.key is not None and row.request is not None
             ]
-        out.write(b"".join(lines))
-    out.flush()
+        say_bytes(b"".join(lines))
     for warning in expansion.warnings:
         tell(str(warning))
     return ExitCode.OK

@@ -7,9 +7,12 @@ import re
 import sys
 from enum import IntEnum
 from pathlib import Path
+from typing import TextIO
 
 import click
 import orjson
+
+from zbatch.errors import DiskError
 
 
 class ExitCode(IntEnum):
@@ -24,16 +27,54 @@ class ExitCode(IntEnum):
 
 
 def say(text: str = "") -> None:
-    """Write a result to stdout. Where nobody reads it any more, what the command did and ends with stands."""
+    """Write a result to stdout. Where nobody reads it any more, what the command did and ends with stands.
+
+    Raises:
+        DiskError: it cannot be written.
+    """
     try:
         click.echo(text, color=None if _colour(sys.stdout) else False)
     except BrokenPipeError:
-        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the process ends
+        sys.stdout = _nowhere()
+    except OSError as error:
+        raise unwritable(error) from error
+
+
+def say_bytes(data: bytes) -> None:
+    """Write a piece of a long result to stdout.
+
+    Raises:
+        BrokenPipeError: nobody reads it any more.
+        DiskError: it cannot be written.
+    """
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise unwritable(error) from error
+
+
+def unwritable(error: OSError) -> DiskError:
+    """Give what to say where stdout takes no more, and let go of it: its rest is not tried again."""
+    sys.stdout = _nowhere()
+    return DiskError(
+        f"cannot write to standard output: {error.strerror or error}",
+        hint="the run's files are safe; only what was to be shown is lost",
+    )
 
 
 def tell(text: str) -> None:
-    """Write a word about what is happening to stderr."""
-    click.echo(text, err=True, color=None if _colour(sys.stderr) else False)
+    """Write a word about what is happening to stderr; where it takes none, what is done stands."""
+    try:
+        click.echo(text, err=True, color=None if _colour(sys.stderr) else False)
+    except OSError:
+        sys.stderr = _nowhere()
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")  # until the process ends
 
 
 def complain(text: str) -> None:

@@ -98,12 +98,13 @@ def command(
         return ExitCode.INTERRUPTED
     finally:
         listener.close()
-    _print_results(outcome, report=not no_report)
-    if progress == "json":
-        if outcome.error is not None:
+    try:
+        _print_results(outcome, report=not no_report)
+    finally:  # what went wrong in the run is told though stdout takes nothing
+        if progress != "json":
+            _explain(outcome, order)
+        elif outcome.error is not None:
             complain_as_json(str(outcome.error))
-    else:
-        _explain(outcome, order)
     return _exit_code(outcome)
 
 
