@@ -162,7 +162,7 @@ def test_without_a_key_where_one_is_wanted(tmp_path):
     with MisbehavingServer(key=KEY) as server:
         done = run(tmp_path, server.url)
         assert done.returncode == 4
-        assert "check the key" in done.stderr
+        assert "check the key (of --api-key-file, else of ZBATCH_API_KEY)" in done.stderr
         assert server.ledger.accepted == []
 
 

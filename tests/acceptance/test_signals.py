@@ -13,7 +13,7 @@ from support.command import counts, environment, ordinary_signals, wait_until, z
 from support.misbehaving import MisbehavingServer
 from support.misbehaving_faults import FAULTS
 from support.misbehaving_process import MisbehavingProcess
-from support.runs import check_files, write_manifest
+from support.runs import check_files, finish, order_for, write_manifest
 
 from zbatch.state.run import Run
 
@@ -55,6 +55,26 @@ def test_the_first_signal_drains(tmp_path, server, command, number):
     assert "Traceback" not in err
     assert len((tmp_path / "run" / "jobs.jsonl").read_text().splitlines()) == 40
     assert (tmp_path / "run" / "index.html").exists()
+
+
+def test_the_first_signal_with_nothing_left_to_submit_ends_as_if_there_had_been_none(tmp_path, server):
+    command = ("run", write_manifest(tmp_path, 3), "-o", tmp_path / "run", "--endpoint", server.url)
+    with zbatch_started(*command, cwd=tmp_path) as process:
+        wait_until(lambda: len(server.ledger.accepted) == 3, process)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert "3 of 3 jobs done" in out
+    assert "interrupted" not in err
+
+
+def test_a_signal_before_an_edited_manifest_is_taken_over_is_an_interruption(tmp_path):
+    with MisbehavingServer({"image": ["404*"]}, latency=0) as server:
+        assert finish(order_for(write_manifest(tmp_path, 2), server.url)).states == {"submitted": 2}
+        server.change({"faults": {}})
+        order = order_for(write_manifest(tmp_path, 5), server.url)
+        done = finish(order, started=lambda session, _loop: session.drain())
+        assert (done.ending, done.states) == ("interrupted", {"done": 2})
 
 
 def test_the_second_signal_leaves_at_once_and_the_next_run_goes_on(tmp_path, server, command):

@@ -46,6 +46,8 @@ class Preparation:
         self._stopped = stopped
         self._tell = tell
         self._unchanged = False
+        self.taken = False
+        """Whether the state holds the grid of this run's manifest, committed."""
 
     def key(self) -> str | None:
         """Give the key to send.
@@ -125,6 +127,7 @@ class Preparation:
         Raises:
             DiskError: naming the file that could not be written.
         """
+        self.taken = True
         order = self._order
         if order.endpoint_given and order.endpoint.kind is EndpointKind.HOSTED:
             trust(order.endpoint)

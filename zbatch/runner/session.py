@@ -71,7 +71,7 @@ class Session:
                     writer.close()
                 with store.transaction():
                     store.hold_again()
-                return self._outcome(store, directory)
+                return self._outcome(store, directory, taken=preparation.taken)
 
     async def _work(
         self,
@@ -134,13 +134,14 @@ class Session:
         finally:
             await client.aclose()
 
-    def _outcome(self, store: Store, directory: RunDirectory) -> Outcome:
+    def _outcome(self, store: Store, directory: RunDirectory, *, taken: bool) -> Outcome:
+        # Until the grid is taken over, what is selected is that of an earlier manifest.
         selected = store.count(selected=True)
         complete = sum(selected.values()) == selected[JobState.DONE]
         ending = Ending.COMPLETE if complete else Ending.INCOMPLETE
         if self._halt.error is not None:
             ending = Ending.STOPPED
-        elif self._halt.reason == "interrupted":
+        elif self._halt.reason == "interrupted" and not (complete and taken):
             ending = Ending.INTERRUPTED
         elif self._halt.draining and not complete:
             ending = Ending(self._halt.reason)

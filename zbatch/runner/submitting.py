@@ -236,7 +236,10 @@ class Submitter:
 def _account_hint(error: AccountRefusedError) -> str:
     if error.status == 402 or "BALANCE" in error.reason:
         return "top up the account and run again: nothing was lost, nothing is paid twice"
-    return "check the key in ZBATCH_API_KEY and run again: nothing was lost, nothing is paid twice"
+    return (
+        "check the key (of --api-key-file, else of ZBATCH_API_KEY) and run again: "
+        "nothing was lost, nothing is paid twice"
+    )
 
 
 def _sendable(request: Request, wiring: Wiring) -> dict[str, Any]:

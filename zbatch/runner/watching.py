@@ -176,7 +176,10 @@ class Watcher:
         """The account may not even ask: stop submitting, try a few times more, then leave the task known."""
         watch.refusals += 1
         self._wiring.reach.answered()
-        hint = "check the key and run again: the tasks in flight are recorded and will be asked again"
+        hint = (
+            "check the key (of --api-key-file, else of ZBATCH_API_KEY) and run again: "
+            "the tasks in flight are recorded and will be asked again"
+        )
         self._wiring.halt.drain("account", AccountError(error.message, hint=hint))
         if watch.refusals <= _REFUSALS:
             await self._later(watch, 1.0, error)
