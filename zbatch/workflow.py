@@ -52,6 +52,8 @@ def perform(
             outcome = runner.run(execute())
     finally:
         log.close()
+    if outcome.error is not None and not RunDirectory(outcome.directory).exists():
+        return outcome  # taken away while it went on: there is nothing to write of
     try:
         with Run(outcome.directory) as finished:
             write_provenance(finished)

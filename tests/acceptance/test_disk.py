@@ -5,9 +5,11 @@ root stand above them. A disk that fills up is in `test_cli_run`.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from support.command import counts, wait_until, zbatch, zbatch_started
@@ -184,6 +186,31 @@ def test_a_run_that_is_deleted_while_it_runs_submits_no_more(tmp_path, server):
     assert process.returncode == 4, err
     assert f"the state {tmp_path}/run/state.sqlite3 was taken away" in err
     assert len(server.ledger.accepted) < 20
+
+
+def rescued(err):
+    """The copy that the hint names."""
+    return Path(re.search(r"what it held is saved in (\S+\.sqlite3): put that at ", err)[1])
+
+
+def test_a_run_that_is_deleted_while_it_runs_goes_on_with_the_copy_of_its_state(tmp_path, server):
+    """Whatever is met first, pictures that cannot be written among it, is not what it is told as."""
+    write_manifest(tmp_path, 20, "concurrency: 4")
+    with started(tmp_path, server) as process:
+        wait_until(some_done(tmp_path), process)
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 4, err
+    assert f"the state {tmp_path}/run/state.sqlite3 was taken away while the run went on" in err
+    assert "cannot write" not in err
+    copy = rescued(err)
+    assert copy.parent == tmp_path
+    (tmp_path / "run").mkdir(exist_ok=True)
+    copy.rename(tmp_path / "run" / "state.sqlite3")
+    balanced(tmp_path, server)
+    goes_on(tmp_path, server)
+    assert len(server.ledger.accepted) == 20
+    assert server.ledger.not_fetched() == []
 
 
 @pytest.fixture

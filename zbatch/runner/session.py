@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from zbatch.api.client import ApiClient
 from zbatch.api.endpoint import EndpointKind
 from zbatch.api.transport import AiohttpTransport
+from zbatch.errors import SurroundingsError
 from zbatch.model import JobState
 from zbatch.runner.events import Event, EventName, Listener
 from zbatch.runner.limiter import Limiter
@@ -24,6 +25,7 @@ from zbatch.runner.standing import Standing
 from zbatch.runner.wiring import Halt, Tally, Wiring
 from zbatch.server.embedded import EMBEDDED_BASE_URL, embedded_transport
 from zbatch.state.directory import RunDirectory, RunLock
+from zbatch.state.rescue import rescue
 from zbatch.state.store import Store
 from zbatch.state.writer import StateWriter
 
@@ -67,8 +69,15 @@ class Session:
                 writer = StateWriter(store)
                 try:
                     await self._work(writer, directory, key, preparation, known=known)
+                except SurroundingsError as error:
+                    if directory.exists():
+                        raise
+                    self._halt.abandon(error)
                 finally:
                     writer.close()
+                if not directory.exists():
+                    # Whatever stopped the run, this was behind it; all that was to be written is in the copy.
+                    self._halt.explain(await asyncio.to_thread(rescue, store, directory))
                 with store.transaction():
                     store.hold_again()
                 return self._outcome(store, directory, taken=preparation.taken)

@@ -175,10 +175,8 @@ class Stages:
         """SQLite writes on into a file that was deleted: nothing more may be paid for on such a word."""
         directory = self._wiring.directory
         if not directory.exists() and not self._wiring.halt.abandoned:
-            hint = "put it back where it was moved away; the tasks in flight are written in it"
-            self._wiring.halt.abandon(
-                DiskError(f"the state {directory.state} was taken away while the run went on", hint=hint)
-            )
+            # The session saves what SQLite still holds of it, and says where.
+            self._wiring.halt.abandon(DiskError(f"the state {directory.state} was taken away"))
 
     async def _deadline(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

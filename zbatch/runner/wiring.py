@@ -99,6 +99,11 @@ class Halt:
         for callback in self._callbacks:
             callback()
 
+    def explain(self, error: ZbatchError) -> None:
+        """Replace what stopped the run by what was behind it."""
+        self.abandon(error)
+        self.error = error
+
 
 @dataclass(slots=True)
 class Tally:

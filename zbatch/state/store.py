@@ -61,6 +61,15 @@ class Store(Advances, Retries):
         """Close the file; WAL is folded into it."""
         self._db.close()
 
+    def copy_to(self, path: Path) -> None:
+        """Write all that is committed into another file, new or empty; this file may be deleted meanwhile.
+
+        Raises:
+            DiskError: it could not be written.
+        """
+        with translated(path):
+            self._db.execute("VACUUM INTO ?", (str(path),))
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit what happens inside, or none of it.
