@@ -263,6 +263,24 @@ def test_status_json_has_its_shape(tmp_path, server):
     assert "said the server" in failure["example"]
 
 
+def test_pictures_of_another_size_or_format_are_told(tmp_path, server):
+    write_manifest(tmp_path, 5)
+    server.change({"faults": {"image": ["wrong-size", "wrong-size", "wrong-format"]}})
+    done = run(tmp_path, server.url)
+    assert done.returncode == 0
+    told = [
+        "3 done with warnings (see jobs.jsonl)",
+        "     2 size: asked for 256*256, got 300*260",
+        "     1 output_format: asked for webp, got png",
+    ]
+    assert done.stdout.splitlines()[1:4] == told
+    status = zbatch("status", tmp_path / "run", cwd=tmp_path).stdout.splitlines()
+    assert [line.removeprefix("  ") for line in status if "asked for" in line or "warnings" in line] == told
+    said = json.loads(zbatch("status", tmp_path / "run", "--json", cwd=tmp_path).stdout)
+    assert said["done_with_warnings"] == 3
+    assert said["warnings"][0] == {"warning": "size: asked for 256*256, got 300*260", "count": 2}
+
+
 def test_status_of_nothing_is_2(tmp_path):
     done = zbatch("status", tmp_path, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")

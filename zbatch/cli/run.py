@@ -14,6 +14,7 @@ import click
 from zbatch.cli import options
 from zbatch.cli.advice import raised
 from zbatch.cli.output import ExitCode, complain, complain_as_json, plural, say, tell
+from zbatch.cli.warned import warning_lines
 from zbatch.manifest.loader import load_manifest
 from zbatch.model import JobState
 from zbatch.plans import order_of_plan, read_plan
@@ -136,6 +137,10 @@ def _answer_signals(session: Session, loop: asyncio.AbstractEventLoop) -> None:
 def _print_results(outcome: Outcome, *, report: bool) -> None:
     total, done = sum(outcome.selected.values()), outcome.selected[JobState.DONE]
     say(f"{done:,} of {plural(total, 'job')} done in {outcome.directory}")
+    if outcome.error is None:  # with one there may be no state to read
+        with Run(outcome.directory) as run:
+            for line in warning_lines(run):
+                say(line)
     index = RunDirectory(outcome.directory).index
     if report and index.exists():
         say(f"sheet: {index}")

@@ -13,6 +13,7 @@ import orjson
 from zbatch.cli import options
 from zbatch.cli.advice import advice, cap_reached
 from zbatch.cli.output import ExitCode, plural, say
+from zbatch.cli.warned import warning_lines
 from zbatch.cli.whereabouts import find_run
 from zbatch.model import JobState
 from zbatch.state.database import Meta
@@ -25,7 +26,10 @@ _EVERY = 2.0
 @click.argument("run", type=click.Path(path_type=Path))
 @options.endpoint
 @click.option(
-    "--json", "as_json", is_flag=True, help="Counts, cost, failures and the process that runs it, as JSON."
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Counts, cost, failures, warnings and the process that runs it, as JSON.",
 )
 @click.option("--watch", is_flag=True, help="Say it again every two seconds until nothing is left to do.")
 def command(run: Path, endpoint: str | None, as_json: bool, watch: bool) -> int:
@@ -50,7 +54,7 @@ def _open_jobs(run: Run) -> int:
 
 
 def _json(run: Run) -> dict[str, Any]:
-    cost = run.cost()
+    cost, warned = run.cost(), run.warned()
     return {
         "running": run.running(),
         "counts": {state.value: number for state, number in run.counts().items()},
@@ -65,6 +69,8 @@ def _json(run: Run) -> dict[str, Any]:
             }
             for failure in run.failures()
         ],
+        "done_with_warnings": warned.jobs,
+        "warnings": [{"warning": text, "count": count} for text, count in warned.kinds.items()],
     }
 
 
@@ -84,6 +90,8 @@ def _print(run: Run) -> None:
     if counts[JobState.PENDING] and cap_reached(run):
         budget = run.about(Meta.MAX_COST)
         say(f"  max_cost of {budget} USD is reached: raise it in limits or with --max-cost to go on")
+    for line in warning_lines(run):
+        say(f"  {line}")
     _print_why(run)
     _print_next(run)
 

@@ -45,6 +45,14 @@ class Failure:
     retry: str
 
 
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Jobs that are done though their pictures are not what was asked: how many, and by kind, most first."""
+
+    jobs: int
+    kinds: dict[str, int]
+
+
 class JobSketch(NamedTuple):
     """A job in short: its key, its request as JSON, its file. A million of them are compared in seconds."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -16,12 +17,12 @@ from zbatch.state.again import Again
 from zbatch.state.database import Meta, open_connection, translated
 from zbatch.state.directory import RunDirectory
 from zbatch.state.owner import owner_of
-from zbatch.state.records import JOB_FACTS, Failure, JobFacts, JobRecord, JobSketch, job_record
+from zbatch.state.records import JOB_FACTS, Failure, JobFacts, JobRecord, JobSketch, Warned, job_record
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Failure", "JobFacts", "JobRecord", "JobSketch", "Run"]
+__all__ = ["Failure", "JobFacts", "JobRecord", "JobSketch", "Run", "Warned"]
 
 RETRYABLE = (JobState.FAILED, JobState.REJECTED, JobState.UNKNOWN)
 
@@ -159,6 +160,19 @@ class Run:
             )
             for state, reason, count, message in rows
         ]
+
+    def warned(self) -> Warned:
+        """Count the shown jobs whose picture was kept with a warning, of another size than asked, say."""
+        rows = self._rows(
+            """SELECT warnings, count(*) FROM jobs
+               WHERE state = 'done' AND position IS NOT NULL AND warnings IS NOT NULL GROUP BY warnings"""
+        )
+        jobs, kinds = 0, Counter[str]()
+        for texts, count in rows:
+            jobs += count
+            for text in orjson.loads(texts):
+                kinds[text] += count
+        return Warned(jobs, dict(kinds.most_common()))
 
     def jobs(self, *, shown_only: bool = False) -> Iterator[JobRecord]:
         """Every job in the state: those the manifest shows in grid order, then the others."""
