@@ -255,3 +255,17 @@ def test_the_python_api_runs_and_resumes(tmp_path):
             assert "<img" in made._repr_html_()
             assert (made.directory.path / "index.html").is_file()
             assert len((made.directory.path / "jobs.jsonl").read_text().splitlines()) == 3
+
+
+def test_another_price_is_told_once_where_attempts_were_made_at_the_old_one(tmp_path):
+    def told(price, **flags):
+        with_price = write_manifest(tmp_path, jobs=4, more=f"price: {price}")
+        done = finish(order_for(with_price, server.url, **flags))
+        return [event.message for event in done.told.events if "price" in event.message]
+
+    with MisbehavingServer(latency=0) as server:
+        assert told("0.01", first=2) == []
+        assert told("0.010", first=2) == []
+        words = "the price was 0.01, now 0.02: 2 attempts made before are counted at the new one"
+        assert [message.replace("0.010", "0.01") for message in told("0.02")] == [words]
+        assert told("0.02") == []

@@ -7,6 +7,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 from zbatch.api.endpoint import EndpointKind
@@ -108,7 +109,7 @@ class Preparation:
             InterruptedEarlyError: a signal came; the state is as before.
         """
         order = self._order
-        words = [take_endpoint(store, order.endpoint, order.retry), self._moved(store)]
+        words = [take_endpoint(store, order.endpoint, order.retry), self._moved(store), self._repriced(store)]
         if self._unchanged:
             store.select_all()
             warnings = GridMark.warnings_in(store)
@@ -221,6 +222,14 @@ class Preparation:
         if before is None or Path(before).name == self._order.manifest.path.name:
             return ""
         return f"this run was made from {before} and goes on with {self._order.manifest.path}"
+
+    def _repriced(self, store: Store) -> str:
+        """Say so where what was spent counts at another price from now on, for max_cost too."""
+        before, now, attempts = store.meta(Meta.PRICE), self._order.manifest.price, store.attempts_made()
+        if before is None or now is None or Decimal(before) == now or not attempts:
+            return ""
+        made = f"{attempts:,} attempt{'s' * (attempts > 1)} made before {'are' if attempts > 1 else 'is'}"
+        return f"the price was {before}, now {now}: {made} counted at the new one"
 
 
 def policy_of(order: Order) -> Policy:
