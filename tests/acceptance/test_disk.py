@@ -229,6 +229,45 @@ def read_only(tmp_path):
     subprocess.run(["umount", "-l", str(place)], check=True)
 
 
+@pytest.mark.parametrize("name", ["images", "thumbs", ".parts"])
+def test_a_room_on_another_file_system_is_refused_before_anything_is_submitted(
+    tmp_path, read_only, server, name
+):
+    place, _ = read_only
+    write_manifest(tmp_path, 3)
+    (tmp_path / "run" / name).mkdir(parents=True)
+    subprocess.run(["mount", "--bind", str(place), str(tmp_path / "run" / name)], check=True)
+    try:
+        done = zbatch(*words(tmp_path, server), cwd=tmp_path)
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path / "run" / name)], check=True)
+    assert done.returncode == 4, done.stderr
+    assert "lies on another file system than" in done.stderr
+    assert "nothing was submitted" in done.stderr
+    assert server.ledger.accepted == []
+
+
+@pytest.mark.parametrize("name", ["images", "thumbs", ".parts"])
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_room_that_is_a_link_to_elsewhere_is_refused_before_anything_is_submitted(
+    tmp_path, server, name, exists
+):
+    write_manifest(tmp_path, 3)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / name).symlink_to(tmp_path / "big")
+    if exists:
+        (tmp_path / "big").mkdir()
+    done = zbatch(*words(tmp_path, server), cwd=tmp_path)
+    assert done.returncode == 4, done.stderr
+    assert f"{tmp_path}/run/{name} leads out of the run directory by a symbolic link" in done.stderr
+    assert "have the whole run directory there" in done.stderr
+    assert server.ledger.accepted == []
+    (tmp_path / "run" / name).unlink()
+    (tmp_path / "run").rename(tmp_path / "other")
+    (tmp_path / "run").symlink_to(tmp_path / "other")
+    assert zbatch(*words(tmp_path, server), cwd=tmp_path).returncode == 0
+
+
 def test_a_disk_that_became_read_only(read_only, server):
     place, remount = read_only
     write_manifest(place, 20)

@@ -12,7 +12,8 @@ from support.store_rows import bring_to, look
 
 from zbatch.errors import EndpointError, ManifestError, RunBusyError, UsageError
 from zbatch.model import JobState
-from zbatch.state.directory import RunDirectory, RunLock
+from zbatch.state.directory import RunDirectory
+from zbatch.state.lock import RunLock
 from zbatch.state.run import Run
 from zbatch.state.store import Store
 from zbatch.workflow import run

@@ -8,12 +8,14 @@ import sys
 import pytest
 
 from zbatch.errors import DiskError, RunBusyError, UsageError
-from zbatch.state.directory import RunDirectory, RunLock, make_durable_directory, write_aside
+from zbatch.state.directory import RunDirectory, make_durable_directory, write_aside
+from zbatch.state.lock import RunLock
 
 HOLDER = """
 import subprocess, sys
 from pathlib import Path
-from zbatch.state.directory import RunDirectory, RunLock
+from zbatch.state.directory import RunDirectory
+from zbatch.state.lock import RunLock
 with RunLock(RunDirectory(Path(sys.argv[1]))):
     sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
     child = subprocess.Popen(sleeper) if len(sys.argv) > 2 else None

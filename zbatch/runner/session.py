@@ -24,7 +24,8 @@ from zbatch.runner.stages import Stages
 from zbatch.runner.standing import Standing
 from zbatch.runner.wiring import Halt, Tally, Wiring
 from zbatch.server.embedded import EMBEDDED_BASE_URL, embedded_transport
-from zbatch.state.directory import RunDirectory, RunLock
+from zbatch.state.directory import RunDirectory
+from zbatch.state.lock import RunLock
 from zbatch.state.rescue import rescue
 from zbatch.state.store import Store
 from zbatch.state.writer import StateWriter

@@ -1,20 +1,16 @@
-"""The run directory: where its files lie, and the lock that lets one process own it."""
+"""The run directory: where its files lie, and how they are written whole."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import BinaryIO
 
-from zbatch.errors import DiskError, RunBusyError, StateError, UsageError
-
-if TYPE_CHECKING:
-    from types import TracebackType
+from zbatch.errors import DiskError, StateError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +82,15 @@ class RunDirectory:
         """Make the directory and its rooms.
 
         Raises:
-            DiskError: naming the path that could not be made.
+            DiskError: naming the path that could not be made, or that leads out of the directory.
             UsageError: the path is a directory full of something else.
         """
         try:
             self._check_foreign()
-            for path in (self.path, self.images, self.thumbs, self.parts):
+            self._check_links()
+            for path in (self.path, *self._rooms()):
                 make_durable_directory(path)
+            self._check_devices()
         except OSError as error:
             raise DiskError(
                 f"cannot make the run directory {self.path}: {error.strerror or error}",
@@ -113,6 +111,30 @@ class RunDirectory:
                 f"{self.path} is not a run directory and is not empty (it holds {strange[0]})",
                 hint="give another directory with -o/--run-dir or output.dir",
             )
+
+    def _rooms(self) -> tuple[Path, ...]:
+        return self.images, self.thumbs, self.parts
+
+    def _check_links(self) -> None:
+        """A picture is never written outside the run directory: better said before one is paid for."""
+        real = os.path.realpath(self.path)
+        for path in self._rooms():
+            if path.is_symlink() and not (target := Path(os.path.realpath(path))).is_relative_to(real):
+                raise DiskError(
+                    f"{path} leads out of the run directory by a symbolic link, to {target}",
+                    hint=f"nothing was submitted; {_ELSEWHERE}",
+                )
+
+    def _check_devices(self) -> None:
+        """A picture is written aside and moved into place whole, which takes one file system for both."""
+        device = self.parts.stat().st_dev
+        for path in self._rooms():
+            if path.stat().st_dev != device:
+                raise DiskError(
+                    f"{path} lies on another file system than {self.parts}: "
+                    "no picture can be moved there whole",
+                    hint=f"nothing was submitted; {_ELSEWHERE}",
+                )
 
     def clear_parts(self) -> None:
         """Drop what a crash left half written. Only the owner of the lock may.
@@ -159,67 +181,11 @@ class RunDirectory:
 
 
 RESERVE_BYTES = 2**20
+_ELSEWHERE = (
+    "to keep pictures elsewhere, have the whole run directory there: by a symbolic link to it, "
+    "by -o/--run-dir, or by output.dir"
+)
 _OURS = frozenset({".lock", ".parts", ".reserve", "images", "thumbs", "run.log.jsonl"})
-
-
-class RunLock:
-    """Holds a run directory for this process.
-
-    An advisory `flock` on `.lock`: it dies with the process, and the descriptor is not inheritable, so no
-    child keeps it alive.
-    """
-
-    def __init__(self, directory: RunDirectory) -> None:
-        self._path = directory.path / ".lock"
-        self._descriptor: int | None = None
-
-    def __enter__(self) -> Self:
-        """Take the lock.
-
-        Raises:
-            RunBusyError: another process has it; its process id is named.
-            DiskError: the lock file cannot be written.
-        """
-        try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise DiskError(
-                f"cannot lock the run: {self._path}: {error.strerror or error}",
-                hint="choose a writable place with -o/--run-dir",
-            ) from error
-        try:
-            self._own(descriptor)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        self._descriptor = descriptor
-        return self
-
-    def _own(self, descriptor: int) -> None:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(descriptor, 0)
-            os.write(descriptor, f"{os.getpid()}\n".encode())
-        except BlockingIOError as error:
-            owner = os.read(descriptor, 32).decode("ascii", "replace").strip()
-            raise RunBusyError(
-                f"another process owns the run {self._path.parent}"
-                + (f" (process {owner})" if owner else ""),
-                hint="wait for it to end, or watch it: zbatch status " + str(self._path.parent),
-            ) from error
-        except OSError as error:
-            raise DiskError(f"cannot lock the run: {self._path}: {error.strerror or error}") from error
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._descriptor is not None:
-            os.ftruncate(self._descriptor, 0)
-            os.close(self._descriptor)
-            self._descriptor = None
 
 
 def make_durable_directory(path: Path) -> None:
