@@ -12,11 +12,13 @@ Everything here is the public API; everything else may change. Names are loaded 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from zbatch.version import __version__
 
+TYPE_CHECKING = False  # typing's own would be most of what an import costs
 if TYPE_CHECKING:
+    from typing import Any
+
     from zbatch.errors import Finding, ManifestError, SurroundingsError, UsageError, ZbatchError
     from zbatch.manifest.jobs import Expansion
     from zbatch.manifest.loader import expand, load_manifest

@@ -217,3 +217,39 @@ def test_a_second_process_is_refused_while_the_first_goes_on(tmp_path, server, c
         assert f"process {process.pid}" in second.stderr
         status = zbatch("status", tmp_path / "run", cwd=tmp_path)
         assert (status.returncode, process.poll()) == (0, None)
+
+
+LOADING = """
+import os, signal, sys
+
+module, how = sys.argv[1:]
+
+class Interruption:
+    def find_spec(self, name, path, target=None):
+        if name == module:
+            os.kill(os.getpid(), signal.SIGINT)
+
+if how == "ignored":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+from zbatch.__main__ import main
+sys.meta_path.insert(0, Interruption())
+sys.argv[1:] = ["schema"]
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["zbatch.cli", "click", "zbatch.cli.app", "zbatch.cli.schema"])
+def test_ctrl_c_while_modules_are_loaded_is_answered_without_a_word(tmp_path, module):
+    def loaded(how):
+        return subprocess.run(
+            [sys.executable, "-c", LOADING, module, how],
+            cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False, timeout=60,
+            preexec_fn=ordinary_signals,
+        )  # fmt: skip
+
+    done = loaded("answered")
+    assert done.returncode == 130
+    assert done.stderr.strip() == done.stdout == ""
+    ignored = loaded("ignored")
+    assert ignored.returncode == 0, ignored.stderr
+    assert ignored.stdout.startswith("{")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from support.misbehaving import MisbehavingServer
 from support.runs import QUICK, Recorder, finish, order_for, write_manifest
@@ -118,6 +120,24 @@ def test_a_picture_that_is_gone_with_its_task_is_held(tmp_path):
         assert len(server.ledger.accepted) == 0
         third = finish(order_for(manifest, server.url, retry=("unknown",)))
     assert third.states == {"done": 1}
+
+
+@pytest.mark.parametrize(("limits", "state"), [("", "unknown"), ("job_deadline: 100ms", "submitted")])
+def test_a_young_task_that_is_gone_with_its_picture_is_told_as_that_and_not_as_unfinished(
+    tmp_path, limits, state
+):
+    with MisbehavingServer(latency=0) as server:
+        first = finish(order_for(write_manifest(tmp_path, 1), server.url))
+    (tmp_path / "run" / first.jobs[1].file).unlink()
+    with MisbehavingServer() as server:
+        patience = replace(QUICK, lost_after=60)
+        second = finish(order_for(write_manifest(tmp_path, 1, limits), server.url, patience))
+        assert second.states == {state: 1}
+        assert server.ledger.accepted == []
+    assert second.jobs[1].reason == "image_lost"
+    assert second.jobs[1].message.startswith(
+        "the task succeeded, but its picture is gone and the task is not known any more ("
+    )
 
 
 def test_a_task_whose_picture_never_comes_is_let_go_of_only_where_that_is_said(tmp_path):

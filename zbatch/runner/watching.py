@@ -152,7 +152,7 @@ class Watcher:
         wiring.reach.answered()
         watch.not_found += 1
         patience = wiring.policy.patience
-        young = monotonic() - watch.accepted_at < patience.lost_after
+        young = not task.succeeded and monotonic() - watch.accepted_at < patience.lost_after
         if young or watch.not_found < patience.lost_answers:
             # A task can be unknown for a moment after its submit, or to one machine of many; only what stays
             # unknown is lost.
@@ -160,9 +160,10 @@ class Watcher:
             await self._later(watch, 0.5 * watch.not_found if not young else None, error)
             return
         wiring.limiter.finished()
-        if not await self._noted(lambda store: store.set_unknown(task.id, error.reason, error.message)):
+        reason, message = _loss(task, error)
+        if not await self._noted(lambda store: store.set_unknown(task.id, reason, message)):
             return
-        wiring.tell(EventName.UNKNOWN, task.key, error.reason, error.message)
+        wiring.tell(EventName.UNKNOWN, task.key, reason, message)
         if wiring.policy.resubmit_unknown and not task.succeeded:
             await self._again_or_count(task, JobState.UNKNOWN)
         else:
@@ -190,7 +191,10 @@ class Watcher:
         now = monotonic()
         if watch.overdue(now, answered=error is None):
             words = f"not finished after {self._wiring.policy.job_deadline:.0f} s"
-            await self._give_up(watch, "job_deadline", f"{words} ({error.message})" if error else words)
+            reason, message = "job_deadline", f"{words} ({error.message})" if error else words
+            if watch.task.succeeded and isinstance(error, TaskLostError):
+                reason, message = _loss(watch.task, error)
+            await self._give_up(watch, reason, message)
             return
         if delay is not None:
             pause = self._wiring.limiter.paused_until - now
@@ -216,3 +220,13 @@ class Watcher:
             self._wiring.halt.abandon(error)
             return False
         return True
+
+
+def _loss(task: OpenTask, error: TaskLostError) -> tuple[str, str]:
+    """Give reason and words for a task the server does not know: of one that succeeded, what that means."""
+    if not task.succeeded:
+        return error.reason, error.message
+    return (
+        "image_lost",
+        f"the task succeeded, but its picture is gone and the task is not known any more ({error.message})",
+    )
