@@ -44,7 +44,7 @@ def test_the_command_that_goes_on_is_bounded_as_the_first_one_was(tmp_path, serv
     (words, _), *_ = offered(tmp_path)
     assert words[:3] == ["zbatch", "run", "trial.yaml"]
     again = dict(zip(words[3::2], words[4::2], strict=True))
-    assert again.pop("--max-cost") == "0.10"  # raised: it stopped at 0.03
+    assert again.pop("--max-cost") == "0.06"  # raised: it stopped at 0.03
     assert again == {
         "--endpoint": server.url, "-o": "run", "--first": "8", "--rate": "600/min", "-j": "3",
         "--api-key-file": "my key", "--only": "seed=2,3,4,5,6,7",
@@ -88,6 +88,17 @@ def test_the_cap_of_a_selection_is_raised_for_the_selection_and_what_is_failed_i
     assert everything[-2:] == ["--max-cost", "0.06"]
     assert said == "all jobs, not only a selection"
     assert retry[-4:] == ["--max-cost", "0.07", "--retry", "failed"]
+
+
+def test_a_selection_that_is_done_is_not_offered_again(tmp_path, server):
+    write_manifest(tmp_path, 4)
+    command = ["run", "trial.yaml", "-o", "run", "--endpoint", server.url]
+    assert zbatch(*command, "--first", "2", cwd=tmp_path).returncode == 0
+    ((words, said),) = offered(tmp_path)
+    assert said == "all jobs, not only a selection"
+    assert typed(tmp_path, words).returncode == 0
+    assert counts(tmp_path / "run") == {"done": 4}
+    assert offered(tmp_path) == []
 
 
 def test_what_can_be_fetched_for_nothing_is_never_offered_to_be_paid_again(tmp_path, server):

@@ -17,17 +17,18 @@ _FETCHED_FOR_NOTHING: Final = frozenset({"not_saved", "file_missing"})
 
 def advice(run: Run) -> list[str]:
     """Give the commands that go on, cheapest first, each with what it does in brackets."""
-    counts, again = run.counts(), run.again
+    counts, again, capped = run.counts(), run.again, cap_reached(run)
     pending, known = counts[JobState.PENDING], counts[JobState.SUBMITTED]
-    capped = cap_reached(run)
+    left = run.about(Meta.SELECTED_LEFT)
+    selected = pending if left is None or not again.selects else min(left, pending)
     lines = []
-    if known and (capped or not pending):
+    if known and (capped or not selected):
         lines.append(_line(again, "asks again, costs nothing"))
-    if pending and capped:
-        lines.append(raised(run, pending))
-    elif pending or counts[JobState.SUBMITTING]:
+    if selected and capped:
+        lines.append(raised(run, selected))
+    elif selected or counts[JobState.SUBMITTING]:
         lines.append(_line(again, "goes on: known tasks are asked for first, nothing is submitted twice"))
-    if pending and again.selects:
+    if pending and again.selects and (left is None or selected < pending):
         whole = again.everything()
         lines.append(
             _line(

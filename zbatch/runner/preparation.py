@@ -184,6 +184,7 @@ class Preparation:
             Meta.PRICE: None if manifest.price is None else str(manifest.price),
             Meta.VIEW: {"x": report.x, "y": report.y, "group": list(report.group)},
             Meta.AGAIN: self._order.again,
+            Meta.SELECTED_LEFT: None,
             Meta.MAX_COST: None if policy.max_cost is None else str(policy.max_cost),
             Meta.VERSION: __version__,
         }

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from zbatch.api.client import ApiClient
 from zbatch.api.endpoint import EndpointKind
 from zbatch.api.transport import AiohttpTransport
-from zbatch.errors import SurroundingsError
+from zbatch.errors import SurroundingsError, ZbatchError
 from zbatch.model import JobState
 from zbatch.runner.events import Event, EventName, Listener
 from zbatch.runner.limiter import Limiter
@@ -24,6 +24,7 @@ from zbatch.runner.stages import Stages
 from zbatch.runner.standing import Standing
 from zbatch.runner.wiring import Halt, Tally, Wiring
 from zbatch.server.embedded import EMBEDDED_BASE_URL, embedded_transport
+from zbatch.state.database import Meta
 from zbatch.state.directory import RunDirectory
 from zbatch.state.lock import RunLock
 from zbatch.state.rescue import rescue
@@ -155,6 +156,10 @@ class Session:
             ending = Ending.INTERRUPTED
         elif self._halt.draining and not complete:
             ending = Ending(self._halt.reason)
+        if taken:
+            # For what is said of it later; a disk that takes nothing has been told of already.
+            with contextlib.suppress(ZbatchError), store.transaction():
+                store.set_meta(Meta.SELECTED_LEFT, selected[JobState.PENDING])
         self._listener.event(Event(EventName.RUN_ENDED, reason=ending))
         return Outcome(ending, directory.path, store.count(selected=False), selected, self._halt.error)
 

@@ -29,6 +29,7 @@ class Meta(StrEnum):
     CREATED_AT = "created_at"
     MAX_COST = "max_cost"  # USD, text of a decimal, or null
     AGAIN = "again"  # the command that goes on with this run
+    SELECTED_LEFT = "selected_left"  # pending jobs of its selection when it ended; null until then
     VERSION = "version"  # of zbatch, last writer
     GRID = "grid"  # {"mark", "warnings"}: what the grid was made from, see zbatch.runner.gridmark
     LIMITS = (
