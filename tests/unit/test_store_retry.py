@@ -77,6 +77,8 @@ def test_a_person_may_put_back_each_of_three_states_and_attempts_count_afresh(st
 def test_letting_go_of_tasks_puts_back_those_with_a_reason_and_no_other_unknown_outcome(store):
     before = states(store)
     assert store.retry([JobState.SUBMITTED]) == 0
+    store.note(3, "not_saved", "its picture could not be saved")  # asking again brings it, for nothing
+    assert store.retry([JobState.SUBMITTED]) == 0
     store.note(3, "job_deadline", "not finished after 1 s")
     assert store.retry([JobState.SUBMITTED]) == 1
     assert changed(store, before) == [2]

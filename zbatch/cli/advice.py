@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
 
 from zbatch.cli.output import plural
 from zbatch.model import JobState
 from zbatch.state.again import Again
 from zbatch.state.database import Meta
+from zbatch.state.retries import FETCHED_FOR_NOTHING
 from zbatch.state.run import Run
-
-_FETCHED_FOR_NOTHING: Final = frozenset({"not_saved", "file_missing"})
-"""Why a job is still `submitted` though its picture was there to be had: asking again is all it needs."""
 
 
 def advice(run: Run) -> list[str]:
@@ -40,10 +37,12 @@ def advice(run: Run) -> list[str]:
 
 def _retries(run: Run, counts: dict[JobState, int]) -> list[str]:
     lines = []
-    unfinished = [failure for failure in run.failures() if failure.state is JobState.SUBMITTED]
-    # Those that asking again will bring are no reason to pay, and are let go of with the others.
-    if any(failure.reason not in _FETCHED_FOR_NOTHING for failure in unfinished):
-        count = sum(failure.count for failure in unfinished)
+    unfinished = [
+        failure.count
+        for failure in run.failures()
+        if failure.state is JobState.SUBMITTED and failure.reason not in FETCHED_FOR_NOTHING
+    ]
+    if count := sum(unfinished):
         words = (
             f"only where asking again does not help: lets go of {plural(count, 'task')} that were billed, "
             "and pays again"

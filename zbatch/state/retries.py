@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from zbatch.model import JobState
 from zbatch.state.moves import Moves
+
+FETCHED_FOR_NOTHING: Final = frozenset({"not_saved", "file_missing"})
+"""Why a job is still `submitted` though its picture was there to be had: asking again is all it needs."""
 
 
 def _check_retryable(state: JobState) -> None:
@@ -104,12 +108,16 @@ class Retries(Moves):
         return count
 
     def _let_go(self) -> int:
-        """Let go of selected tasks that an earlier run gave up on (they carry a reason), and of no others."""
+        """Let go of selected tasks that an earlier run gave up on (they carry a reason), and of no others.
+
+        Not of those whose pictures asking again will bring.
+        """
         rows = self._db.execute(
-            """SELECT id, message FROM jobs WHERE state = 'submitted' AND reason IS NOT NULL
+            """SELECT id, message, reason FROM jobs WHERE state = 'submitted' AND reason IS NOT NULL
                AND position IS NOT NULL AND id IN (SELECT job_id FROM selected)"""
         ).fetchall()
-        for job_id, message in rows:
+        rows = [row for row in rows if row[2] not in FETCHED_FOR_NOTHING]
+        for job_id, message, _ in rows:
             self.set_unknown(job_id, "let_go", f"let go of by --retry submitted ({message})")
             self._db.execute(
                 "UPDATE jobs SET state = 'pending', retried_at = attempts WHERE id = ?", (job_id,)
