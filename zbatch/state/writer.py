@@ -12,8 +12,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from zbatch.state.advances import Advance
 from zbatch.state.store import Store
@@ -23,8 +22,7 @@ T = TypeVar("T")
 _GROUP = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(NamedTuple):
     """What is to be written, and who waits for it."""
 
     work: Callable[[Store], Any] | Advance
