@@ -400,7 +400,7 @@ class StoreMachine(RuleBasedStateMachine):
             await asyncio.sleep(0)
             if dies:
                 steps = [*steps, lambda _: self.keep_files()]
-            writing = [writer.commit(step) if callable(step) else writer.advance(step) for step in steps]
+            writing = [writer.commit(step) for step in steps]
             waiting = [asyncio.create_task(one) for one in writing]
             await asyncio.sleep(0)
             gate.set()

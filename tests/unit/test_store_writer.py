@@ -32,7 +32,7 @@ def with_writer(path, act, jobs=3):
 
 def test_what_is_committed_can_be_read_by_others_when_the_caller_goes_on(tmp_path):
     async def act(writer, ids):
-        await writer.advance(Submitting(ids[0]))
+        await writer.commit(Submitting(ids[0]))
         with Run(tmp_path) as run:
             return run.counts()[JobState.SUBMITTING]
 
@@ -40,7 +40,7 @@ def test_what_is_committed_can_be_read_by_others_when_the_caller_goes_on(tmp_pat
 
 
 def gathered(writer, *steps):
-    asked = (writer.commit(step) if callable(step) else writer.advance(step) for step in steps)
+    asked = (writer.commit(step) for step in steps)
     return asyncio.gather(*asked, return_exceptions=True)
 
 
@@ -86,7 +86,7 @@ def test_steps_are_made_in_the_order_they_were_asked_for(tmp_path):
 
 def test_a_caller_that_is_cancelled_does_not_undo_its_step(tmp_path):
     async def act(writer, ids):
-        waiting = asyncio.create_task(writer.advance(Submitting(ids[0])))
+        waiting = asyncio.create_task(writer.commit(Submitting(ids[0])))
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
@@ -98,7 +98,7 @@ def test_a_caller_that_is_cancelled_does_not_undo_its_step(tmp_path):
 def test_closing_finishes_what_was_asked(tmp_path):
     async def act(writer, ids):
         for id_ in ids:
-            task = asyncio.create_task(writer.advance(Submitting(id_)))
+            task = asyncio.create_task(writer.commit(Submitting(id_)))
         await asyncio.sleep(0)
         writer.close()
         await task
@@ -127,12 +127,12 @@ async def main():
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     big = lambda store: store.set_meta("description", "x" * 1_000_000)
     results = await asyncio.gather(
-        writer.advance(Submitting(1)), writer.commit(big), return_exceptions=True
+        writer.commit(Submitting(1)), writer.commit(big), return_exceptions=True
     )
     print([type(result).__name__ for result in results])
     print(results[0])
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    await writer.advance(Submitting(1))
+    await writer.commit(Submitting(1))
     print(store.in_flight())
     writer.close()
     store.close()

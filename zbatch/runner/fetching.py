@@ -152,7 +152,7 @@ class Fetcher:
                 lambda store: store.note(task.id, "not_saved", "its picture could not be saved")
             )
             raise
-        await wiring.writer.advance(Done(task.id, artifact, image.nsfw))
+        await wiring.writer.commit(Done(task.id, artifact, image.nsfw))
         wiring.tally.done += 1
         wiring.tally.made_now += 1
         wiring.tell(EventName.DONE, task.key, message="; ".join(artifact.warnings))

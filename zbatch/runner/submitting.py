@@ -121,7 +121,7 @@ class Submitter:
     async def _attempt(self, job: PendingJob, slot: Slot) -> None:
         wiring = self._wiring
         try:
-            await wiring.writer.advance(Submitting(job.id))
+            await wiring.writer.commit(Submitting(job.id))
         except ZbatchError as error:
             self._release(refund=True)
             wiring.halt.abandon(error)
@@ -217,8 +217,7 @@ class Submitter:
         """Write what the server answered; it cannot be asked again, so a sick disk is tried several times."""
         for number in range(_WRITE_TRIES):
             try:
-                writer = self._wiring.writer
-                return await (writer.commit(step) if callable(step) else writer.advance(step))
+                return await self._wiring.writer.commit(step)
             except SurroundingsError as error:
                 self._wiring.halt.abandon(error)
                 # A task id that is not written down is a picture that is paid and lost.

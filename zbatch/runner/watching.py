@@ -214,8 +214,7 @@ class Watcher:
     async def _noted(self, step: Callable[[Store], object] | Advance) -> bool:
         """Write a step down; where the disk does not take it, stop: the server will say the same again."""
         try:
-            writer = self._wiring.writer
-            await (writer.commit(step) if callable(step) else writer.advance(step))
+            await self._wiring.writer.commit(step)
         except ZbatchError as error:
             self._wiring.halt.abandon(error)
             return False

@@ -12,7 +12,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, overload
 
 from zbatch.state.advances import Advance
 from zbatch.state.store import Store
@@ -47,28 +47,24 @@ class StateWriter:
         self._thread = threading.Thread(target=self._work, name="zbatch-state", daemon=True)
         self._thread.start()
 
-    async def commit(self, step: Callable[[Store], T]) -> T:
+    @overload
+    async def commit(self, step: Advance) -> None: ...
+
+    @overload
+    async def commit(self, step: Callable[[Store], T]) -> T: ...
+
+    async def commit(self, step: Callable[[Store], Any] | Advance) -> Any:
         """Run a step and return its value once it is durable; being cancelled meanwhile does not undo it.
 
-        Raises:
-            DiskError: the group could not be written; none of it was kept.
-        """
-        future: asyncio.Future[T] = self._asked(step)
-        return await future
-
-    async def advance(self, advance: Advance) -> None:
-        """Have a job take a step forward, as `commit` does; those of many jobs are written together.
+        Steps forward (`Advance`) of many jobs are written together, and have no value.
 
         Raises:
             DiskError: the group could not be written; none of it was kept.
         """
-        await self._asked(advance)
-
-    def _asked(self, work: Callable[[Store], Any] | Advance) -> asyncio.Future[Any]:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        self._steps.put(_Step(work, loop, future))
-        return future
+        self._steps.put(_Step(step, loop, future))
+        return await future
 
     def close(self) -> None:
         """Finish what was asked and end the thread. The store stays open."""
