@@ -48,6 +48,12 @@ TRANSITIONS: Final[Mapping[JobState, frozenset[JobState]]] = {
 }
 """Every move a job may make; the store refuses any other."""
 
+UNFINISHED: Final = (JobState.PENDING, JobState.SUBMITTING, JobState.SUBMITTED)
+"""A run goes on with these by itself."""
+
+RETRYABLE: Final = (JobState.FAILED, JobState.REJECTED, JobState.UNKNOWN)
+"""A job ended so without a picture: it is submitted again where a person or the manifest says so."""
+
 
 def canonical_number(value: float) -> int | float:
     """Give one spelling to equal numbers: `1.0` and `1` are `1`, `-0.0` is `0`."""

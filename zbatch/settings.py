@@ -13,7 +13,7 @@ from zbatch.errors import UsageError
 from zbatch.expressions import ExpressionError, compile_template
 from zbatch.manifest.limits import parse_rate
 from zbatch.manifest.parser import Manifest
-from zbatch.model import JobState
+from zbatch.model import RETRYABLE, JobState
 from zbatch.runner.order import Order
 from zbatch.state.again import Again
 
@@ -99,7 +99,7 @@ def run_directory(manifest: Manifest, endpoint: Endpoint, run_dir: str | Path | 
 
 
 def _states(names: Iterable[str]) -> tuple[JobState, ...]:
-    retryable = (JobState.FAILED, JobState.REJECTED, JobState.UNKNOWN, JobState.SUBMITTED)
+    retryable = (*RETRYABLE, JobState.SUBMITTED)
     found = []
     for name in (part.strip() for text in names for part in text.split(",")):
         if name not in retryable:

@@ -11,7 +11,7 @@ from zbatch.cli import options
 from zbatch.cli.output import ExitCode, say
 from zbatch.cli.whereabouts import find_run
 from zbatch.exports.provenance import write_provenance
-from zbatch.model import JobState
+from zbatch.model import UNFINISHED, JobState
 from zbatch.sheet import write_png, write_sheet, write_single_file
 from zbatch.state.run import Run
 
@@ -59,6 +59,6 @@ def _follow(path: Path, endpoint: str | None) -> None:
             if counts != before:
                 _write(run)
                 before = counts
-        if not any(counts[state] for state in (JobState.PENDING, JobState.SUBMITTING, JobState.SUBMITTED)):
+        if not any(counts[state] for state in UNFINISHED):
             return
         time.sleep(_EVERY)

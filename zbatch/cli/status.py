@@ -15,7 +15,7 @@ from zbatch.cli.advice import advice, cap_reached
 from zbatch.cli.output import ExitCode, plural, say
 from zbatch.cli.warned import warning_lines
 from zbatch.cli.whereabouts import find_run
-from zbatch.model import JobState
+from zbatch.model import UNFINISHED, JobState
 from zbatch.state.database import Meta
 from zbatch.state.run import Run
 
@@ -50,7 +50,7 @@ def command(run: Path, endpoint: str | None, as_json: bool, watch: bool) -> int:
 
 def _open_jobs(run: Run) -> int:
     counts = run.counts()
-    return sum(counts[state] for state in (JobState.PENDING, JobState.SUBMITTING, JobState.SUBMITTED))
+    return sum(counts[state] for state in UNFINISHED)
 
 
 def _json(run: Run) -> dict[str, Any]:

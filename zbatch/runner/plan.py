@@ -14,7 +14,7 @@ from zbatch.errors import Finding
 from zbatch.manifest.jobs import Expansion
 from zbatch.manifest.numbering import Numbering, halves
 from zbatch.manifest.selection import Selection
-from zbatch.model import JobState, Row
+from zbatch.model import RETRYABLE, JobState, Row
 from zbatch.runner.known import KnownStates
 from zbatch.runner.order import Order
 from zbatch.state.directory import RunDirectory
@@ -137,7 +137,7 @@ def make_plan(order: Order, *, with_keys: bool = False) -> Plan:
         selected=expansion.selected,
         to_submit=to_submit.count,
         in_flight=states[JobState.SUBMITTED] + states[JobState.SUBMITTING],
-        held=states[JobState.FAILED] + states[JobState.REJECTED] + states[JobState.UNKNOWN],
+        held=sum(states[state] for state in RETRYABLE),
         dropped=_dropped(known, states),
         cost=None if price is None else price * to_submit.count,
         spent=None if price is None else price * spent,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from zbatch.model import JobState
+from zbatch.model import RETRYABLE, JobState
 from zbatch.runner.wiring import Tally
 from zbatch.state.store import OpenTask, Store
 
@@ -35,7 +35,7 @@ class Standing:
         tally = Tally(
             total=sum(counts.values()) + others,
             done=counts[JobState.DONE],
-            failed=sum(counts[state] for state in (JobState.FAILED, JobState.REJECTED, JobState.UNKNOWN)),
+            failed=sum(counts[state] for state in RETRYABLE),
             pending=counts[JobState.PENDING],
             attempts=store.attempts_made(),
         )

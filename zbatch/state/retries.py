@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from zbatch.model import JobState
+from zbatch.model import RETRYABLE, JobState
 from zbatch.state.moves import Moves
 
 FETCHED_FOR_NOTHING: Final = frozenset({"not_saved", "file_missing"})
@@ -13,7 +13,7 @@ FETCHED_FOR_NOTHING: Final = frozenset({"not_saved", "file_missing"})
 
 
 def _check_retryable(state: JobState) -> None:
-    if state not in (JobState.FAILED, JobState.REJECTED, JobState.UNKNOWN):
+    if state not in RETRYABLE:
         raise AssertionError(f"no job that is {state} is submitted again")
 
 

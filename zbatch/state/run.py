@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import orjson
 
 from zbatch.errors import DiskError, StateError, UsageError
-from zbatch.model import Cell, Coordinates, JobState
+from zbatch.model import RETRYABLE, Cell, Coordinates, JobState
 from zbatch.state.again import Again
 from zbatch.state.database import Meta, open_connection, translated
 from zbatch.state.directory import RunDirectory
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Failure", "JobFacts", "JobRecord", "JobSketch", "Run", "Warned"]
-
-RETRYABLE = (JobState.FAILED, JobState.REJECTED, JobState.UNKNOWN)
 
 
 class Run:
