@@ -10,6 +10,7 @@ from zbatch.api.pictures import MAX_IMAGE
 from zbatch.clock import monotonic
 from zbatch.errors import SurroundingsError, ZbatchError
 from zbatch.runner.events import EventName
+from zbatch.runner.loss import loss_of
 from zbatch.runner.room import Room
 from zbatch.runner.wiring import Wiring
 from zbatch.state.advances import Done
@@ -115,12 +116,10 @@ class Fetcher:
 
     async def _out_of_reach(self, task: OpenTask, error: TaskLostError) -> None:
         """The task succeeded and is gone: never submitted again by itself, so a person has to say so."""
-        message = (
-            f"the task succeeded but is no longer known, and its picture was not fetched ({error.message})"
-        )
-        await self._wiring.writer.commit(lambda store: store.set_unknown(task.id, "image_lost", message))
+        reason, message = loss_of(error, succeeded=True)
+        await self._wiring.writer.commit(lambda store: store.set_unknown(task.id, reason, message))
         self._wiring.tally.failed += 1
-        self._wiring.tell(EventName.UNKNOWN, task.key, "image_lost", message)
+        self._wiring.tell(EventName.UNKNOWN, task.key, reason, message)
 
     async def _bring(self, task: OpenTask, image: ResultImage) -> None:
         """Download a picture and save it, with room for as much as its pixels are when nothing is packed.

@@ -11,6 +11,7 @@ from zbatch.clock import monotonic
 from zbatch.errors import AccountError, ZbatchError
 from zbatch.model import JobState
 from zbatch.runner.events import EventName
+from zbatch.runner.loss import loss_of
 from zbatch.runner.poller import Watch
 from zbatch.runner.submitting import Submitter
 from zbatch.runner.wiring import Wiring
@@ -160,7 +161,7 @@ class Watcher:
             await self._later(watch, 0.5 * watch.not_found if not young else None, error)
             return
         wiring.limiter.finished()
-        reason, message = _loss(task, error)
+        reason, message = loss_of(error, succeeded=task.succeeded)
         if not await self._noted(lambda store: store.set_unknown(task.id, reason, message)):
             return
         wiring.tell(EventName.UNKNOWN, task.key, reason, message)
@@ -193,7 +194,7 @@ class Watcher:
             words = f"not finished after {self._wiring.policy.job_deadline:.0f} s"
             reason, message = "job_deadline", f"{words} ({error.message})" if error else words
             if watch.task.succeeded and isinstance(error, TaskLostError):
-                reason, message = _loss(watch.task, error)
+                reason, message = loss_of(error, succeeded=True)
             await self._give_up(watch, reason, message)
             return
         if delay is not None:
@@ -219,13 +220,3 @@ class Watcher:
             self._wiring.halt.abandon(error)
             return False
         return True
-
-
-def _loss(task: OpenTask, error: TaskLostError) -> tuple[str, str]:
-    """Give reason and words for a task the server does not know: of one that succeeded, what that means."""
-    if not task.succeeded:
-        return error.reason, error.message
-    return (
-        "image_lost",
-        f"the task succeeded, but its picture is gone and the task is not known any more ({error.message})",
-    )
