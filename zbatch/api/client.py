@@ -42,6 +42,8 @@ from zbatch.api.contract import (
     submit_path,
 )
 from zbatch.api.errors import (
+    NO_CONNECTION,
+    TOO_LARGE,
     BadAnswerError,
     NotAcceptedError,
     OutcomeUnknownError,
@@ -120,9 +122,9 @@ class ApiClient:
                 Call("POST", self._submit_url, self._post_headers, content, MAX_JSON, self._limits)
             )
         except NEVER_SENT as error:
-            raise NotAcceptedError(self._shown(error), reason="NO_CONNECTION") from None
+            raise NotAcceptedError(self._shown(error), reason=NO_CONNECTION) from None
         except TooLargeError:
-            raise OutcomeUnknownError("the answer is too large to be one", reason="TOO_LARGE") from None
+            raise OutcomeUnknownError("the answer is too large to be one", reason=TOO_LARGE) from None
         except Exception as error:  # noqa: BLE001 an app in process may raise anything; it may have taken the job
             raise OutcomeUnknownError(self._shown(error), reason=_reason(error)) from None
         try:
@@ -198,7 +200,7 @@ class ApiClient:
         try:
             return await self._exchange(Call("GET", url, headers, b"", limit, self._limits))
         except TooLargeError:
-            raise BadAnswerError(f"larger than {limit} bytes", reason="TOO_LARGE") from None
+            raise BadAnswerError(f"larger than {limit} bytes", reason=TOO_LARGE) from None
         except (httpx.RemoteProtocolError, httpx.UnsupportedProtocol) as error:
             raise BadAnswerError(self._shown(error), reason=_reason(error)) from None
         except Exception as error:  # noqa: BLE001 an app in process may raise anything
@@ -215,7 +217,7 @@ class ApiClient:
 def _reason(error: Exception) -> str:
     """Name a failure of the transport in the way the API names its own."""
     if isinstance(error, NEVER_SENT):
-        return "NO_CONNECTION"
+        return NO_CONNECTION
     if isinstance(error, (httpx.TimeoutException, TimeoutError)):
         return "TIMEOUT"
     if isinstance(error, httpx.RemoteProtocolError):

@@ -17,6 +17,13 @@ The transport maps aiohttp's exceptions to httpx's, and `client` maps those and 
 
 from __future__ import annotations
 
+from typing import Final
+
+NO_CONNECTION: Final = "NO_CONNECTION"
+"""Reason of ours: nobody was reached, and nothing was sent."""
+TOO_LARGE: Final = "TOO_LARGE"
+"""Reason of ours: the answer, or the picture, is larger than it may be."""
+
 
 class ApiError(Exception):
     """A call that did not give what was asked. `reason` is the API's own word, or a short one of ours."""

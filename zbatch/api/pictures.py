@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 import httpx
 
 from zbatch.api.contract import is_loopback
-from zbatch.api.errors import BadAnswerError
+from zbatch.api.errors import TOO_LARGE, BadAnswerError
 
 if TYPE_CHECKING:
     from zbatch.api.answers import Answer
@@ -49,7 +49,7 @@ def inline_picture(text: str, limit: int) -> bytes:
     header = _DATA_URI.match(text)
     payload = text[header.end() :] if header else text
     if len(payload) > limit // 3 * 4 + limit // 32 + 1024:  # line breaks take a little room too
-        raise BadAnswerError(f"larger than {limit} bytes", reason="TOO_LARGE")
+        raise BadAnswerError(f"larger than {limit} bytes", reason=TOO_LARGE)
     if header and "base64" not in header[2].lower().split(";"):
         content = unquote_to_bytes(payload)
     else:
@@ -57,7 +57,7 @@ def inline_picture(text: str, limit: int) -> bytes:
     if not content:
         raise BadAnswerError("the image is empty", reason="EMPTY_IMAGE")
     if len(content) > limit:
-        raise BadAnswerError(f"larger than {limit} bytes", reason="TOO_LARGE")
+        raise BadAnswerError(f"larger than {limit} bytes", reason=TOO_LARGE)
     return content
 
 

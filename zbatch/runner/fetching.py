@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from zbatch.api.contract import ResultImage, TaskResult, TaskStatus
-from zbatch.api.errors import ApiError, BadAnswerError, GoneError, TaskLostError, ThrottledError
+from zbatch.api.errors import TOO_LARGE, ApiError, BadAnswerError, GoneError, TaskLostError, ThrottledError
 from zbatch.api.pictures import MAX_IMAGE
 from zbatch.clock import monotonic
 from zbatch.errors import SurroundingsError, ZbatchError
@@ -15,6 +15,7 @@ from zbatch.runner.room import Room
 from zbatch.runner.wiring import Wiring
 from zbatch.state.advances import Done
 from zbatch.state.artifacts import Asked, BadImageError
+from zbatch.state.retries import NOT_SAVED
 from zbatch.state.store import OpenTask
 
 _QUEUE = 64
@@ -133,7 +134,7 @@ class Fetcher:
                 data = await self._wiring.client.download(image.image_url, max_bytes=size)
                 await self._save(task, data, image)
             except BadAnswerError as error:
-                if error.reason != "TOO_LARGE" or size == MAX_IMAGE:
+                if error.reason != TOO_LARGE or size == MAX_IMAGE:
                     raise
             else:
                 return
@@ -148,7 +149,7 @@ class Fetcher:
             artifact = await wiring.savers.save(asked, data)
         except SurroundingsError:
             await wiring.writer.commit(
-                lambda store: store.note(task.id, "not_saved", "its picture could not be saved")
+                lambda store: store.note(task.id, NOT_SAVED, "its picture could not be saved")
             )
             raise
         await wiring.writer.commit(Done(task.id, artifact, image.nsfw))

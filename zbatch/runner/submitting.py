@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from zbatch.api.errors import (
+    NO_CONNECTION,
     AccountRefusedError,
     NotAcceptedError,
     OutcomeUnknownError,
@@ -169,7 +170,7 @@ class Submitter:
         wiring = self._wiring
         pause = wiring.limiter.trouble(error.retry_after)
         wiring.tell(EventName.NOTICE, None, error.reason, f"{error.message} (next try in {pause:.1f} s)")
-        if error.reason == "NO_CONNECTION":
+        if error.reason == NO_CONNECTION:
             wiring.unreached(error.message)
         else:
             wiring.reach.answered()

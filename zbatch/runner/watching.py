@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from zbatch.api.contract import TaskResult, TaskStatus
-from zbatch.api.errors import AccountRefusedError, ApiError, TaskLostError, ThrottledError
+from zbatch.api.errors import NO_CONNECTION, AccountRefusedError, ApiError, TaskLostError, ThrottledError
 from zbatch.clock import monotonic
 from zbatch.errors import AccountError, ZbatchError
 from zbatch.model import JobState
@@ -109,7 +109,7 @@ class Watcher:
         wiring = self._wiring
         watch.troubles += 1
         wiring.tell(EventName.POLL_PROBLEM, watch.task.key, error.reason, error.message)
-        if error.reason != "NO_CONNECTION":
+        if error.reason != NO_CONNECTION:
             wiring.reach.answered()
         elif wiring.unreached(error.message):
             await self._give_up(watch, "unreached", error.message)

@@ -8,7 +8,9 @@ from typing import Final
 from zbatch.model import RETRYABLE, JobState
 from zbatch.state.moves import Moves
 
-FETCHED_FOR_NOTHING: Final = frozenset({"not_saved", "file_missing"})
+NOT_SAVED: Final = "not_saved"
+FILE_MISSING: Final = "file_missing"
+FETCHED_FOR_NOTHING: Final = frozenset({NOT_SAVED, FILE_MISSING})
 """Why a job is still `submitted` though its picture was there to be had: asking again is all it needs."""
 
 
@@ -82,10 +84,10 @@ class Retries(Moves):
         if row is None:
             return False
         message = f"{row[0]} is gone or was changed: its task is asked for the picture again"
-        self._move(job_id, JobState.DONE, JobState.SUBMITTED, "file_missing", message)
+        self._move(job_id, JobState.DONE, JobState.SUBMITTED, FILE_MISSING, message)
         self._attempt(job_id, "ended_at = NULL, outcome = NULL")
         if free:
-            self.set_unknown(job_id, "file_missing", f"{row[0]} is gone or was changed: it is made again")
+            self.set_unknown(job_id, FILE_MISSING, f"{row[0]} is gone or was changed: it is made again")
             self._db.execute("UPDATE jobs SET state = 'pending' WHERE id = ?", (job_id,))
         return True
 
