@@ -119,7 +119,7 @@ def test_a_terminal_that_closes_drains_although_nothing_can_be_drawn_any_more(tm
     with subprocess.Popen(
         [sys.executable, "-m", "zbatch", *map(str, command[:-1]), "bar"], cwd=tmp_path, env=environment(),
         stdin=follower, stdout=follower, stderr=follower, start_new_session=True,
-        preexec_fn=ordinary_signals,  # noqa: PLW1509
+        preexec_fn=ordinary_signals,  # noqa: PLW1509 - no lock is held
     ) as process:  # fmt: skip
         os.close(follower)
         wait_until(under_way(server), process)

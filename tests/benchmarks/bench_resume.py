@@ -23,6 +23,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 PICTURE = b"small file"
@@ -168,7 +169,7 @@ def as_left(run: Path, server: Server, jobs: int, submitted: int) -> None:
 
 
 @contextlib.contextmanager
-def started(folder: Path, server: Server, manifest: Path):  # type: ignore[no-untyped-def]
+def started(folder: Path, server: Server, manifest: Path) -> Iterator[subprocess.Popen[bytes]]:
     words = zbatch("run", manifest, "-o", folder / "run", "--endpoint", server.url, "--no-report")
     log = (folder / "stderr.txt").open("wb")
     process = subprocess.Popen([*words, "--progress", "none"], stderr=log, stdout=log)

@@ -14,6 +14,7 @@ import contextlib
 import multiprocessing
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from multiprocessing.connection import Connection
 
 import aiohttp
@@ -126,11 +127,11 @@ WAYS = {
 
 
 async def measure(
-    way: Callable[..., object], url: str, in_flight: int, seconds: float
+    way: Callable[[str], AbstractAsyncContextManager[Ask]], url: str, in_flight: int, seconds: float
 ) -> tuple[float, float]:
     """Requests a second, and CPU microseconds a request, after every slot had its first answer."""
     done = 0
-    async with way(url) as ask:  # type: ignore[attr-defined]
+    async with way(url) as ask:
         until = 0.0
 
         async def slot() -> None:

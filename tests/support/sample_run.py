@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from zbatch.model import Artifact, Cell, Job, JobState, Lora, Request, Row, job_key
+from zbatch.model import Artifact, Cell, Job, JobState, Lora, Request, Row, Scalar, job_key
 from zbatch.state.advances import Done, Submitted, Submitting
 from zbatch.state.artifacts import Asked, save_artifact
 from zbatch.state.database import Meta
@@ -119,7 +119,7 @@ def _cells(sample: Sample) -> Iterator[tuple[Cell, Request | None]]:
         sample.subjects, sample.loras, sample.scales, range(sample.seeds), sizes, range(sample.replicas)
     )
     for subject, lora, scale, number, size, replica in axes:
-        coordinates: dict[str, object] = {"subject": subject, "lora.name": lora, "lora.scale": scale}
+        coordinates: dict[str, Scalar] = {"subject": subject, "lora.name": lora, "lora.scale": scale}
         coordinates["seed"] = sample.first_seed + number
         if len(sizes) > 1:
             coordinates["size"] = {"832*1216": "portrait"}.get(size, size)
@@ -132,13 +132,13 @@ def _cells(sample: Sample) -> Iterator[tuple[Cell, Request | None]]:
             and subject == sample.subjects[-1]
         ):
             rule = f'when: lora.name == "ink" and lora.scale > {scale - 0.1:.1f}'
-            yield Cell(coordinates, None, rule), None  # type: ignore[arg-type]
+            yield Cell(coordinates, None, rule), None
             continue
         trigger = f"{lora}grain " if scale else ""
         loras = (Lora(f"org/{lora}-v2", scale),) if scale else ()
         prompt = f"{trigger}a {subject} in a quiet valley, natural light, 50mm"
         request = Request(prompt, sample.first_seed + number + 7919 * replica, size, loras)
-        yield Cell(coordinates, None), request  # type: ignore[arg-type]
+        yield Cell(coordinates, None), request
     if sample.hostile:
         for text in HOSTILE:
             yield Cell({"subject": text, "seed": 7, text[:40]: text}, None), Request(text, 7, "512*512")

@@ -17,7 +17,7 @@ class _Selector(selectors.DefaultSelector):
         super().__init__()
         self.now = 1000.0
 
-    def select(self, timeout=None):  # type: ignore[no-untyped-def]
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         events = super().select(0)
         if not events and timeout is None:
             raise AssertionError("everybody waits, and nothing is due")

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httpx
 import orjson
@@ -82,11 +82,11 @@ async def read_answer(response: httpx.Response, limit: int) -> Answer:
         TooLargeError: where a 2xx answer is larger than `limit`, as sent or unpacked.
         httpx.TransportError: where a 2xx answer breaks off. Of an error the beginning is enough.
     """
+    stream = cast("httpx.AsyncByteStream", response.stream)  # an async transport gives no other
     try:
-        stream = response.stream
-        return await answer_of(response.status_code, response.headers, stream, limit)  # type: ignore[arg-type]
+        return await answer_of(response.status_code, response.headers, stream, limit)
     finally:
-        await response.stream.aclose()  # type: ignore[union-attr] # of an async transport
+        await stream.aclose()
 
 
 async def answer_of(

@@ -24,6 +24,7 @@ class EnvironmentProxies:
             return None
         parts = urlsplit(url)
         host = parts.hostname or ""
+        # The standard library has it on every system, typeshed on none.
         if urllib_request.proxy_bypass_environment(host, self._proxies):  # type: ignore[attr-defined]
             return None
         proxy = self._proxies.get(parts.scheme) or self._proxies.get("all")

@@ -19,8 +19,8 @@ def find_run(path: Path, endpoint: str | None) -> Run:
     if path.is_dir() or path.suffix not in (".yaml", ".yml"):
         return Run(path)
     # Of no use to a directory, and half a second to import: `status` is asked often.
-    from zbatch.manifest.loader import load_manifest  # noqa: PLC0415
-    from zbatch.settings import ENDPOINT_VARIABLE, run_directory  # noqa: PLC0415
+    from zbatch.manifest.loader import load_manifest  # noqa: PLC0415 - said above
+    from zbatch.settings import ENDPOINT_VARIABLE, run_directory  # noqa: PLC0415 - said above
 
     manifest = load_manifest(path, allow_outside=True)
     named = endpoint or os.environ.get(ENDPOINT_VARIABLE) or manifest.endpoint

@@ -162,6 +162,7 @@ def _sum(value: Iterable[Any], start: float = 0) -> Any:
 def _round(value: Any, precision: int = 0, method: str = "common") -> Any:
     if not isinstance(precision, int) or not -20 <= precision <= 20:
         raise ExpressionError("rounds to a precision that is not -20 to 20")
+    # Whether there is such a method is found out by Jinja itself.
     return jinja_filters.do_round(value, precision, method)  # type: ignore[arg-type]
 
 

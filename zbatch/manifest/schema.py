@@ -62,7 +62,7 @@ def check_schema(data: Mapping[str, Any], findings: Findings) -> set[Place]:
     if _fits("whole", data):
         return set()
     # It imports jsonschema, which takes longer than all else here: what is right is spared that.
-    from zbatch.manifest.explanations import explain  # noqa: PLC0415
+    from zbatch.manifest.explanations import explain  # noqa: PLC0415 - said above
 
     def tell(data: Any, kind: str, place: Place) -> set[Place]:
         if findings.full:

@@ -65,14 +65,14 @@ class AxisBuilder:
     def build(self) -> tuple[Axis, list[int]]:
         """Give the axis and the column of value numbers, one a cell."""
         values = [value for _, value in self._index]
-        numeric = bool(values) and all(
-            isinstance(value, int | float) and not isinstance(value, bool) for value in values
-        )
-        if not numeric:
+        numbers = [
+            value for value in values if isinstance(value, int | float) and not isinstance(value, bool)
+        ]
+        if not numbers or len(numbers) < len(values):
             return Axis(self.name, tuple(values), numeric=False), self.column
-        order = sorted(range(len(values)), key=lambda number: values[number])  # type: ignore[arg-type,return-value]
+        order = sorted(range(len(numbers)), key=numbers.__getitem__)
         place = {old: new for new, old in enumerate(order)} | {ABSENT: ABSENT}
-        axis = Axis(self.name, tuple(values[number] for number in order), numeric=True)
+        axis = Axis(self.name, tuple(numbers[number] for number in order), numeric=True)
         return axis, [place[number] for number in self.column]
 
 

@@ -60,18 +60,18 @@ _ATTEMPT: Final = """FROM json_each(:given) AS given JOIN jobs ON jobs.id = json
 _STATEMENTS: Final[dict[type[Advance], tuple[str, ...]]] = {
     Submitting: (
         f"""UPDATE jobs SET state = 'submitting', reason = NULL, message = NULL, attempts = attempts + 1
-            WHERE id IN {_GIVEN} AND +state = 'pending'""",  # noqa: S608 - all of these are constants
+            WHERE id IN {_GIVEN} AND +state = 'pending'""",  # noqa: S608 - constants
         f"""INSERT INTO attempts (job_id, number, intent_at)
-            SELECT id, attempts, :now FROM jobs WHERE id IN {_GIVEN}""",  # noqa: S608
+            SELECT id, attempts, :now FROM jobs WHERE id IN {_GIVEN}""",  # noqa: S608 - constants
     ),
     Submitted: (
         f"""UPDATE jobs SET state = 'submitted', reason = NULL, message = NULL, submitted_at = :now
-            WHERE id IN {_GIVEN} AND +state = 'submitting'""",  # noqa: S608
+            WHERE id IN {_GIVEN} AND +state = 'submitting'""",  # noqa: S608 - constants
         f"""UPDATE attempts SET task_id = json_extract(given.value, '$[1]'), accepted_at = :now
-            {_ATTEMPT}""",  # noqa: S608
+            {_ATTEMPT}""",  # noqa: S608 - constants
     ),
     Succeeded: (
-        f"UPDATE attempts SET succeeded_at = coalesce(succeeded_at, :now) {_ATTEMPT}",  # noqa: S608
+        f"UPDATE attempts SET succeeded_at = coalesce(succeeded_at, :now) {_ATTEMPT}",  # noqa: S608 - constants
     ),
     Done: (
         """UPDATE jobs SET state = 'done', reason = NULL, message = NULL, done_at = :now,
@@ -85,7 +85,7 @@ _STATEMENTS: Final[dict[type[Advance], tuple[str, ...]]] = {
                warnings = json_extract(given.value, '$[12]'), nsfw = json_extract(given.value, '$[13]')
            FROM json_each(:given) AS given
            WHERE jobs.id = json_extract(given.value, '$[0]') AND +jobs.state = 'submitted'""",
-        f"UPDATE attempts SET ended_at = :now, outcome = 'done', reason = NULL {_ATTEMPT}",  # noqa: S608
+        f"UPDATE attempts SET ended_at = :now, outcome = 'done', reason = NULL {_ATTEMPT}",  # noqa: S608 - constants
     ),
 }  # fmt: skip
 """In the order of a job's life: one that takes two steps at once takes them in this order."""

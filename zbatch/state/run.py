@@ -136,7 +136,7 @@ class Run:
         # The states are named for the index, which begins with them: without, a million rows are read.
         states = ", ".join(f"'{state}'" for state in JobState)
         rows = self._rows(
-            f"SELECT count(*) FROM jobs WHERE state IN ({states}) AND position IS NULL AND attempts > 0"  # noqa: S608
+            f"SELECT count(*) FROM jobs WHERE state IN ({states}) AND position IS NULL AND attempts > 0"  # noqa: S608 - constants
         )
         return int(next(rows)[0])
 
@@ -187,7 +187,7 @@ class Run:
     def sketches(self, state: JobState | None = None) -> Iterator[JobSketch]:
         """Every job (in one state), in short, whether the manifest shows it or not."""
         wanted, values = ("", ()) if state is None else ("WHERE state = ?", (state.value,))
-        rows = self._rows(f"SELECT key, request, file FROM jobs {wanted} ORDER BY id", *values)  # noqa: S608
+        rows = self._rows(f"SELECT key, request, file FROM jobs {wanted} ORDER BY id", *values)  # noqa: S608 - one of two
         return (JobSketch(key, request.encode(), file) for key, request, file in rows)
 
     def files(self, key: str = "") -> Iterator[tuple[str, str]]:
@@ -208,7 +208,7 @@ class Run:
             f"""SELECT j.*, (SELECT json_group_array(task_id) FROM
                     (SELECT task_id FROM attempts WHERE job_id = j.id AND task_id IS NOT NULL
                      ORDER BY number))
-                FROM jobs j {where} ORDER BY j.position IS NULL, j.position, j.id""",  # noqa: S608
+                FROM jobs j {where} ORDER BY j.position IS NULL, j.position, j.id""",  # noqa: S608 - of this module
             *values,
             named=True,
         )
