@@ -1,11 +1,12 @@
-"""Which endpoint may have the key, and whether a run may go on against another one."""
+"""Which endpoint may have the key, what to do where it refuses it, and whether a run may go on at another."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
 from zbatch.api.endpoint import Endpoint, EndpointKind, parse_endpoint
-from zbatch.errors import EndpointError
+from zbatch.api.errors import AccountRefusedError
+from zbatch.errors import AccountError, EndpointError
 from zbatch.model import JobState
 from zbatch.state.database import Meta
 from zbatch.state.store import Store
@@ -34,6 +35,13 @@ def key_for(endpoint: Endpoint, key: str | None, *, given: bool) -> str | None:
             hint="set the variable ZBATCH_API_KEY, or use --api-key-file; `--endpoint preview` needs none",
         )
     return key
+
+
+def refusal(error: AccountRefusedError, safe: str) -> AccountError:
+    """Give the server's words on the account, with what to do about it; `safe` says what is not lost."""
+    money = error.status == 402 or "BALANCE" in error.reason
+    mend = "top up the account" if money else "check the key (of --api-key-file, else of ZBATCH_API_KEY)"
+    return AccountError(error.message, hint=f"{mend} and run again: {safe}")
 
 
 def take_endpoint(store: Store, endpoint: Endpoint, retry: Collection[JobState] = ()) -> str:

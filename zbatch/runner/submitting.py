@@ -16,9 +16,10 @@ from zbatch.api.errors import (
     ThrottledError,
     WrongAddressError,
 )
-from zbatch.errors import AccountError, EndpointError, SurroundingsError, ZbatchError
+from zbatch.errors import EndpointError, SurroundingsError, ZbatchError
 from zbatch.manifest.inputs import InputChangedError, data_uri
 from zbatch.model import InputImage, JobState, Request
+from zbatch.runner.access import refusal
 from zbatch.runner.events import EventName
 from zbatch.runner.limiter import Slot
 from zbatch.runner.wiring import Wiring
@@ -144,7 +145,7 @@ class Submitter:
             self._not_accepted(error)
             await self._back(job, error.reason, error.message)
         except AccountRefusedError as error:
-            wiring.halt.drain("account", AccountError(error.message, hint=_account_hint(error)))
+            wiring.halt.drain("account", refusal(error, "nothing was lost, nothing is paid twice"))
             await self._back(job, error.reason, error.message, again=False)
         except WrongAddressError as error:
             hint = "is the base URL right? The path /v3/async/... is added to it"
@@ -231,15 +232,6 @@ class Submitter:
                     )
                     self._wiring.tell(EventName.NOTICE, None, "DISK", message)
         return None
-
-
-def _account_hint(error: AccountRefusedError) -> str:
-    if error.status == 402 or "BALANCE" in error.reason:
-        return "top up the account and run again: nothing was lost, nothing is paid twice"
-    return (
-        "check the key (of --api-key-file, else of ZBATCH_API_KEY) and run again: "
-        "nothing was lost, nothing is paid twice"
-    )
 
 
 def _sendable(request: Request, wiring: Wiring) -> dict[str, Any]:

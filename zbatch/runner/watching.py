@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 from zbatch.api.contract import TaskResult, TaskStatus
 from zbatch.api.errors import NO_CONNECTION, AccountRefusedError, ApiError, TaskLostError, ThrottledError
 from zbatch.clock import monotonic
-from zbatch.errors import AccountError, ZbatchError
+from zbatch.errors import ZbatchError
 from zbatch.model import JobState
+from zbatch.runner.access import refusal
 from zbatch.runner.events import EventName
 from zbatch.runner.loss import loss_of
 from zbatch.runner.poller import Watch
@@ -178,11 +179,8 @@ class Watcher:
         """The account may not even ask: stop submitting, try a few times more, then leave the task known."""
         watch.refusals += 1
         self._wiring.reach.answered()
-        hint = (
-            "check the key (of --api-key-file, else of ZBATCH_API_KEY) and run again: "
-            "the tasks in flight are recorded and will be asked again"
-        )
-        self._wiring.halt.drain("account", AccountError(error.message, hint=hint))
+        safe = "the tasks in flight are recorded and will be asked again"
+        self._wiring.halt.drain("account", refusal(error, safe))
         if watch.refusals <= _REFUSALS:
             await self._later(watch, 1.0, error)
         else:
