@@ -113,7 +113,7 @@ class Lookout:
             said = orjson.loads(line)
             whole = whole or said == "whole"
             if isinstance(said, list):
-                await self._ask_again(said)
+                self._gone += await self._ask_again(said)
             elif isinstance(said, dict):
                 self._tell(f"{said['unreadable']}; whether all pictures are there is not known")
                 whole = True
@@ -132,11 +132,10 @@ class Lookout:
 
         def step(store: Store) -> tuple[int, list[PendingJob], list[OpenTask]]:
             gone = [job_id for job_id in job_ids if store.ask_again(job_id, free=free)]
-            pending = store.pending_among(gone) if free and hand_on else []
+            pending = store.pending_among(gone) if hand_on and free else []
             return len(gone), pending, store.open_tasks(gone) if hand_on and not free else []
 
         gone, pending, tasks = await self._wiring.writer.commit(step)
-        self._gone += gone
         self._wiring.tally.done -= gone
         for job in pending:
             self._pending(job)
