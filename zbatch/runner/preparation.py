@@ -47,6 +47,7 @@ class Preparation:
         self._stopped = stopped
         self._tell = tell
         self._unchanged = False
+        self._checked = False
         self.taken = False
         """Whether the state holds the grid of this run's manifest, committed."""
 
@@ -78,16 +79,18 @@ class Preparation:
         return store.in_flight() > 0
 
     def check(self) -> None:
-        """Find everything that can be wrong, before the state takes anything over.
+        """Find everything that can be wrong, before the state takes anything over; the second time, at once.
 
         Raises:
             ManifestError: the expansion is wrong.
             UsageError: the selection selects nothing.
             InterruptedEarlyError: a signal came.
         """
-        if not self._unchanged:
-            for _ in self._rows(self._expansion()):
-                pass
+        if self._unchanged or self._checked:
+            return
+        for _ in self._rows(self._expansion()):
+            pass
+        self._checked = True
 
     async def take_grid(self, writer: StateWriter) -> Standing:
         """Check, then commit the whole expansion and everything about the run in one step.
