@@ -6,7 +6,6 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
-from traceback import walk_tb
 
 import click
 
@@ -45,7 +44,8 @@ def run_command_line(arguments: list[str]) -> int:
         return ExitCode.OK
     except OSError as error:
         # Help and version are written by click itself.
-        if all(frame.f_globals.get("__name__") != "click.utils" for frame, _ in walk_tb(error.__traceback__)):
+        frames = traceback.walk_tb(error.__traceback__)
+        if all(frame.f_globals.get("__name__") != "click.utils" for frame, _ in frames):
             return _bug()
         complain(str(unwritable(error)))
         return ExitCode.SURROUNDINGS

@@ -153,16 +153,15 @@ def _explain(outcome: Outcome, order: Order) -> None:
         tell(f"not done: {rest}; zbatch status {outcome.directory} says why and what to do")
     if outcome.error is not None:
         complain(str(outcome.error))
-    words = {
-        Ending.INTERRUPTED: f"interrupted; this goes on where it stopped: {order.again}",
-        Ending.RUN_DEADLINE: "limits.run_deadline is over: run again to go on",
-    }
-    if outcome.ending is Ending.MAX_COST:
-        with Run(outcome.directory) as run:
-            command = raised(run, outcome.selected[JobState.PENDING])
-        tell(f"max_cost is reached: no more submits; to go on: {command}")
-    elif outcome.ending in words:
-        tell(words[outcome.ending])
+    match outcome.ending:
+        case Ending.INTERRUPTED:
+            tell(f"interrupted; this goes on where it stopped: {order.again}")
+        case Ending.RUN_DEADLINE:
+            tell("limits.run_deadline is over: run again to go on")
+        case Ending.MAX_COST:
+            with Run(outcome.directory) as run:
+                command = raised(run, outcome.selected[JobState.PENDING])
+            tell(f"max_cost is reached: no more submits; to go on: {command}")
 
 
 def _exit_code(outcome: Outcome) -> ExitCode:
