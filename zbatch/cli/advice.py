@@ -32,10 +32,17 @@ def advice(run: Run) -> list[str]:
                 whole.up_to(_cost_with(run, pending)) if capped else whole, "all jobs, not only a selection"
             )
         )
-    return lines + _retries(run, counts)
+    return lines + _retries(run, counts, capped=capped)
 
 
-def _retries(run: Run, counts: dict[JobState, int]) -> list[str]:
+def _retries(run: Run, counts: dict[JobState, int], *, capped: bool) -> list[str]:
+    def line(state: JobState, count: int, words: str) -> str:
+        again = run.again
+        if capped:
+            again = again.up_to(_cost_with(run, counts[JobState.PENDING] + count))
+            words += "; raises the cap"
+        return f"{again} --retry {state}  ({words})"
+
     lines = []
     unfinished = [
         failure.count
@@ -47,24 +54,16 @@ def _retries(run: Run, counts: dict[JobState, int]) -> list[str]:
             f"only where asking again does not help: lets go of {plural(count, 'task')} that were billed, "
             "and pays again"
         )
-        lines.append(_retry(run, JobState.SUBMITTED, count, words))
+        lines.append(line(JobState.SUBMITTED, count, words))
     if count := counts[JobState.UNKNOWN]:
         words = f"submits {plural(count, 'job')} again: their outcome is not known, they may have been billed"
-        lines.append(_retry(run, JobState.UNKNOWN, count, words))
+        lines.append(line(JobState.UNKNOWN, count, words))
     if count := counts[JobState.FAILED]:
-        lines.append(_retry(run, JobState.FAILED, count, "each new attempt may be billed"))
+        lines.append(line(JobState.FAILED, count, "each new attempt may be billed"))
     if count := counts[JobState.REJECTED]:
-        line = _retry(run, JobState.REJECTED, count, "the API refused these requests")
-        lines.append(f"mend the manifest, or {line}")
+        rejected = line(JobState.REJECTED, count, "the API refused these requests")
+        lines.append(f"mend the manifest, or {rejected}")
     return lines
-
-
-def _retry(run: Run, state: JobState, count: int, words: str) -> str:
-    again = run.again
-    if cap_reached(run):
-        again = again.up_to(_cost_with(run, run.counts()[JobState.PENDING] + count))
-        words += "; raises the cap"
-    return f"{again} --retry {state}  ({words})"
 
 
 def _line(again: Again, words: str) -> str:
@@ -73,8 +72,8 @@ def _line(again: Again, words: str) -> str:
 
 def cap_reached(run: Run) -> bool:
     """Tell whether another attempt would cost more than max_cost, of the manifest or of the last command."""
-    budget, cost = run.about(Meta.MAX_COST), run.cost()
-    return budget is not None and cost is not None and cost + (run.price or 0) > Decimal(budget)
+    budget = run.about(Meta.MAX_COST)
+    return budget is not None and run.price is not None and _cost_with(run, 1) > Decimal(budget)
 
 
 def raised(run: Run, left: int) -> str:
