@@ -11,15 +11,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import multiprocessing
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from multiprocessing.connection import Connection
+from pathlib import Path
 
 import aiohttp
 import httpx
 import orjson
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from support.lean_http import JSON, OK, Answer, LeanServer, served
 
 from zbatch.api.client import ApiClient
 from zbatch.api.transport import AiohttpTransport
@@ -33,31 +37,16 @@ BODY = orjson.dumps(
         "audios": [],
     }
 )
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
 HEADERS = {"Authorization": "Bearer sk-bench", "Accept": "application/json", "Accept-Encoding": "identity"}
 Ask = Callable[[], Awaitable[object]]
 
 
-class _Answering(asyncio.Protocol):
-    latency = 0.0
+class _Answering(LeanServer):
+    def __init__(self, latency: float) -> None:
+        self.latency = latency
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        if data.endswith(b"\r\n\r\n"):
-            asyncio.get_running_loop().call_later(self.latency, self._transport.write, ANSWER)
-
-
-def _serve(pipe: Connection, latency: float) -> None:
-    async def main() -> None:
-        _Answering.latency = latency
-        server = await asyncio.get_running_loop().create_server(_Answering, "127.0.0.1", 0, backlog=2048)
-        pipe.send(server.sockets[0].getsockname()[1])
-        await server.serve_forever()
-
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(main())
+    def answer(self, head: bytes) -> Answer:
+        return OK, JSON, BODY
 
 
 @contextlib.asynccontextmanager
@@ -156,17 +145,12 @@ def main() -> None:
     parser.add_argument("--in-flight", type=int, default=256)
     parser.add_argument("--latency", type=float, default=0.02, help="of the server, in seconds")
     options = parser.parse_args()
-    spawn = multiprocessing.get_context("spawn")
-    here, there = spawn.Pipe()
-    server = spawn.Process(target=_serve, args=(there, options.latency), daemon=True)
-    server.start()
-    url = f"http://127.0.0.1:{here.recv()}"
     print(f"{options.in_flight} in flight, {options.seconds:g} s each, {options.latency * 1000:g} ms server")
     print(f"{'':42}{'requests/s':>12}{'CPU us/request':>16}")
-    for name, way in WAYS.items():
-        rate, cpu = asyncio.run(measure(way, url, options.in_flight, options.seconds))
-        print(f"{name:42}{rate:12,.0f}{cpu:16,.0f}", flush=True)
-    server.kill()
+    with served(_Answering, options.latency) as url:
+        for name, way in WAYS.items():
+            rate, cpu = asyncio.run(measure(way, url, options.in_flight, options.seconds))
+            print(f"{name:42}{rate:12,.0f}{cpu:16,.0f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import hashlib
 import importlib.util
 import io
@@ -39,6 +38,10 @@ from pathlib import Path
 
 import aiohttp
 from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from support.lean_http import JSON, OK, WEBP, Answer, LeanServer, served, target_of
 
 SUBMIT = "/v3/async/z-image-turbo-lora"
 MANIFEST = """\
@@ -62,84 +65,25 @@ def picture(side: int) -> bytes:
     return buffer.getvalue()
 
 
-class _Api(asyncio.Protocol):
-    """Just enough HTTP: no chunks, no pipelining, bodies with a length."""
+class _Api(LeanServer):
+    def __init__(self, latency: float, side: int) -> None:
+        self._latency = latency
+        self._picture = picture(side)
+        self._begun: list[float] = []
+        self._first_at = 0.0
 
-    latency = 0.2
-    picture = b""
-    base = ""
-    begun: dict[bytes, float]
-    first_at = 0.0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-        self._buffer = b""
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
-            head = self._buffer[:end]
-            length = 0
-            at = head.lower().find(b"content-length:")
-            if at >= 0:
-                length = int(head[at + 15 :].split(b"\r\n", 1)[0])
-            if len(self._buffer) < end + 4 + length:
-                return
-            self._buffer = self._buffer[end + 4 + length :]
-            self._answer(head)
-
-    def _answer(self, head: bytes) -> None:
-        cls, target = type(self), head.split(b" ", 2)[1]
-        media = b"application/json"
+    def answer(self, head: bytes) -> Answer:
+        target = target_of(head)
         if head.startswith(b"POST"):
-            number = b"%d" % len(cls.begun)
-            cls.first_at = cls.first_at or time.time()
-            cls.begun[number] = time.monotonic()
-            body = b'{"task_id":"%b"}' % number
-        elif target.startswith(b"/v3/"):
+            self._first_at = self._first_at or time.time()
+            self._begun.append(time.monotonic())
+            return OK, JSON, b'{"task_id":"%d"}' % (len(self._begun) - 1)
+        if target.startswith(b"/v3/"):
             number = target.rsplit(b"=", 1)[1]
-            done = time.monotonic() >= cls.begun[number] + cls.latency
-            status = b"SUCCEED" if done else b"PROCESSING"
-            image = b'{"image_url":"%b/i/%b.webp"}' % (cls.base.encode(), number) if done else b""
-            body = (
-                b'{"task":{"task_id":"%b","status":"TASK_STATUS_%b","reason":"","progress_percent":0},'
-                b'"images":[%b],"extra":{}}' % (number, status, image)
-            )
-        elif target == b"/first":
-            body = b"%f" % cls.first_at
-        else:
-            body, media = cls.picture, b"image/webp"
-        self._transport.write(
-            b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (media, len(body), body)
-        )
-
-
-def _serve(pipe: Connection, latency: float, side: int) -> None:
-    async def main() -> None:
-        _Api.latency, _Api.picture, _Api.begun = latency, picture(side), {}
-        server = await asyncio.get_running_loop().create_server(_Api, "127.0.0.1", 0, backlog=4096)
-        _Api.base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        pipe.send(_Api.base)
-        await server.serve_forever()
-
-    if importlib.util.find_spec("uvloop"):  # the same for every way, and no brake
-        import uvloop
-
-        uvloop.run(main())
-    else:
-        asyncio.run(main())
-
-
-@contextlib.contextmanager
-def serving(latency: float, side: int):
-    mine, theirs = multiprocessing.Pipe()
-    process = multiprocessing.Process(target=_serve, args=(theirs, latency, side), daemon=True)
-    process.start()
-    try:
-        yield mine.recv()
-    finally:
-        process.kill()
-        process.join()
+            return self.result(number, done=time.monotonic() >= self._begun[int(number)] + self._latency)
+        if target == b"/first":
+            return OK, JSON, b"%f" % self._first_at
+        return OK, WEBP, self._picture
 
 
 # ── the ways ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -289,7 +233,7 @@ def main() -> None:
         for turn in range(options.rounds):
             for way in ways:
                 folder = Path(name, f"{turn} {way}")
-                with serving(options.latency, options.side) as url:
+                with served(_Api, options.latency, options.side) as url:
                     found = _measured(way, url, options.jobs, options.in_flight, options.side, folder)
                 best[way] = max(best.get(way, (0.0, 0.0, 0.0)), found)
     print(
