@@ -100,8 +100,8 @@ def test_a_save_that_is_cancelled_leaves_nobody_with_its_answer(directory):
 
 
 def test_a_helper_outlives_neither_stdin_nor_half_a_frame(directory):
-    command = [sys.executable, "-P", "-m", "zbatch.state.saver"]
-    for data in (b"", frame(directory, asked(), PICTURE)[:-10]):
+    command = [sys.executable, "-P", "-m", "zbatch.state.saver", directory.path]
+    for data in (b"", frame(asked(), PICTURE)[:-10]):
         done = subprocess.run(command, input=data, capture_output=True, check=False, timeout=30)
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert list(directory.images.iterdir()) == []

@@ -103,7 +103,7 @@ class SaverPool:
     async def __aenter__(self) -> Self:
         try:
             for _ in range(self._count):
-                self._helpers.append(_Helper(await _start(), self._room.set))
+                self._helpers.append(_Helper(await _start(self._directory), self._room.set))
         except BaseException as error:
             await self._end()
             if isinstance(error, OSError):
@@ -145,7 +145,7 @@ class SaverPool:
             self._room.clear()
             await self._room.wait()
             helper = self._least()
-        return read_answer(await helper.ask(frame(self._directory, asked, data)))
+        return read_answer(await helper.ask(frame(asked, data)))
 
     def _least(self) -> _Helper:
         """Give the helper with the least to do. One that has ended is an error to everybody."""
@@ -155,13 +155,14 @@ class SaverPool:
         return min(self._helpers, key=lambda helper: helper.load)
 
 
-async def _start() -> Process:
+async def _start(directory: RunDirectory) -> Process:
     # In a session of its own: Ctrl-C and a closed terminal are the parent's to answer, from the first moment.
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",
         "-m",
         "zbatch.state.saver",
+        str(directory.path),
         stdin=PIPE,
         stdout=PIPE,
         start_new_session=True,

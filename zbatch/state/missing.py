@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sqlite3
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,16 +29,11 @@ _PAGE: Final = 5_000
 def missing_files(directory: RunDirectory) -> Iterator[list[int]]:
     """Give, page by page of done jobs that the manifest shows, the ids of those whose picture is missing.
 
-    Each page is a query of its own: no long snapshot keeps the state's log from being folded in.
-
     Raises:
         DiskError: a file could not be looked at, which does not say that it is gone.
     """
-    with contextlib.closing(open_connection(directory.state, read_only=True)) as connection:
-        position = -1
-        while page := _page(connection, directory, position):
-            position = page[-1][3]
-            yield [job_id for job_id, file, size, _ in page if _size(directory.path / file) != size]
+    for page in _pages(directory):
+        yield [job_id for job_id, file, size, _ in page if _size(directory.path / file) != size]
 
 
 def missing_names(directory: RunDirectory) -> Iterator[list[int]]:
@@ -51,11 +45,8 @@ def missing_names(directory: RunDirectory) -> Iterator[list[int]]:
         DiskError: a folder could not be listed, which does not say that it is empty.
     """
     folders: dict[str, frozenset[str]] = {}
-    with contextlib.closing(open_connection(directory.state, read_only=True)) as connection:
-        position = -1
-        while page := _page(connection, directory, position):
-            position = page[-1][3]
-            yield [job_id for job_id, file, _, _ in page if not _named(directory, file, folders)]
+    for page in _pages(directory):
+        yield [job_id for job_id, file, _, _ in page if not _named(directory, file, folders)]
 
 
 def _named(directory: RunDirectory, file: str, folders: dict[str, frozenset[str]]) -> bool:
@@ -75,15 +66,24 @@ def _names(folder: Path) -> frozenset[str]:
         raise DiskError(f"cannot look at {folder}: {error.strerror or error}") from error
 
 
-def _page(
-    connection: sqlite3.Connection, directory: RunDirectory, after: int
-) -> list[tuple[int, str, int, int]]:
-    with translated(directory.state):
-        return connection.execute(
-            """SELECT id, file, bytes, position FROM jobs WHERE state = 'done' AND position > ?
-               ORDER BY position LIMIT ?""",
-            (after, _PAGE),
-        ).fetchall()
+def _pages(directory: RunDirectory) -> Iterator[list[tuple[int, str, int, int]]]:
+    """Give id, file, bytes and position of done jobs that the manifest shows, in grid order.
+
+    Each page is a query of its own: no long snapshot keeps the state's log from being folded in.
+    """
+    with contextlib.closing(open_connection(directory.state, read_only=True)) as connection:
+        after = -1
+        while True:
+            with translated(directory.state):
+                page = connection.execute(
+                    """SELECT id, file, bytes, position FROM jobs WHERE state = 'done' AND position > ?
+                       ORDER BY position LIMIT ?""",
+                    (after, _PAGE),
+                ).fetchall()
+            if not page:
+                return
+            after = page[-1][3]
+            yield page
 
 
 def _size(path: Path) -> int | None:

@@ -44,9 +44,7 @@ class Moves:
         self._move(job_id, JobState.SUBMITTED, JobState.FAILED, reason, message)
         self._end_attempt(job_id, "failed", reason)
 
-    def _move(
-        self, job_id: int, old: JobState, new: JobState, reason: str | None = None, message: str | None = None
-    ) -> None:
+    def _move(self, job_id: int, old: JobState, new: JobState, reason: str, message: str) -> None:
         if new not in TRANSITIONS[old]:
             raise AssertionError(f"no job goes from {old} to {new}")
         cursor = self._db.execute(
@@ -63,7 +61,7 @@ class Moves:
             (*values, job_id, job_id),
         )
 
-    def _end_attempt(self, job_id: int, outcome: str, reason: str | None) -> None:
+    def _end_attempt(self, job_id: int, outcome: str, reason: str) -> None:
         self._attempt(job_id, "ended_at = ?, outcome = ?, reason = ?", now_iso(), outcome, reason)
 
     def _drop_attempt(self, job_id: int) -> None:

@@ -1,9 +1,9 @@
 """The helper process that saves pictures: decoding, hashing, fsync and thumbnails, off the network process.
 
-Started as `python -P -m zbatch.state.saver`, it reads frames from stdin and answers each with a JSON line. A
-frame is one JSON line (the run directory, the job's expectations, and how many bytes follow) and the bytes.
-Frames that come within a moment are taken together, up to `BATCH` of them, so that they wait for the disk
-together. It ends when stdin ends, so it never outlives its parent.
+Started as `python -P -m zbatch.state.saver RUN`, it reads frames from stdin and answers each with a JSON
+line. A frame is one JSON line (the job's expectations, and how many bytes follow) and the bytes. Frames that
+come within a moment are taken together, up to `BATCH` of them, so that they wait for the disk together. It
+ends when stdin ends, so it never outlives its parent.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _PIECE = 1024 * 1024
 _Frame = tuple[dict[str, Any], bytes]
 
 
-def frame(directory: RunDirectory, asked: Asked, data: bytes) -> bytes:
+def frame(asked: Asked, data: bytes) -> bytes:
     """Write one request to a saver."""
-    head = {"run": str(directory.path), "asked": asked, "bytes": len(data)}
+    head = {"asked": asked, "bytes": len(data)}
     return b"".join((orjson.dumps(head), b"\n", data))
 
 
@@ -57,9 +57,7 @@ def read_answer(line: bytes) -> Artifact:
     return Artifact(**{**fields, "warnings": tuple(fields["warnings"])})
 
 
-def _answers(batch: list[_Frame]) -> list[dict[str, Any]]:
-    # One helper serves one run.
-    directory = RunDirectory(Path(batch[0][0]["run"]))
+def _answers(directory: RunDirectory, batch: list[_Frame]) -> list[dict[str, Any]]:
     outcomes = save_artifacts(directory, [(Asked(**head["asked"]), data) for head, data in batch])
     return [_answer(outcome) for outcome in outcomes]
 
@@ -121,9 +119,9 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    inlet = _Inlet(0)
+    directory, inlet = RunDirectory(Path(sys.argv[1])), _Inlet(0)
     while batch := inlet.batch():
-        answers = b"".join(orjson.dumps(answer) + b"\n" for answer in _answers(batch))
+        answers = b"".join(orjson.dumps(answer) + b"\n" for answer in _answers(directory, batch))
         try:
             sys.stdout.buffer.write(answers)
             sys.stdout.buffer.flush()
