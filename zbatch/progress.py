@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from zbatch.clock import clock_time, monotonic
 from zbatch.runner.events import Event, EventName, Progress
+from zbatch.runner.order import Ending
 
 SHOWN: Final = frozenset(
     {
@@ -27,9 +28,10 @@ SHOWN: Final = frozenset(
 """Events a person should see as they happen; the log has all of them."""
 
 _MAX_LINES: Final = 20
-_DRAINING: Final = {
-    "interrupted": "stopping: no new submits, what is in flight is finished (Ctrl-C again leaves at once)",
-    "run_deadline": "limits.run_deadline is over: no new submits, what is in flight is finished",
+_FINISHING: Final = "no new submits, what is in flight is finished"
+_DRAINING: Final[dict[str, str]] = {
+    Ending.INTERRUPTED: f"stopping: {_FINISHING} (Ctrl-C again leaves at once)",
+    Ending.RUN_DEADLINE: f"limits.run_deadline is over: {_FINISHING}",
 }
 
 

@@ -45,8 +45,8 @@ class Session:
         """Make no new submits, finish what is in flight, then end. Before the first submit: end at once."""
         self._stopped.set()
         if not self._halt.draining:
-            self._listener.event(Event(EventName.DRAINING, reason="interrupted"))
-        self._halt.drain("interrupted")
+            self._listener.event(Event(EventName.DRAINING, reason=Ending.INTERRUPTED))
+        self._halt.drain(Ending.INTERRUPTED)
 
     async def execute(self) -> Outcome:
         """Run.
@@ -152,7 +152,7 @@ class Session:
         ending = Ending.COMPLETE if complete else Ending.INCOMPLETE
         if self._halt.error is not None:
             ending = Ending.STOPPED
-        elif self._halt.reason == "interrupted" and not (complete and taken):
+        elif self._halt.reason == Ending.INTERRUPTED and not (complete and taken):
             ending = Ending.INTERRUPTED
         elif self._halt.draining and not complete:
             ending = Ending(self._halt.reason)

@@ -8,10 +8,11 @@ import contextlib
 from zbatch.api.contract import TaskResult
 from zbatch.clock import clock_time, monotonic
 from zbatch.errors import DiskError, ZbatchError
-from zbatch.runner.events import Event, EventName, Progress
+from zbatch.runner.events import EventName, Progress
 from zbatch.runner.fetching import Fetcher
 from zbatch.runner.lookout import Lookout
 from zbatch.runner.memory import Memory
+from zbatch.runner.order import Ending
 from zbatch.runner.preparation import InterruptedEarlyError, Preparation
 from zbatch.runner.submitting import Submitter
 from zbatch.runner.watching import Watcher
@@ -180,5 +181,5 @@ class Stages:
 
     async def _deadline(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
-        self._wiring.listener.event(Event(EventName.DRAINING, reason="run_deadline"))
-        self._wiring.halt.drain("run_deadline")
+        self._wiring.tell(EventName.DRAINING, reason=Ending.RUN_DEADLINE)
+        self._wiring.halt.drain(Ending.RUN_DEADLINE)

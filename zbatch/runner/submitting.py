@@ -22,6 +22,7 @@ from zbatch.model import InputImage, JobState, Request
 from zbatch.runner.access import refusal
 from zbatch.runner.events import EventName
 from zbatch.runner.limiter import Slot
+from zbatch.runner.order import Ending
 from zbatch.runner.wiring import Wiring
 from zbatch.state.advances import Advance, Submitted, Submitting
 from zbatch.state.store import OpenTask, PendingJob, Store
@@ -77,7 +78,7 @@ class Submitter:
                     continue
                 if not self._affordable():
                     if not self._under_way:
-                        wiring.halt.drain("max_cost")
+                        wiring.halt.drain(Ending.MAX_COST)
                         return
                     # One of those under way may prove never accepted, and leave its money to this one.
                     self._again.appendleft(job)

@@ -82,7 +82,7 @@ class Halt:
         self._callbacks.append(callback)
 
     def drain(self, reason: str, error: ZbatchError | None = None) -> None:
-        """Stop submitting. The first reason is kept."""
+        """Stop submitting. The first reason is kept; without an error it is the `Ending` that comes of it."""
         if self.reason:
             return
         self.reason = reason
