@@ -16,9 +16,10 @@ from zbatch.runner.wiring import Patience
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What one call of `run` asks for, everything resolved: flags have won over the manifest.
+    """What one call of `run` asks for, by flags and variables that are settled, and the manifest.
 
-    `endpoint_given` says that a flag or variable named the endpoint; `rate` is in submits a second.
+    `endpoint_given` says that a flag or variable named the endpoint. `concurrency`, `rate` (in submits a
+    second) and `max_cost` (USD) win over the manifest's; `None` leaves it to that.
     """
 
     manifest: Manifest

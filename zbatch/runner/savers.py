@@ -95,11 +95,6 @@ class SaverPool:
         self._helpers: list[_Helper] = []
         self._room = asyncio.Event()
 
-    @property
-    def size(self) -> int:
-        """How many there are."""
-        return self._count
-
     async def __aenter__(self) -> Self:
         try:
             for _ in range(self._count):

@@ -78,7 +78,7 @@ class Halt:
         return bool(self.reason)
 
     def when_draining(self, callback: Callable[[], None]) -> None:
-        """Call back once draining begins."""
+        """Call back when draining begins, and when the run is abandoned."""
         self._callbacks.append(callback)
 
     def drain(self, reason: str, error: ZbatchError | None = None) -> None:
