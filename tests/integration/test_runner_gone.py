@@ -2,13 +2,11 @@
 
 import pytest
 from support.misbehaving import MisbehavingServer
-from support.runs import Finished, Recorder, check_files, finish, order_for, write_manifest
+from support.runs import Recorder, finish, order_for, write_manifest
 
 from zbatch.runner.events import EventName
 from zbatch.state.directory import RunDirectory
 from zbatch.state.missing import missing_names
-from zbatch.state.run import Run
-from zbatch.workflow import perform
 
 
 class Thief(Recorder):
@@ -26,14 +24,6 @@ class Thief(Recorder):
                 self.taken += 1
 
 
-def robbed(order, thief):
-    outcome = perform(order, thief, report=False)
-    with Run(order.directory) as run:
-        check_files(run)
-        jobs = {record.request.seed: record for record in run.jobs()}
-    return Finished(outcome, thief, jobs)
-
-
 def notices(done):
     return [event.message for event in done.told.events if event.name is EventName.NOTICE]
 
@@ -42,7 +32,7 @@ def notices(done):
 def test_they_are_asked_for_again_in_the_same_run(tmp_path, times):
     thief = Thief(tmp_path, times)
     with MisbehavingServer(latency=0) as server:
-        done = robbed(order_for(write_manifest(tmp_path, 6, "concurrency: 1"), server.url), thief)
+        done = finish(order_for(write_manifest(tmp_path, 6, "concurrency: 1"), server.url), told=thief)
         assert (done.ending, done.states) == ("complete", {"done": 6})
         assert len(server.ledger.accepted) == 6
     assert thief.taken
@@ -51,7 +41,7 @@ def test_they_are_asked_for_again_in_the_same_run(tmp_path, times):
 
 def test_the_built_in_endpoint_makes_them_again(tmp_path):
     thief = Thief(tmp_path, 1)
-    done = robbed(order_for(write_manifest(tmp_path, 4), "preview"), thief)
+    done = finish(order_for(write_manifest(tmp_path, 4), "preview"), told=thief)
     assert (done.ending, done.states) == ("complete", {"done": 4})
     assert thief.taken
 
@@ -60,7 +50,7 @@ def test_what_goes_away_every_time_ends_as_incomplete_and_costs_nothing(tmp_path
     manifest = write_manifest(tmp_path, 3)
     thief = Thief(tmp_path, 1_000)
     with MisbehavingServer(latency=0) as server:
-        done = robbed(order_for(manifest, server.url), thief)
+        done = finish(order_for(manifest, server.url), told=thief)
         assert (done.ending, done.states) == ("incomplete", {"submitted": 3})
         assert (
             "3 pictures that were done are gone from images/: run again, their tasks are asked for them, "

@@ -15,7 +15,6 @@ from zbatch.state.database import Meta
 from zbatch.state.directory import RunDirectory
 from zbatch.state.store import Store
 from zbatch.state.writer import StateWriter
-from zbatch.workflow import perform
 
 AT_ONCE = "concurrency: 64"
 
@@ -51,8 +50,7 @@ def test_a_long_pause_that_a_server_asks_for_is_told_once_and_shown_all_the_time
     told = Leaving()
     with MisbehavingServer({"submit": [None, fault, fault]}, latency=0) as server:
         order = order_for(write_manifest(tmp_path, 4, "concurrency: 3"), server.url)
-        outcome = perform(order, told, report=False, started=told.started)
-        assert outcome.ending.value == "interrupted"
+        assert finish(order, started=told.started, told=told).ending == "interrupted"
         assert len(server.ledger.accepted) == 1
     (notice,) = [event.message for event in told.events if event.reason == "paused"]
     assert re.match(r"no submits until \d\d:\d\d:\d\d \(the server asked for it\); tasks in flight", notice)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 from support.lean_http import JSON, OK, WEBP, Answer, LeanServer, served, target_of
+from support.limit_simulation import Server, Setting, steps
 
 MEDIAN, SIGMA = 0.5, 0.5
 MEAN = MEDIAN * math.exp(SIGMA**2 / 2)
@@ -40,8 +41,8 @@ class WireCase:
 
     def reachable(self, second: float, late: float) -> float:
         """Give the submits a second that can be accepted where ends are known `late` seconds later."""
-        tasks = _at(self.tasks, second) / (MEAN + late) if self.tasks else math.inf
-        return min(tasks, _at(self.rate, second) if self.rate else math.inf)
+        tasks = steps(*self.tasks)(second) / (MEAN + late) if self.tasks else math.inf
+        return min(tasks, steps(*self.rate)(second) if self.rate else math.inf)
 
     def counted(self, second: float) -> bool:
         """Tell whether a second is past the search, and the times after a change: some dozen tasks long."""
@@ -49,23 +50,19 @@ class WireCase:
         return not any(start <= second < start + SETTLING for start in starts)
 
 
-def _at(steps: Steps, second: float) -> float:
-    return next(value for start, value in reversed(steps) if second >= start)
-
-
 class _Limited(LeanServer):
     def __init__(self, case: WireCase) -> None:
         buffer = io.BytesIO()
         Image.new("RGB", (64, 64), "teal").save(buffer, "WEBP")
         self._picture = buffer.getvalue()
-        self._case = case
+        tasks, rate = (steps(*pieces) if pieces else None for pieces in (case.tasks, case.rate))
+        self._limit = Server(Setting(case.name, tasks, rate, case.burst))
         self._random = random.Random(1)
         self._began = 0.0
         self._accepted: list[float] = []
         self._refused: list[float] = []
         self._ends: list[float] = []
         self._running: list[float] = []
-        self._tokens, self._filled_at = case.burst, 0.0
 
     def answer(self, head: bytes) -> Answer:
         target = target_of(head)
@@ -81,7 +78,10 @@ class _Limited(LeanServer):
     def _submit(self) -> Answer:
         self._began = self._began or time.monotonic()
         now = time.monotonic() - self._began
-        if not self._takes(now):
+        while self._running and self._running[0] <= now:
+            heapq.heappop(self._running)
+            self._limit.finish()
+        if not self._limit.offer(now):
             self._refused.append(now)
             body = b'{"code":429,"reason":"RATE_LIMIT_EXCEEDED","message":"too many requests"}'
             return b"429 Too Many Requests", JSON, body
@@ -89,22 +89,6 @@ class _Limited(LeanServer):
         self._ends.append(now + MEDIAN * math.exp(self._random.gauss(0, SIGMA)))
         heapq.heappush(self._running, self._ends[-1])
         return OK, JSON, b'{"task_id":"%d"}' % (len(self._ends) - 1)
-
-    def _takes(self, now: float) -> bool:
-        """Tell whether a submit is taken."""
-        while self._running and self._running[0] <= now:
-            heapq.heappop(self._running)
-        if self._case.tasks and len(self._running) >= _at(self._case.tasks, now):
-            return False
-        if not self._case.rate:
-            return True
-        filled = (now - self._filled_at) * _at(self._case.rate, now)
-        self._tokens = min(self._case.burst, self._tokens + filled)
-        self._filled_at = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
 
 
 def limited(case: WireCase) -> AbstractContextManager[str]:

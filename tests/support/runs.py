@@ -87,8 +87,8 @@ def order_for(manifest: Path, url: str, patience: Patience = QUICK, **settings: 
     return replace(resolve(load_manifest(manifest), given), patience=patience)
 
 
-def finish(order: Order, *, started: Any = None) -> Finished:
-    told = Recorder()
+def finish(order: Order, *, started: Any = None, told: Recorder | None = None) -> Finished:
+    told = told or Recorder()
     outcome = perform(order, told, report=False, started=started)
     with Run(order.directory) as run:
         jobs = {record.request.seed: record for record in run.jobs()}
