@@ -128,7 +128,7 @@ def _run_lines(plan: Plan, order: Order) -> Iterator[tuple[str, str, str]]:
 
 
 def _budget(plan: Plan, order: Order) -> None:
-    budget = order.manifest.limits.max_cost if order.max_cost is None else order.max_cost
+    budget = order.budget
     if (
         budget is not None
         and plan.cost is not None

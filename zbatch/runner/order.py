@@ -37,6 +37,16 @@ class Order:
     """The command that would go on with this run, for `status` and the sheet to say."""
     patience: Patience = field(default_factory=Patience)
 
+    @property
+    def pace(self) -> float | None:
+        """Submits a second at most, where anybody says so."""
+        return self.rate or self.manifest.limits.rate
+
+    @property
+    def budget(self) -> Decimal | None:
+        """USD that all attempts may cost, where anybody says so."""
+        return self.manifest.limits.max_cost if self.max_cost is None else self.max_cost
+
 
 class Ending(StrEnum):
     """How a run ended."""

@@ -118,7 +118,7 @@ def make_plan(order: Order, *, with_keys: bool = False) -> Plan:
             1 for row in batch if row.request is None and (row.key in bare or _LORA_OFF(row.coordinates))
         )
     price = manifest.price
-    rate = order.rate or manifest.limits.rate
+    rate = order.pace
     return Plan(
         cells=expansion.cells,
         jobs=expansion.jobs,

@@ -248,7 +248,7 @@ def policy_of(order: Order) -> Policy:
         run_deadline=limits.run_deadline,
         price=order.manifest.price,
         free=preview,
-        max_cost=limits.max_cost if order.max_cost is None else order.max_cost,
+        max_cost=order.budget,
         inputs_root=order.manifest.inputs.root,
         patience=replace(order.patience, first_guess=0.1, lost_after=0.0) if preview else order.patience,
     )

@@ -94,7 +94,7 @@ class Session:
         known: bool,
     ) -> None:
         limits, policy = self._order.manifest.limits, policy_of(self._order)
-        limiter = Limiter(self._order.concurrency or limits.concurrency, self._order.rate or limits.rate)
+        limiter = Limiter(self._order.concurrency or limits.concurrency, self._order.pace)
         self._halt.when_draining(limiter.stop)
         # Tasks that earlier processes left are asked for at once, however long the grid takes; not where some
         # of them are let go of.
