@@ -32,16 +32,14 @@ class JobState(StrEnum):
 
 
 TRANSITIONS: Final[Mapping[JobState, frozenset[JobState]]] = {
-    JobState.PENDING: frozenset(
-        {JobState.SUBMITTING, JobState.UNKNOWN}
-    ),  # unknown again: its resubmit was allowed, and the run ended before it
+    # Unknown again: its resubmit was allowed, and the run ended before it.
+    JobState.PENDING: frozenset({JobState.SUBMITTING, JobState.UNKNOWN}),
     JobState.SUBMITTING: frozenset(
         {JobState.PENDING, JobState.SUBMITTED, JobState.REJECTED, JobState.UNKNOWN}
     ),
     JobState.SUBMITTED: frozenset({JobState.DONE, JobState.FAILED, JobState.UNKNOWN}),
-    JobState.DONE: frozenset(
-        {JobState.SUBMITTED}
-    ),  # its file is gone: the task is asked again, nothing is paid
+    # Its file is gone: the task is asked again, nothing is paid.
+    JobState.DONE: frozenset({JobState.SUBMITTED}),
     JobState.FAILED: frozenset({JobState.PENDING}),
     JobState.REJECTED: frozenset({JobState.PENDING}),
     JobState.UNKNOWN: frozenset({JobState.PENDING}),

@@ -35,6 +35,11 @@ class RunDirectory:
         return self.path / "thumbs"
 
     @property
+    def lock(self) -> Path:
+        """Held, and signed, by the process that owns the run."""
+        return self.path / ".lock"
+
+    @property
     def parts(self) -> Path:
         """Files being written; whatever a crash leaves here is worth nothing."""
         return self.path / ".parts"

@@ -19,7 +19,7 @@ class RunLock:
     """
 
     def __init__(self, directory: RunDirectory) -> None:
-        self._path = directory.path / ".lock"
+        self._path = directory.lock
         self._descriptor: int | None = None
 
     def __enter__(self) -> Self:

@@ -95,7 +95,7 @@ class Run:
 
     def running(self) -> int | None:
         """Give the id of the process whose run this is just now; `None` where none goes on."""
-        return owner_of(self.directory.path / ".lock")
+        return owner_of(self.directory.lock)
 
     def about(self, name: Meta) -> Any:
         """Give another fact about the run, or `None`."""
