@@ -18,17 +18,15 @@ QUICK = Timeouts(connect=2, read=0.4, write=2, pool=2, total=3)
 BODY = {"prompt": "a red fox", "size": "256*256", "output_format": "png"}
 
 
-async def fetched(client):
+async def fetched(client, **bound):
     result = await client.result(await client.submit(BODY))
-    return await client.download(result.images[0].image_url)
+    return await client.download(result.images[0].image_url, **bound)
 
 
-def call(server_url, act, transport=None, **arguments):
+def call(server_url, act, transport=None):
     async def main():
         over = transport or AiohttpTransport(timeouts=QUICK)
-        client = ApiClient(
-            transport=over, base_url=server_url, model="m", key=KEY, timeouts=QUICK, **arguments
-        )
+        client = ApiClient(transport=over, base_url=server_url, model="m", key=KEY, timeouts=QUICK)
         try:
             return await act(client)
         except ApiError as error:
@@ -81,7 +79,7 @@ def test_a_whole_picture_arrives_inside_the_answer(form):
 )
 def test_what_may_go_wrong(fault, expected):
     with MisbehavingServer(faults={"image": [fault]}, latency=0) as server:
-        error = call(server.url, fetched, max_image_bytes=100_000)
+        error = call(server.url, lambda client: fetched(client, max_bytes=100_000))
         assert type(error) is expected
         assert "signature" not in error.message
         assert server.ledger.leaks() == []
@@ -132,7 +130,7 @@ def test_what_only_decoding_finds_out_is_handed_over(fault):
     ],
 )
 def test_pictures_that_are_text(text, expected):
-    answer = call("http://127.0.0.1:9", lambda client: client.download(text), max_image_bytes=100_000)
+    answer = call("http://127.0.0.1:9", lambda client: client.download(text, max_bytes=100_000))
     assert answer == expected if isinstance(expected, bytes) else type(answer) is expected
 
 
@@ -194,8 +192,7 @@ def test_packed_bodies_are_bounded_and_lengths_are_held(content, headers, expect
 
     answer = call(
         "https://api.example",
-        lambda client: client.download("https://i.example/"),
+        lambda client: client.download("https://i.example/", max_bytes=9999),
         Packed(),
-        max_image_bytes=9999,
     )
     assert (answer if isinstance(answer, bytes) else answer.reason) == expected

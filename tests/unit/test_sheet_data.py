@@ -16,10 +16,6 @@ def data(tmp_path_factory):
         yield SheetData.of(run)
 
 
-def axis_of(data, name):
-    return next(index for index, axis in enumerate(data.axes) if axis.name == name)
-
-
 def test_each_cell_keeps_its_coordinates_and_its_job(data, tmp_path):
     with Run(write_sample(tmp_path / "run", Sample(hostile=True))) as run:
         cells = list(run.cells())

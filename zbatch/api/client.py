@@ -73,7 +73,6 @@ class ApiClient:
         key: sent as `Authorization: Bearer`, to `base_url` alone. Whether an endpoint may have it is the
             caller's decision; over plain http to another machine it is refused here.
         timeouts: of each call; a download's redirects are calls of their own.
-        max_image_bytes: larger pictures are a `BadAnswerError`.
 
     Raises:
         EndpointError: a base URL that cannot be used, or that the key must not go to.
@@ -87,7 +86,6 @@ class ApiClient:
         model: str,
         key: str | None = None,
         timeouts: Timeouts | None = None,
-        max_image_bytes: int = MAX_IMAGE,
     ) -> None:
         self._transport = transport
         self._timeouts = timeouts or Timeouts()
@@ -95,7 +93,6 @@ class ApiClient:
             transport.exchange if isinstance(transport, AiohttpTransport) else self._exchange_httpx
         )
         self._key = key
-        self._max_image_bytes = max_image_bytes
         base = _checked_base(base_url, key)
         self._submit_url = str(httpx.URL(base + submit_path(quote(model, safe=""))))
         self._result_url = f"{httpx.URL(base + RESULT_PATH)}?task_id="
@@ -158,17 +155,16 @@ class ApiClient:
         """Fetch a picture: an http(s) URL, a `data:` URI or naked base64. May be repeated freely.
 
         The key goes nowhere here. At most `MAX_REDIRECTS` redirects are followed, none from https to http. A
-        picture larger than `max_bytes`, or than any may be, is a `BadAnswerError` with reason `TOO_LARGE`.
+        picture larger than `max_bytes` is a `BadAnswerError` with reason `TOO_LARGE`.
 
         Raises:
             ApiError: as the top of this module says.
         """
-        limit = min(max_bytes, self._max_image_bytes)
         if not image_url.lower().startswith(("http://", "https://")):
-            return inline_picture(image_url, limit)
+            return inline_picture(image_url, max_bytes)
         url = _image_url(image_url)
         for _ in range(MAX_REDIRECTS + 1):
-            answer = await self._ask(url, self._image_headers, limit)
+            answer = await self._ask(url, self._image_headers, max_bytes)
             if answer.status not in (301, 302, 303, 307, 308):
                 break
             url = next_hop(url, answer.headers.get("location", ""))

@@ -219,16 +219,15 @@ def sync_directory(path: str | Path) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, part: Path | None = None, hint: str = "") -> Iterator[BinaryIO]:
+def replacing(path: Path, *, hint: str = "") -> Iterator[BinaryIO]:
     """Replace a file whole: what is written goes aside, is fsynced, then moved into place, name and all.
 
-    `part` is where it is written meanwhile (on the same file system), beside the file unless said. Where
-    anything goes wrong the old file is untouched and nothing is left aside.
+    Where anything goes wrong the old file is untouched and nothing is left beside it.
 
     Raises:
         DiskError: naming the file, with `hint`.
     """
-    part = part or path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as stream:
             yield stream
