@@ -40,10 +40,8 @@ class Cause:
         self._dry = 0  # refusals in a row with nothing accepted between
         self._drained = 0  # refusals in a row that lasted until hardly anything was in flight
         self._highest = 0  # tasks in flight, the most that were accepted
-        self._rounds, self._try_at = (
-            0,
-            _FIRST_TRY,
-        )  # refusals since pacing was tried, and when to try it again
+        self._rounds = 0  # refusals since pacing was tried
+        self._try_at = _FIRST_TRY  # and how many there must be before it is tried again
         self._trial_refused = self._trial_beyond = 0
         self._fell = False  # whether a refusal at a clearly lower level was taken for a fall of the limit
 

@@ -141,7 +141,8 @@ class LearnedRate:
 
     def end(self) -> None:
         """Stop pacing."""
-        self.rate, self.trial, self.eager = None, 0, False
+        self.rate, self.trial = None, 0
+        self.eager = self.unproven = False
 
     def refused(self, cost: float) -> None:
         """Note a refusal while pacing, the first since something was accepted; it holds up `cost` submits."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 
 _START = 8
-_FIRST_HOLD = 8.0
-_HOLD = 85.0
-"""Submits accepted for each refusal that holding a limit may cost: 1.2 % of requests."""
+_FIRST_HOLD = 16.0
+_HOLD = 100.0
+"""Submits accepted for each refusal that holding a limit may cost: 1 % of requests."""
 _SURELY_MORE = 3.0
-"""As many times `_HOLD` accepted and none refused (where it is the limit, one chance in twenty): it rose."""
+"""As many times `_hold` accepted and none refused (where it is the limit, one chance in twenty): it rose."""
+_REGROWTH = 0.4
+"""Slots for each submit accepted where a limit that was found has risen: going past it costs refusals."""
 _HEADROOM = 2
 """Steps that strays may take off, at the most asked for, before it costs a slot."""
 _STRAY = 0.93
@@ -38,7 +40,7 @@ class Window:
         self._at_edge = 0  # accepted with the window full since the last refusal
         self._cluster = 1.0  # refusals that come together, on average
         self.opened = False
-        """Whether it stands open for a trial, and keeps its place meanwhile."""
+        """Whether it stands open, as submits are paced, and keeps its place meanwhile."""
         self._remembered = False  # the ceiling is an earlier run's, and nothing was refused yet
 
     @property
@@ -55,12 +57,21 @@ class Window:
     def _step(self) -> float:
         return max(0.5, math.sqrt(self._size) / 8)
 
+    @property
+    def _growth(self) -> float:
+        return _REGROWTH if self._found and not self._remembered else 1.0
+
+    @property
+    def _surely_more(self) -> float:
+        """Submits accepted at the edge after which the limit is taken to have risen."""
+        return 3 * _START if self._remembered else _SURELY_MORE * self._hold
+
     def accepted(self, others: int) -> None:
         """Note a submit that was accepted beside `others` tasks in flight or under way."""
         if self.opened:
             return
         if self._ceiling is None:
-            self._size = min(float(self._limit), self._size + 1)
+            self._size = min(float(self._limit), self._size + self._growth)
         elif self._size < self._ceiling:
             self._size = min(self._ceiling, self._size + 1)
         elif others + 1 >= self.size:
@@ -69,7 +80,7 @@ class Window:
                 self._top = max(self._top, self._size)
             self._size = min(self._limit + _HEADROOM * self._step, self._size + self._step / self._hold)
             self._ceiling = self._size
-            if self._at_edge >= _SURELY_MORE * self._hold:
+            if self._at_edge >= self._surely_more:
                 self._ceiling, self._at_edge = None, 0
 
     def refused(self, others: int, tasks: int, cost: float, *, dry: bool) -> None:
@@ -82,7 +93,7 @@ class Window:
             self._ceiling = self._found = float(tasks or self.size)
             self._size = max(1.0, min(self._size, self._ceiling) / 2)
         elif self._ceiling is None:
-            level = float(max(1, min(self.size, others)))
+            level = float(max(1, min(self.size, others, tasks)))
             self._hold = _FIRST_HOLD if level > 1.15 * self._found else self._hold
             self._size = self._ceiling = self._found = level
         else:
