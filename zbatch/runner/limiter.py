@@ -42,8 +42,8 @@ class Limiter:
     """Decides when the next submit may leave.
 
     What a server limits is not known: tasks in flight, submits a minute, or both; `Cause` finds that out.
-    Where the limit is held, about one submit in a hundred is refused, so that strays, refusals of a few in a thousand
-    that no limit explains, do not make it slow.
+    Where the limit is held, about one submit in a hundred is refused, so that strays, refusals of a few
+    in a thousand that no limit explains, do not make it slow.
 
     After a pause one submit goes first, and as its likes are accepted ever more at once: no herd.
     """
