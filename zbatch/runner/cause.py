@@ -85,11 +85,11 @@ class Cause:
     def _paced(self, level: int, *, paced: bool) -> None:
         trial = self.pace.trial
         self.pace.accepted(level, paced=paced)
-        if trial == 1 and self._trial_beyond < _TRIAL_BEYOND:
-            # No more were in flight than before: only refusals at a higher pace can tell.
+        if trial == 1:
+            # It was paced as fast as the window let it go, which may be far below the rate.
             self.pace.eager = True
-        elif trial == 1:
-            self._try_at = _FIRST_TRY
+            if self._trial_beyond >= _TRIAL_BEYOND:
+                self._try_at = _FIRST_TRY
         elif not self.pace.used:
             self._stop_pacing()
 

@@ -18,7 +18,7 @@ _UNUSED, _USED = 50, 0.1
 """A rate for which fewer than a tenth of some fifty submits wait is not what holds them back."""
 _KNOWN = (50, 100, 25)
 """Submits over which the speed of late is measured; the first of them is the least that is worth it."""
-_TRIAL, _BELOW = 200, 0.97
+_TRIAL, _BELOW = 80, 0.97
 """Submits of a trial, and the share of the speed of late at which they go."""
 _CROWD = 8
 """So many refusals within two `_HOLD` are not those of a limit that is held."""
@@ -148,6 +148,8 @@ class LearnedRate:
         """Note a refusal while pacing, the first since something was accepted; it holds up `cost` submits."""
         if self.rate is None:
             return
+        if self.eager:
+            self._step = _FIRST_STEP
         self.unproven = self.eager = False
         self._cluster += 0.2 * (self._refusals - self._cluster)
         self._refusals = 0

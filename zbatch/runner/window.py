@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 _START = 8
-_FIRST_HOLD = 16.0
+_FIRST_HOLD, _FALLEN_HOLD = 16.0, 4.0
 _HOLD = 100.0
 """Submits accepted for each refusal that holding a limit may cost: 1 % of requests."""
 _SURELY_MORE = 3.0
@@ -119,7 +119,7 @@ class Window:
             # The limit has fallen: until so many have ended, everything is refused.
             self._size = max(1.0, min(self._size, float(level)))
             if self._size < 0.7 * self._found:
-                self._found, self._hold = self._size, _FIRST_HOLD
+                self._found, self._hold = self._size, _FALLEN_HOLD
         if dry or not climbing:
             self._ceiling = self._size
 
