@@ -170,3 +170,27 @@ def test_an_endpoint_that_never_answered_is_given_up_sooner_than_one_that_did(cl
     assert not reach.failed()
     clock.now += 120
     assert reach.failed()
+
+
+def test_of_many_first_tasks_a_few_are_asked_early_and_what_they_tell_hastens_the_rest(schedule, clock):
+    """1,000 tasks of 0.2 s, begun at once: the guess alone would ask for none of them before 0.7 s."""
+    began = clock.now
+    for number in range(1000):
+        schedule.add(watch_of(number, clock.now))
+    ends = []
+    while len(schedule):
+        watch = ask(schedule, clock)
+        if clock.now >= began + 0.2:
+            schedule.ended(watch)
+            ends.append(clock.now - began)
+        else:
+            schedule.running(watch)
+            schedule.again(watch)
+    assert sum(ends) / len(ends) < 0.45
+    assert schedule.polls_per_job < 2
+
+
+def test_few_first_tasks_have_no_scouts(schedule, clock):
+    for number in range(31):
+        schedule.add(watch_of(number, clock.now))
+    assert schedule.next_at() - clock.now > 0.6

@@ -36,7 +36,7 @@ _WIDTHS: Final[Floats] = np.diff(AGES)
 _MEMORY: Final = 2048
 """Polls remembered, of some 800 tasks."""
 
-_FEW: Final = 8
+_FEW: Final = 4
 _WEIGHT: Final = 2.0
 _TRUSTED: Final = 200
 _ROUNDS: Final = 12
@@ -64,7 +64,7 @@ class Latency:
     @property
     def ripe(self) -> bool:
         """Tell whether enough is new for `fit`, which costs as much as a hundred polls, to be worth it."""
-        return self._fresh >= max(_FEW, self._known // 2)
+        return self._fresh >= max(_FEW, self._known // (2 if self.trusted else 4))
 
     def survival(self, age: float) -> float:
         """Give the share of tasks that take longer than `age`."""
@@ -85,7 +85,7 @@ class Latency:
         self._next = (at + 1) % _MEMORY
         self._known = min(_MEMORY, self._known + 1)
         self._fresh += 1
-        if not self._trusted:
+        if not self.trusted:
             return False
         since = self._drifted(at)
         return since > 0 and self._contradicted(since, first=low == 0)
@@ -96,7 +96,7 @@ class Latency:
         lower, upper, ended = self._lower[recent], self._upper[recent], self._ended[recent]
         survived = _covered(lower[~ended], upper[~ended])
         self._set_hazard(_estimate(self._hazard, self._guessed, survived, lower[ended], upper[ended]))
-        self._trusted = self._known >= _TRUSTED
+        self.trusted = self._known >= _TRUSTED
         self._fresh = 0
 
     def inspection(self) -> Inspection:
@@ -139,7 +139,7 @@ class Latency:
 
     def _forget(self) -> None:
         self._drift = Drift()
-        self._trusted = False
+        self.trusted = False
         self._set_hazard(self._guessed)
 
     def _set_hazard(self, hazard: Floats) -> None:

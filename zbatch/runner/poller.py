@@ -18,6 +18,12 @@ _GOLDEN: Final = 0.6180339887498949
 """The multiples of it, without their whole parts, fill [0, 1) as evenly as any sequence can."""
 
 
+_SCOUTS: Final = 32
+"""While nothing is known, every so manieth task is asked early: where many are in flight, all gain by it."""
+
+_EARLIEST: Final = 0.05
+"""Share of the first wait that the earliest scout waits."""
+
 TROUBLE: Final = 30.0
 """Seconds that a task past its deadline is tried for, where it cannot be asked."""
 
@@ -71,6 +77,7 @@ class Schedule:
         self._clock = clock
         self._heap: list[tuple[float, int, Watch]] = []
         self._order = itertools.count()
+        self._unknown = itertools.count(1)  # tasks begun before any had ended
         self._dither = 0.0
         self._ended = self._polls = self._timed = 0
         self._delays = 0.0
@@ -94,7 +101,11 @@ class Schedule:
             self._push(self._clock(), watch)
             return
         watch.running_at = watch.accepted_at
-        self.again(watch)
+        if self._ended or next(self._unknown) % _SCOUTS:
+            self.again(watch)
+        else:
+            at = watch.accepted_at + self._inspection.wait(0.0) * _EARLIEST ** self._dithered()
+            self._push(max(self._clock() + SHORTEST_WAIT, at), watch)
 
     def again(self, watch: Watch, *, after: float | None = None) -> None:
         """Ask later: after `after` seconds, or as the schedule says."""
@@ -133,10 +144,11 @@ class Schedule:
             return
         shifted = self._latency.observe(*_ages(watch, watch.running_at, watch.asked_at), ended=ended)
         if shifted or self._latency.ripe:
+            new = not self._latency.trusted
             self._latency.fit()
             self._inspection = self._latency.inspection()
-        if shifted:
-            self._hasten()
+            if shifted or new:
+                self._hasten()
 
     def _hasten(self) -> None:
         """Ask sooner where the schedule now says so: what was planned, was for another distribution."""
@@ -149,11 +161,14 @@ class Schedule:
     def _planned(self, watch: Watch) -> float:
         now = self._clock()
         since = watch.accepted_at if watch.asked_at is None else watch.asked_at
-        self._dither = (self._dither + _GOLDEN) % 1.0
-        at = since + self._inspection.wait(since - watch.accepted_at, self._dither)
+        at = since + self._inspection.wait(since - watch.accepted_at, self._dithered())
         if now < watch.deadline:
             at = min(at, watch.deadline)
         return max(now + SHORTEST_WAIT, at)
+
+    def _dithered(self) -> float:
+        self._dither = (self._dither + _GOLDEN) % 1.0
+        return self._dither
 
     def _push(self, at: float, watch: Watch) -> None:
         heapq.heappush(self._heap, (at, next(self._order), watch))
