@@ -190,11 +190,11 @@ def resume(label: str, folder: Path, server: Server, manifest: Path, seconds: fl
                 raise SystemExit(f"the run ended: {(folder / 'stderr.txt').read_text()}")
             time.sleep(0.01)
         at_poll = peak(process)
-        end = began + seconds
+        end, at_end = began + seconds, at_poll
         while time.monotonic() < end and process.poll() is None:
             end = min(end, server.first.get("submit", end) + 10)
+            at_end = peak(process)
             time.sleep(0.05)
-        at_end = peak(process)
     poll, submit = (
         f"{server.first[name] - began:8.2f}" if name in server.first else f"> {seconds:6.0f}"
         for name in ("poll", "submit")

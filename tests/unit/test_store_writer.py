@@ -75,6 +75,29 @@ def test_one_step_that_fails_is_undone_alone(tmp_path, bad, kind):
     assert (counts[JobState.SUBMITTING], counts[JobState.PENDING]) == (2, 1)
 
 
+def test_a_step_alone_is_made_in_its_turn_and_undone_whole_where_it_fails(tmp_path):
+    seen = []
+
+    def look(store):
+        seen.append(store.count(selected=False)[JobState.SUBMITTING])
+        return "looked"
+
+    async def act(writer, ids):
+        return await asyncio.gather(
+            writer.commit(Submitting(ids[0])),
+            writer.commit_alone(look),
+            writer.commit(Submitting(ids[1])),
+            writer.commit_alone(illegal),
+            writer.commit(look),
+            return_exceptions=True,
+        )
+
+    first, looked, second, failed, again = with_writer(tmp_path, act)
+    assert (first, looked, second, again) == (None, "looked", None, "looked")
+    assert isinstance(failed, Exception)
+    assert seen == [1, 2]
+
+
 def test_steps_are_made_in_the_order_they_were_asked_for(tmp_path):
     order = []
 

@@ -102,7 +102,7 @@ class Preparation:
         """
         # On a thread of its own, so that the loop goes on while a large grid is expanded.
         await asyncio.to_thread(self.check)
-        return await writer.commit(lambda store: Standing.of(store, self.commit(store)))
+        return await writer.commit_alone(lambda store: Standing.of(store, self.commit(store)))
 
     def commit(self, store: Store) -> list[tuple[str, str]]:
         """Take over the grid, as a step of the caller's transaction; give words about it, with their reason.
