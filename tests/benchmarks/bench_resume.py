@@ -209,7 +209,7 @@ def command(folder: Path, *words: object) -> None:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.monotonic() - began
-    name = " ".join(str(word) for word in words if not isinstance(word, Path))
+    name = f"{words[0]} --json" if "--json" in words else words[0]
     print(f"zbatch {name:<21}{seconds:8.2f} s{usage.ru_maxrss / 1024:>38.0f}")
 
 
