@@ -20,8 +20,8 @@ from zbatch.sheet.data import SheetData
 HOME: Final = Path(__file__).parent
 
 SCRIPTS: Final = (
-    "dom", "words", "dataset", "query", "view", "layout", "cell", "grid", "chips",
-    "controls", "metadata", "scrubber", "zoom", "lightbox", "paper", "help", "main",
+    "dom", "words", "shortening", "dataset", "spelling", "query", "order", "view", "layout",
+    "cell", "grid", "twins", "touch", "chips", "controls", "metadata", "scrubber", "zoom", "lightbox", "paper", "help", "main",
 )  # fmt: skip
 """The page's scripts, in the order they are joined."""
 

@@ -9,7 +9,7 @@ function cellElement(data, slot, turn, layout) {
   const box = slot.box ?? layout.box(cell);
   const twins = data.twins(cell).length;
   const element = make("div", {
-    class: "cell", role: "button", tabindex: -1, "data-state": state,
+    class: "cell", role: "gridcell", tabindex: -1, "data-state": state,
     "data-stack": slot.cells.length > 1 ? `${(turn % slot.cells.length) + 1}/${slot.cells.length}` : null,
     // A small cell needs its room for the reason; its title tells of the twins too.
     "data-twins": twins > 1 && (state === "done" || box.height >= 84) ? `×${count(twins)}` : null,

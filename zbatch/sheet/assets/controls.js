@@ -1,8 +1,8 @@
 // Everything above the grid: search, counts, which axis runs where, how large pictures are.
 
 class Controls {
-  constructor(data, view, { change, resize, panel, theme, help }) {
-    Object.assign(this, { data, view, change, resize });
+  constructor(data, view, { change, resize, panel, theme, help, fold }) {
+    Object.assign(this, { data, view, change, resize, fold });
     this.facts = document.getElementById("facts");
     this.axes = document.getElementById("axes");
     this.search = make("input", {
@@ -16,16 +16,41 @@ class Controls {
     );
     this.panel = button({ label: "Show or hide values (F)", glyph: "filter", words: "Values", act: panel, kind: "filter" });
     this.size = make("input", { type: "range", id: "size", max: SIZES.most, step: 4, "aria-label": "Size of the pictures", oninput: () => this.resize(Number(this.size.value)) });
+    this.shape = make("div", { class: "shape", role: "group", "aria-label": "Grid or wall" });
     this.where = make("div", { class: "where" });
     this.groups = make("div", { class: "groups" });
-    this.axes.append(this.panel, this.where, this.groups, make("span", { class: "spring" }), make("label", { class: "sizing" }, icon("missing"), this.size));
+    this.axes.append(this.panel, this.shape, this.where, this.groups, make("span", { class: "spring" }), make("label", { class: "sizing" }, icon("missing"), this.size));
   }
 
   draw(selection, shown) {
     if (this.search.value !== this.view.query) this.search.value = this.view.query;
     this.panel.setAttribute("aria-pressed", String(shown));
     this.#drawFacts(selection);
+    const focused = document.activeElement?.id;
+    this.#drawShape();
     this.#drawAxes();
+    if (focused && this.axes.querySelector(`#${CSS.escape(focused)}`)) document.getElementById(focused).focus();
+  }
+
+  #drawShape() {
+    const { view } = this;
+    this.shape.hidden = this.data.varying.length === 0;
+    const choice = (wall, words, glyph) => make("button", {
+      type: "button", class: "button", id: `shape-${glyph}`, "aria-pressed": String(view.wall === wall), title: `${words} (W)`,
+      onclick: () => { if (view.wall !== wall) this.change(() => view.toggleWall()); },
+    }, icon(glyph), make("span", { text: words }));
+    this.shape.replaceChildren(choice(false, "Grid", "table"), choice(true, "Wall", "wall"));
+  }
+
+  drawFolds({ layout }) {
+    const all = layout.sections.length > 0 && layout.sections.every(({ closed }) => closed);
+    const [words, glyph] = all ? ["Unfold all groups (G)", "unfold"] : ["Fold all groups (G)", "fold"];
+    const old = document.getElementById("fold");
+    const focused = old !== null && old === document.activeElement;
+    old?.remove();
+    if (this.view.groups.length === 0) return;
+    this.groups.append(button({ label: words, glyph, act: () => this.fold(), kind: "square quiet", id: "fold" }));
+    if (focused) document.getElementById("fold").focus();
   }
 
   drawSize({ room, layout }) {
@@ -33,7 +58,7 @@ class Controls {
     this.size.value = layout.size;
   }
 
-  #drawFacts({ cells, states }) {
+  #drawFacts({ cells, states, complaints }) {
     const { data, view } = this;
     const order = Object.keys(STATE_WORDS).filter((state) => states.has(state) || view.state === state);
     const pills = order.map((state) => make("button", {
@@ -48,28 +73,53 @@ class Controls {
     const jobs = data.jobs.key.length;
     const spared = data.size - data.excluded - jobs;
     const shared = spared > 0 && cells.length === data.size ? `${plural(jobs, "job")} · ${count(spared)} shared` : null;
-    this.facts.replaceChildren(make("span", { class: "total", role: "status", title: shared ? "Cells whose requests are equal share one job, which is made and paid once" : null, text: [total, shared].filter(Boolean).join(" · ") }), ...pills);
+    // Where nothing matches, the middle of the page says it.
+    const said = cells.length ? complaints.map((complaint) => this.complaint(complaint)) : [];
+    this.facts.replaceChildren(...said, make("span", { class: "total", role: "status", title: shared ? "Cells whose requests are equal share one job, which is made and paid once" : null, text: [total, shared].filter(Boolean).join(" · ") }), ...pills);
+  }
+
+  /** What the search did not understand, and the name that was likely meant, to click on. */
+  complaint({ words, meant, instead }) {
+    const { view } = this;
+    return make("span", { class: "complaint", role: "status" }, make("span", { dir: "auto", text: instead ? `${words}: ` : words }),
+      instead ? make("button", { type: "button", class: "link", text: `${meant}?`, onclick: () => this.change(() => { view.query = view.query.replace(instead[0], () => instead[1]); }) }) : null);
   }
 
   #drawAxes() {
     const { view } = this;
-    const focused = document.activeElement?.id;
-    this.where.replaceChildren(
+    this.where.replaceChildren(...(view.wall && this.data.varying.length ? this.#order() : [
       this.#choice("x", "Columns"),
       button({ label: "Swap columns and rows (S)", glyph: "swap", act: () => this.change(() => view.swap()), kind: "square swap", id: "swap" }),
       this.#choice("y", "Rows"),
-    );
+    ]));
     const free = this.data.varying.filter((axis) => !view.groups.includes(axis));
     const more = free.length ? this.#select("group", [["", "add…"], ...free.map((axis) => [axis.name, axis.name])], "", (axis) => view.group(axis), "Add a group") : null;
     this.groups.replaceChildren(
       make("span", { class: "label", text: "Groups" }),
-      ...view.groups.map((axis) => make("button", {
-        type: "button", class: "tag", title: `Stop grouping by ${axis.name}`, "aria-label": `Stop grouping by ${axis.name}`,
-        onclick: () => this.change(() => view.ungroup(axis)),
-      }, make("span", { text: axis.name }), icon("close"))),
+      ...view.groups.map((axis, at) => this.#tag(axis, at)),
       more ?? "",
     );
-    if (focused && this.axes.querySelector(`#${CSS.escape(focused)}`)) document.getElementById(focused).focus();
+  }
+
+  #tag(axis, at) {
+    const { view } = this;
+    const before = view.groups[at - 1];
+    const act = (label, glyph, id, what) => make("button", { type: "button", id, title: label, "aria-label": label, onclick: () => this.change(what) }, icon(glyph));
+    return make("span", { class: "tag" },
+      before ? act(`Group by ${axis.name} before ${before.name}`, "left", `promote-${axis.index}`, () => view.promote(axis)) : null,
+      make("span", { text: axis.name }),
+      act(`Stop grouping by ${axis.name}`, "close", `ungroup-${axis.index}`, () => view.ungroup(axis)));
+  }
+
+  /** The wall has no columns and rows, but an order. */
+  #order() {
+    const { view } = this;
+    const list = make("select", { id: "sort", "aria-label": "Sort by", onchange: () => this.change(() => { view.sort = list.value; }) },
+      ...[...view.orders].map(([name, { words }]) => make("option", { value: name, text: words, selected: name === view.sort })));
+    return [
+      make("label", { class: "choice" }, make("span", { class: "label", text: "Sort by" }), list),
+      button({ label: view.down ? "Last first: turn round (R)" : "First first: turn round (R)", glyph: view.down ? "descending" : "ascending", act: () => this.change(() => { view.down = !view.down; }), kind: "square", id: "direction", "aria-pressed": String(view.down) }),
+    ];
   }
 
   #choice(where, words) {

@@ -12,7 +12,7 @@ class Axis {
     Object.assign(this, { name, values, numeric, index, column });
     this.short = name.split(".").findLast((part) => part !== "name") ?? name;
     this.labels = values.map((value) => (typeof value === "boolean" ? (value ? "true" : "false") : String(value)));
-    this.shared = numeric ? 0 : sharedStart(this.labels);
+    this.siblings = new Siblings(this.labels);
     this.varies = values.length > 1;
     this.partial = column.includes(ABSENT); // some cells have no such coordinate
     this.longest = this.labels.reduce((most, label) => Math.max(most, label.length), 0);
@@ -23,7 +23,7 @@ class Axis {
   }
 
   brief(value, limit) {
-    return value === ABSENT || value === undefined ? "—" : brief(this.labels[value], limit, this.shared);
+    return value === ABSENT || value === undefined ? "—" : this.siblings.brief(value, limit);
   }
 }
 

@@ -22,7 +22,8 @@ const ICONS = {
   search: "M7 12A5 5 0 1 0 7 2a5 5 0 0 0 0 10Zm3.6-1.4L14 14", help: "M6 6a2 2 0 1 1 2.9 1.8c-.6.3-.9.8-.9 1.4v.3M8 12.3v.2",
   theme: "M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2Zm0 0v12m0-9h3.8M8 8h5.8M8 11h3.8", filter: "M2 4h12M4.5 8h7M7 12h2",
   copy: "M6 6h7v7H6zM10 6V3H3v7h3", open: "M9 3h4v4M13 3 7.5 8.5M11 9.5V13H3V5h3.5", info: "M8 7v4M8 4.8v.2M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12Z",
-  plus: "M8 3.5v9M3.5 8h9", done: "m3.5 8.5 3 3 6-7", failed: "m4 4 8 8M12 4l-8 8", rejected: "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12ZM4 4l8 8",
+  plus: "M8 3.5v9M3.5 8h9", wall: "M2.5 3h5v4h-5zM9 3h4.500v4H9zM2.500 9h3.500v4H2.500zM7.500 9h6v4h-6z", table: "M2.5 2.5h11v11h-11zM2.500 6h11M6 2.500v11",
+  fold: "M3 8h10M8 1.500v4M6 4l2 2 2-2M8 14.500v-4M6 12l2-2 2 2", unfold: "M3 8h10M8 5.500v-4M6 3l2-2 2 2M8 10.500v4M6 13l2 2 2-2", ascending: "M8 13V3M4 7l4-4 4 4", descending: "M8 3v10M4 9l4 4 4-4", done: "m3.5 8.5 3 3 6-7", failed: "m4 4 8 8M12 4l-8 8", rejected: "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12ZM4 4l8 8",
   unknown: "M6 6a2 2 0 1 1 2.9 1.8c-.6.3-.9.8-.9 1.4v.3M8 12.3v.2", pending: "M8 4.5V8l2.3 1.5M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12Z",
   submitting: "M8 12V4M5 7l3-3 3 3", submitted: "M3.5 8v.2M8 8v.2M12.5 8v.2", excluded: "M4 8h8", missing: "M2.5 3.5h11v9h-11zM3 12l3.5-4 2.5 2.5L10.5 9l3 3",
 };
@@ -63,10 +64,10 @@ async function copyText(text) {
 }
 
 /** Says a short word on screen and to screen readers. */
-function announce(text) {
+function announce(text, time = 1600) {
   const place = document.querySelector("dialog[open] .toast") ?? document.getElementById("toast");
   place.textContent = text;
   place.classList.add("shown");
   clearTimeout(announce.timer);
-  announce.timer = setTimeout(() => place.classList.remove("shown"), 1600);
+  announce.timer = setTimeout(() => place.classList.remove("shown"), time);
 }

@@ -1,17 +1,16 @@
 // The grid: only what the window shows exists in the page, in both directions. Headers stick to two edges.
 
 class Grid {
-  constructor(root, data, { open }) {
-    Object.assign(this, { root, data, open });
-    this.collapsed = new Set();
+  constructor(root, data, { open, folded }) {
+    Object.assign(this, { root, data, open, folded });
     this.turns = new Map(); // which cell of a stack lies on top, by its first cell
     this.shown = new Map();
     this.active = null;
     const layer = (name) => make("div", { class: name });
     this.layers = { corner: layer("corner"), columns: layer("columns"), rows: layer("rows"), cells: layer("cells"), sections: layer("sections") };
-    this.layers.cells.setAttribute("role", "group");
-    this.layers.cells.setAttribute("aria-label", "Images");
-    this.plane = make("div", { class: "plane" }, ...Object.values(this.layers));
+    // The lines have the names of the rows: these stand in a layer of their own, outside them.
+    for (const name of ["corner", "rows"]) this.layers[name].setAttribute("aria-hidden", "true");
+    this.plane = make("div", { class: "plane", "aria-label": "Images" }, ...Object.values(this.layers));
     this.nothing = make("div", { class: "nothing", hidden: true });
     root.append(this.plane, this.nothing);
     root.addEventListener("scroll", () => this.render(), { passive: true });
@@ -26,7 +25,7 @@ class Grid {
     this.view = view;
     this.cells = cells;
     this.#measure();
-    this.layout = new Layout(this.data, view, cells, this.room, this.collapsed);
+    this.layout = new Layout(this.data, view, cells, this.room);
     this.#clear();
     const { style } = this.plane;
     style.setProperty("--rowhead", `${this.rowhead}px`);
@@ -35,10 +34,21 @@ class Grid {
     style.width = `${this.rowhead + this.layout.width}px`;
     style.height = `${this.colhead + this.layout.height}px`;
     this.root.classList.toggle("wall", this.layout.wall);
+    this.#describe();
     this.#drawCorner();
     this.root.scrollTop = share * this.layout.height;
     if (!keep) this.root.scrollLeft = 0;
     this.render();
+  }
+
+  /** Only what the window shows is in the page: how much there is, a screen reader is told in numbers. */
+  #describe() {
+    const { plane, layers, layout, view } = this;
+    plane.role = layout.lines > 0 ? "grid" : null;
+    plane.ariaRowCount = layout.lines > 0 ? String(layout.lines) : null;
+    plane.ariaColCount = layout.wall || !layout.lines ? null : String(layout.columns.length);
+    layers.columns.role = view.x && layout.columns.length ? "row" : null;
+    layers.columns.ariaRowIndex = layers.columns.role && "1";
   }
 
   #measure() {
@@ -89,10 +99,11 @@ class Grid {
     const [first, last] = layout.rowsBetween(top, bottom);
     for (let index = first; index < last; index += 1) {
       const row = layout.rows[index];
+      wanted.set(`line ${index}`, () => this.#line(row, index));
       if (this.view.y) wanted.set(`row ${index}`, () => this.#rowHead(row));
       const start = firstWhere(row.slots, (slot) => slot.left + slot.width > left);
       for (let at = start; at < row.slots.length && row.slots[at].left < right; at += 1) {
-        wanted.set(`cell ${index} ${at}`, () => this.#cell(row, row.slots[at]));
+        wanted.set(`cell ${index} ${at}`, () => this.#cell(row, row.slots[at], this.shown.get(`line ${index}`)));
       }
     }
     if (this.view.x) {
@@ -103,7 +114,7 @@ class Grid {
     }
     const from = firstWhere(layout.sections, (section) => section.top + section.height > top);
     for (let at = from; at < layout.sections.length && layout.sections[at].top < bottom; at += 1) {
-      if (layout.sections[at].titled) wanted.set(`section ${at}`, () => this.#section(layout.sections[at]));
+      if (layout.sections[at].titled) wanted.set(`section ${at}`, () => this.#section(layout.sections[at], at));
     }
     this.#replace(wanted);
   }
@@ -122,23 +133,35 @@ class Grid {
     this.#markActive();
   }
 
+  /** The row that a screen reader finds the cells in: nothing to see, in its place among the others. */
+  #line(row, index) {
+    const { y } = this.view;
+    const element = make("div", { class: "line", role: "row", "aria-rowindex": this.layout.lineOfRow(index), "aria-label": y ? hint(`${y.short} ${y.brief(row.value, 80)}`) : null });
+    element.order = index;
+    insert(this.layers.cells, element);
+    return element;
+  }
+
   #put(layer, element, left, top, width, height) {
     element.style.transform = `translate(${left}px, ${top}px)`;
     if (width !== undefined) element.style.width = `${width}px`;
     if (height !== undefined) element.style.height = `${height}px`;
-    this.layers[layer].append(element);
+    if (layer instanceof Element) insert(layer, element);
+    else this.layers[layer].append(element);
     return element;
   }
 
-  #cell(row, slot) {
+  #cell(row, slot, line) {
     const turn = this.turns.get(slot.cells[0]) ?? 0;
     const element = cellElement(this.data, slot, turn, this.layout);
     const box = slot.box ?? this.layout.box(element.cell);
     const height = row.height - this.layout.caption;
     const left = slot.left + Math.round((slot.width - box.width) / 2);
     const top = row.top + (this.layout.wall ? height - box.height : Math.round((height - box.height) / 2));
-    if (this.layout.wall) element.append(this.#caption(element.cell, Math.floor(box.width / 5.2)));
-    return this.#put("cells", element, left, top);
+    if (this.layout.wall) element.append(this.#caption(element.cell, Math.floor(box.width / 6)));
+    element.order = slot.column;
+    element.ariaColIndex = String(slot.column + 1);
+    return this.#put(line, element, left, top);
   }
 
   /** Two lines: what is long, shortened, and what is short. */
@@ -147,7 +170,7 @@ class Grid {
     const long = own.filter(([axis, value]) => axis.label(value).length > 16).map(([axis, value]) => axis.brief(value, room));
     const short = own.filter(([axis, value]) => axis.label(value).length <= 16).map(([axis, value]) => (axis.numeric ? `${axis.short} ${axis.label(value)}` : axis.label(value)));
     const lines = long.length ? [long[0], short.join(" · ")] : [short.join(" · ") || middle(this.data.prompt(cell), room)];
-    return make("span", { class: "caption", dir: "auto", text: lines.filter(Boolean).map((line) => middle(line, lines.length < 2 && this.layout.twoLines ? 2 * room - 4 : room)).join("\n") });
+    return make("span", { class: `caption${lines.filter(Boolean).length > 1 ? " two" : ""}`, dir: "auto", text: lines.filter(Boolean).map((line) => middle(line, lines.length < 2 && this.layout.twoLines ? 2 * room - 4 : room)).join("\n") });
   }
 
   #rowHead(row) {
@@ -159,18 +182,20 @@ class Grid {
 
   #columnHead(column) {
     const { x } = this.view;
-    const element = make("div", { class: `colhead${x.numeric ? " number" : ""}`, title: hint(`${x.name}: ${x.label(column.value)}`) },
+    const element = make("div", { class: `colhead${x.numeric ? " number" : ""}`, role: "columnheader", "aria-colindex": column.index + 1, title: hint(`${x.name}: ${x.label(column.value)}`) },
       make("span", { dir: "auto", text: x.brief(column.value, Math.max(x.numeric ? 14 : 8, Math.floor(column.width / 6.2) * (this.colhead > 40 ? 2 : 1))) }));
     return this.#put("columns", element, column.left, 0, column.width);
   }
 
-  #section(section) {
+  #section(section, at) {
+    const long = section.values.filter((value, index) => this.view.groups[index].label(value).length > 24).length;
+    const room = Math.max(14, Math.floor((this.root.clientWidth - 110 * (this.view.groups.length - long) - 60 * long - 70) / 7.2 / Math.max(1, long)));
     const parts = this.view.groups.map((axis, index) => make("span", { class: "pair" },
-      make("span", { class: "axis", text: axis.short }), make("span", { class: "value", dir: "auto", text: axis.brief(section.values[index], 90), title: hint(axis.label(section.values[index])) })));
+      make("span", { class: "axis", text: axis.short }), make("span", { class: "value", dir: "auto", text: axis.brief(section.values[index], room), title: hint(axis.label(section.values[index])) })));
     const bar = make("button", {
       type: "button", class: "sectionbar", "aria-expanded": String(!section.closed), onclick: () => this.#toggle(section),
     }, icon("down"), ...parts, make("span", { class: "many", text: count(section.count) }));
-    const element = make("div", { class: "section" }, bar);
+    const element = make("div", { class: "section", role: "row", "aria-rowindex": this.layout.lineOfSection(at) }, make("div", { class: "sectioncell", role: "gridcell", "aria-colindex": 1 }, bar));
     // Not by a transform: what sticks inside would not know of it.
     element.style.top = `${section.top}px`;
     element.style.height = `${section.height}px`;
@@ -179,11 +204,12 @@ class Grid {
   }
 
   #toggle(section) {
-    if (!this.collapsed.delete(section.id)) this.collapsed.add(section.id);
+    this.view.folds.toggle(section.id);
     const { scrollTop } = this.root;
     this.show(this.view, this.cells, { keep: true });
     this.root.scrollTop = Math.min(scrollTop, Math.max(section.top, 0));
     this.render();
+    this.folded();
   }
 
   // ── which cell is the active one ─────────────────────────────────────────────────────────────────────
@@ -194,9 +220,10 @@ class Grid {
   }
 
   #markActive() {
-    const first = this.layers.cells.firstElementChild;
+    const cells = this.layers.cells.querySelectorAll(".cell");
+    const [first] = cells;
     const active = (this.active !== null && this.element(this.active)) || first;
-    for (const element of this.layers.cells.children) element.tabIndex = element === active ? 0 : -1;
+    for (const element of cells) element.tabIndex = element === active ? 0 : -1;
   }
 
   /** Bring a cell into the window and put the focus on it. */
@@ -225,7 +252,7 @@ class Grid {
 
   #pressed(event) {
     if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest(".sectionbar")) return;
-    const cell = document.activeElement?.cell ?? this.active ?? this.layers.cells.firstElementChild?.cell;
+    const cell = document.activeElement?.cell ?? this.active ?? this.layers.cells.querySelector(".cell")?.cell;
     if (cell === undefined || cell === null) return;
     const page = Math.max(1, Math.floor(this.room.height / (this.layout.size + GAP)));
     const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1], PageUp: [0, -page], PageDown: [0, page] };
@@ -261,4 +288,12 @@ class Grid {
     this.render();
     this.element(stack[turn])?.focus({ preventScroll: true });
   }
+}
+
+/** Put an element among its neighbours by its order: what is read aloud, and reached by Tab, follows the page. */
+function insert(layer, element) {
+  let before = layer.lastElementChild;
+  while (before && before.order > element.order) before = before.previousElementSibling;
+  if (before) before.after(element);
+  else layer.prepend(element);
 }

@@ -1,9 +1,9 @@
 // The help: every key, and what the search box understands.
 
 const KEYS = [
-  ["Grid", [["← → ↑ ↓", "move"], ["Enter", "open"], ["Space", "next image of a stack"], ["+ −", "size"], ["S", "swap columns and rows"], ["F", "values to show and hide"], ["/", "search"], ["T", "light or dark"]]],
+  ["Grid", [["← → ↑ ↓", "move"], ["Enter", "open"], ["Space", "next image of a stack"], ["+ −", "size"], ["S", "swap columns and rows"], ["W", "grid or wall"], ["R", "turn the wall's order round"], ["G", "fold or unfold all groups"], ["F", "values to show and hide"], ["/", "search"], ["T", "light or dark"]]],
   ["Image", [["← →", "along the columns"], ["↑ ↓", "along the rows"], ["[ ]", "along the next axis, or through a stack"], ["+ − 0", "closer, farther, whole; also the wheel"], ["I", "details"], ["Esc", "close"]]],
-  ["Search", [["red fox", "both words, anywhere"], ["\"red fox\"", "the phrase"], ["seed:1000", "a value of an axis"], ["scale>0.6", "a number; also >= < <="], ["state:failed", "a state"], ["nsfw:true", "flagged by the server"], ["-ink", "without"]]],
+  ["Search", [["red fox", "both words, anywhere"], ["\"red fox\"", "the phrase"], ["seed:1000", "a value of an axis"], ["scale>0.6", "a number; also >= < <="], ["scale:0.2..0.8", "from, to; either may be left out"], ["state:failed", "a state"], ["nsfw:true", "flagged by the server"], ["-ink", "without"], ["Esc", "empties the search"]]],
 ];
 
 function fillHelp(root, about) {

@@ -33,7 +33,7 @@ function select(data, view) {
       filter.counts.set(value, (filter.counts.get(value) ?? 0) + 1);
     }
   }
-  return { cells, states, counts: new Map(filters.map(({ axis, counts }) => [axis, counts])) };
+  return { cells, states, complaints: query.complaints, counts: new Map(filters.map(({ axis, counts }) => [axis, counts])) };
 }
 
 /** The order of values on the page; cells without the axis come last. */
@@ -41,9 +41,9 @@ const rank = (value) => (value === ABSENT ? Infinity : value);
 const byRank = (one, other) => (rank(one) === rank(other) ? 0 : rank(one) - rank(other));
 
 class Layout {
-  constructor(data, view, cells, room, collapsed) {
-    Object.assign(this, { data, view, cells, collapsed });
-    this.wall = view.x === null && view.y === null;
+  constructor(data, view, cells, room) {
+    Object.assign(this, { data, view, cells });
+    this.wall = view.wall;
     const told = data.varying.filter((axis) => !view.groups.includes(axis));
     this.twoLines = told.length > 3 || told.some((axis) => axis.longest > 16);
     this.caption = this.wall ? CAPTIONS[this.twoLines ? 1 : 0] : 0;
@@ -109,8 +109,8 @@ class Layout {
 
   #open(section, top) {
     const titled = this.view.groups.length > 0;
-    const closed = this.collapsed.has(section.id);
-    this.sections.push({ ...section, top, titled, closed, count: this.data.shown(section.cells) });
+    const closed = this.view.folds.has(section.id);
+    this.sections.push({ ...section, top, titled, closed, firstRow: this.rows.length, count: this.data.shown(section.cells) });
     return { top: top + (titled ? BAR : GAP), closed };
   }
 
@@ -191,11 +191,13 @@ class Layout {
 
   /** Rows of equal height that fill the width, as a wall of prints; the last one keeps its size. */
   #wallRows(section, start, room) {
-    const last = section.cells.length - 1;
+    const { sort, down, orders } = this.view;
+    const sorted = Order.sorted(section.cells, orders.get(sort), down);
+    const last = sorted.length - 1;
     let top = start;
     let cells = [];
     let wide = 0; // of the row at height 1
-    for (const [index, cell] of section.cells.entries()) {
+    for (const [index, cell] of sorted.entries()) {
       cells.push(cell);
       wide += this.data.aspect(cell);
       const fit = (room - (cells.length - 1) * GAP) / wide;
@@ -236,6 +238,24 @@ class Layout {
     if (!next) return null;
     const middle = row.slots[at.slot].left;
     return next.slots.reduce((best, slot) => (Math.abs(slot.left - middle) < Math.abs(best.left - middle) ? slot : best)).cells[0];
+  }
+
+  /** How many lines a screen reader counts: the heads of the columns, the titles of the groups, and the rows. */
+  get lines() {
+    return this.#linesAbove + this.rows.length + this.sections.filter(({ titled }) => titled).length;
+  }
+
+  get #linesAbove() {
+    return this.view.x ? 1 : 0;
+  }
+
+  lineOfRow(index) {
+    const { section } = this.rows[index];
+    return this.#linesAbove + index + (this.sections[section].titled ? section + 1 : 0) + 1;
+  }
+
+  lineOfSection(index) {
+    return this.#linesAbove + this.sections[index].firstRow + index + 1;
   }
 
   stack(cell) {

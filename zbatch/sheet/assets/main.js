@@ -11,12 +11,14 @@ class Page {
     this.scroller = document.getElementById("scroller");
     this.panel = document.getElementById("panel");
     this.help = document.getElementById("help");
-    this.grid = new Grid(this.scroller, data, { open: (cell) => this.lightbox.open(cell, this.grid.layout) });
+    this.grid = new Grid(this.scroller, data, { open: (cell) => this.lightbox.open(cell, this.grid.layout), folded: () => this.#folded() });
     this.chips = new Chips(this.panel, data, this.view, change);
     this.lightbox = new Lightbox(document.getElementById("lightbox"), data, { moved: (cell) => this.#remember(cell), closed: (cell) => this.#closed(cell) });
     this.controls = new Controls(data, this.view, {
-      change, resize: (size) => this.resize(size), panel: () => this.togglePanel(), theme: () => toggleTheme(), help: () => this.help.showModal(),
+      change, resize: (size) => this.resize(size), panel: () => this.togglePanel(), theme: () => toggleTheme(), help: () => this.help.showModal(), fold: () => this.foldAll(),
     });
+    new Twins(this.scroller, data);
+    new Touch(this.scroller, { size: () => this.grid.layout.size, resize: (size) => this.resize(size) });
     this.paper = new Paper(document.getElementById("paper"), data, this.grid);
     fillHelp(this.help, data.about);
     addEventListener("keydown", (event) => this.#pressed(event));
@@ -39,6 +41,7 @@ class Page {
     if (shown) this.chips.draw(this.selection.counts);
     this.grid.show(this.view, this.selection.cells, { keep });
     this.controls.drawSize(this.grid);
+    this.controls.drawFolds(this.grid);
     this.#sayNothing();
     this.#remember(this.lightbox.cell);
   }
@@ -49,6 +52,17 @@ class Page {
     this.controls.size.value = this.view.size;
     this.grid.show(this.view, this.selection.cells, { keep: true });
     this.#remember(null);
+  }
+
+  foldAll() {
+    const { folds } = this.view;
+    const { sections } = this.grid.layout;
+    if (this.view.groups.length) this.change(() => folds.every(sections.some(({ closed }) => !closed)));
+  }
+
+  #folded() {
+    this.controls.drawFolds(this.grid);
+    this.#remember(this.lightbox.cell);
   }
 
   get panelShown() {
@@ -66,6 +80,7 @@ class Page {
     if (nothing.hidden) return;
     const none = this.data.size === 0;
     nothing.replaceChildren(make("p", { text: none ? "This run has no cells." : "Nothing matches." }),
+      ...this.selection.complaints.map((complaint) => this.controls.complaint(complaint)),
       none ? "" : button({ words: "Clear all filters", act: () => this.change(() => this.view.clearFilters()) }));
   }
 
@@ -104,6 +119,14 @@ class Page {
     if (at) this.#openAt(at);
   }
 
+  /** Esc empties the search first, and leaves it then. */
+  #escaped(event) {
+    if (event.target === this.controls.search && this.view.query) {
+      event.preventDefault();
+      this.change(() => { this.view.query = ""; });
+    } else event.target.blur();
+  }
+
   #closed(cell) {
     this.#remember(null);
     if (cell !== null) this.grid.focus(cell);
@@ -112,13 +135,16 @@ class Page {
   #pressed(event) {
     if (event.altKey || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
     if (event.target.matches("input, select, textarea")) {
-      if (event.key === "Escape") event.target.blur();
+      if (event.key === "Escape") this.#escaped(event);
       return;
     }
     const acts = {
       "/": () => { this.controls.search.focus(); this.controls.search.select(); },
       "?": () => this.help.showModal(),
       s: () => this.change(() => this.view.swap()),
+      w: () => this.change(() => this.view.toggleWall()),
+      r: () => { if (this.view.wall) this.change(() => { this.view.down = !this.view.down; }); },
+      g: () => this.foldAll(),
       f: () => this.togglePanel(),
       t: () => toggleTheme(),
       "+": () => this.resize(this.grid.layout.size * 1.15),

@@ -42,7 +42,11 @@ class Paper {
 
   #slot(slot) {
     const cell = slot.cells[0];
-    if (this.data.state(cell) === "done") return make("td", {}, make("img", { src: this.data.thumb(cell), alt: this.data.describe(cell) }));
-    return make("td", { class: "none", text: [this.data.word(cell), middle(this.data.brief(cell), 60)].filter(Boolean).join(": ") });
+    const { layout } = this.grid;
+    // Paper has no hints: on the wall each picture says where it belongs, and a stack how many it holds.
+    const under = [layout.wall ? this.data.describe(cell) : "", slot.cells.length > 1 ? `1 of ${slot.cells.length} here` : ""].filter(Boolean).join(" · ");
+    const caption = under ? make("p", { class: "under", dir: "auto", text: middle(under, 120) }) : null;
+    if (this.data.state(cell) === "done") return make("td", {}, make("img", { src: this.data.thumb(cell), alt: this.data.describe(cell) }), caption);
+    return make("td", { class: "none", dir: "auto", text: layout.wall ? under : [this.data.word(cell), middle(this.data.brief(cell), 60)].filter(Boolean).join(": ") });
   }
 }

@@ -1,14 +1,20 @@
-// What the search box understands: plain words, "a phrase", axis:value, axis>number, state:failed, nsfw:true, -not.
+// What the search box understands: plain words, "a phrase", axis:value, axis:1..2, axis>number, state:, nsfw:, -not.
 
-const TERM = /(-?)(?:([\w.]+)(:|>=|<=|>|<|=))?(?:"([^"]*)"?|(\S+))/gu;
+const TERM = /(-?)(?:([\p{L}\p{N}_.]+)(:|>=|<=|>|<|=))?(?:"([^"]*)"?|(\S+))/gu;
+const UNFINISHED = /^-?[\p{L}\p{N}_.]+(?::|>=|<=|>|<|=)$/u;
+const OWN_NAMES = ["state", "nsfw", "key", "prompt"];
+const NOTHING = () => false;
 
 class Query {
   constructor(text, data) {
     this.data = data;
     this.tests = [];
+    this.complaints = []; // what was not understood: { words, meant, instead }
     for (const [whole, not, name, sign, phrase, word] of text.matchAll(TERM)) {
+      if (whole === "-" || (!name && !phrase && UNFINISHED.test(whole) && this.#axesCalled(whole.match(/[\p{L}\p{N}_.]+/u)[0]) !== null)) continue; // being typed
       const value = (phrase ?? word).toLowerCase();
-      const test = (name && this.#named(name.toLowerCase(), sign, value)) || this.#words((phrase ?? (not ? whole.slice(1) : whole)).toLowerCase());
+      const plain = (phrase !== undefined && !name ? phrase : not ? whole.slice(1) : whole).toLowerCase();
+      const test = name ? this.#named(name, sign, value, plain) : this.#words(plain);
       this.tests.push(not ? (cell) => !test(cell) : test);
     }
   }
@@ -21,19 +27,59 @@ class Query {
     return this.tests.every((test) => test(cell));
   }
 
-  #named(name, sign, value) {
+  #complain(words, meant = null, instead = null) {
+    this.complaints.push({ words, meant, instead });
+    return NOTHING;
+  }
+
+  /** The axes that a name means, none for a name that is no axis but known, and null for an unknown one. */
+  #axesCalled(name) {
+    const low = name.toLowerCase();
+    if (OWN_NAMES.includes(low)) return [];
+    const axes = this.data.axes.filter((axis) => [axis.name, axis.short, axis.name.split(".").pop()].some((own) => own.toLowerCase() === low));
+    return axes.length ? axes : null;
+  }
+
+  #named(name, sign, value, plain) {
     const { data } = this;
-    if (name === "state") return (cell) => data.state(cell).startsWith(value) || STATE_WORDS[data.state(cell)].startsWith(value);
-    if (name === "nsfw") return (cell) => data.job(cell) !== ABSENT && data.flagged(cell) === ["true", "yes", "1"].includes(value);
-    if (name === "key") return (cell) => data.job(cell) !== ABSENT && data.jobs.key[data.job(cell)].startsWith(value);
-    if (name === "prompt") return this.#prompts(value);
-    const axes = data.axes.filter((axis) => [axis.name, axis.short, axis.name.split(".").pop()].some((own) => own.toLowerCase() === name));
-    if (!axes.length) return null;
+    const axes = this.#axesCalled(name);
+    if (axes === null) return this.#unknown(name, plain);
+    if (axes.length) return this.#valued(name, axes, sign, value);
+    const own = name.toLowerCase();
+    if (own === "state") return this.#stated(value);
+    if (own === "nsfw") {
+      const wanted = { true: true, yes: true, 1: true, false: false, no: false, 0: false }[value];
+      if (wanted === undefined) return this.#complain(`nsfw is true or false, not “${middle(value, 20)}”`);
+      return (cell) => data.job(cell) !== ABSENT && data.flagged(cell) === wanted;
+    }
+    if (own === "key") return (cell) => data.job(cell) !== ABSENT && data.jobs.key[data.job(cell)].startsWith(value);
+    return this.#prompts(value);
+  }
+
+  /** `(fox:1.2)` may well be words of a prompt; else it is a name that was not spelled right. */
+  #unknown(name, plain) {
+    const words = this.#words(plain);
+    for (let cell = 0; cell < this.data.size; cell += 1) if (words(cell)) return words;
+    const names = [...new Set([...this.data.axes.flatMap((axis) => [axis.short, axis.name]), ...OWN_NAMES])];
+    const meant = nearestName(name.toLowerCase(), names);
+    return this.#complain(`No axis is called “${middle(name, 30)}”`, meant, meant === null ? null : [name, meant]);
+  }
+
+  #stated(value) {
+    const states = Object.keys(STATE_WORDS);
+    if (states.some((state) => state.startsWith(value))) return (cell) => this.data.state(cell).startsWith(value);
+    const meant = nearestName(value, states);
+    return this.#complain(`No state is called “${middle(value, 20)}”`, meant, meant === null ? null : [value, meant]);
+  }
+
+  #valued(name, axes, sign, value) {
+    const wanted = wantedOf(sign, value);
     const tests = axes.map((axis) => {
-      const good = axis.values.map((own, index) => compare(own, axis.labels[index].toLowerCase(), sign, value));
-      return (cell) => axis.column[cell] !== ABSENT && good[axis.column[cell]];
+      const good = axis.values.map((own, index) => wanted(own, axis.labels[index].toLowerCase()));
+      return { found: good.includes(true), accepts: (cell) => axis.column[cell] !== ABSENT && good[axis.column[cell]] };
     });
-    return (cell) => tests.some((test) => test(cell));
+    if (!tests.some(({ found }) => found)) this.#complain(nothingThere(name, axes, sign, value));
+    return (cell) => tests.some(({ accepts }) => accepts(cell));
   }
 
   #prompts(value) {
@@ -62,12 +108,29 @@ class Query {
   }
 }
 
-function compare(own, label, sign, value) {
-  if (sign === ":" || sign === "=") {
-    if (typeof own === "number") return value !== "" && Number(value) === own;
-    return sign === "=" ? label === value : label.includes(value);
+/** A test of one value: `0.4`, `0.2..0.8` (either end may be left out), `1000,1002`, `>0.6`, or a part of a word. */
+function wantedOf(sign, value) {
+  if (sign !== ":" && sign !== "=") {
+    const number = value === "" ? NaN : Number(value);
+    const holds = { ">": (own) => own > number, "<": (own) => own < number, ">=": (own) => own >= number, "<=": (own) => own <= number }[sign];
+    return (own) => typeof own === "number" && holds(own);
   }
-  if (typeof own !== "number") return false;
-  const number = Number(value);
-  return sign === ">" ? own > number : sign === "<" ? own < number : sign === ">=" ? own >= number : own <= number;
+  const [, low, high] = value.match(/^([^.]*(?:\.\d+)?)\.\.([^.]*(?:\.\d+)?)$/) ?? [];
+  const range = low !== undefined && `${low}${high}` !== "" && [low, high].every((end) => end === "" || Number.isFinite(Number(end)));
+  const numbers = value.split(",").filter(Boolean).map(Number);
+  return (own, label) => {
+    if (typeof own !== "number") return sign === "=" ? label === value : label.includes(value);
+    if (range) return (low === "" || own >= Number(low)) && (high === "" || own <= Number(high));
+    return numbers.includes(own);
+  };
+}
+
+function nothingThere(name, axes, sign, value) {
+  const numeric = axes.filter((axis) => axis.numeric && axis.values.length);
+  const what = `${name}${sign}${middle(value, 24)}`;
+  if (numeric.length) {
+    const all = numeric.flatMap((axis) => axis.values);
+    return `Nothing has ${what}: ${name} goes from ${all.reduce((one, other) => Math.min(one, other))} to ${all.reduce((one, other) => Math.max(one, other))}`;
+  }
+  return [">", "<", ">=", "<="].includes(sign) ? `${name} is no number: ${name}:… finds its values` : `Nothing has ${what}`;
 }

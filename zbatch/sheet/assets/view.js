@@ -1,10 +1,41 @@
 // How the run is looked at, and its spelling in the address, so that a link brings back what one sees.
 
+/** Which groups are folded: all but some, or some. */
+class Folds {
+  constructor() {
+    this.clear();
+  }
+
+  clear() {
+    this.all = false;
+    this.others = new Set();
+  }
+
+  has(id) {
+    return this.others.has(id) !== this.all;
+  }
+
+  toggle(id) {
+    if (!this.others.delete(id)) this.others.add(id);
+  }
+
+  every(folded) {
+    this.all = folded;
+    this.others.clear();
+  }
+
+  get words() {
+    return [...(this.all ? ["all"] : []), ...this.others];
+  }
+}
+
 const SIZES = { least: 56, most: 480, usual: 184, snug: [88, 224] };
 
 class View {
   constructor(data) {
     this.data = data;
+    this.orders = Order.of(data);
+    this.folds = new Folds();
     this.reset();
   }
 
@@ -13,6 +44,10 @@ class View {
     this.x = this.data.byName.get(view.x) ?? null;
     this.y = this.data.byName.get(view.y) ?? null;
     this.groups = view.group.map((name) => this.data.byName.get(name)).filter(Boolean);
+    this.sort = "";
+    this.down = false;
+    this.folds.clear();
+    this.left = null; // the axes that the wall took the place of
     this.size = null; // fits the columns into the window
     this.panel = null;
     this.clearFilters();
@@ -34,8 +69,30 @@ class View {
     return values;
   }
 
+  get wall() {
+    return this.x === null && this.y === null;
+  }
+
+  /** The wall, in which every picture lies for itself; and back to the axes that there were. */
+  toggleWall() {
+    this.folds.clear();
+    if (!this.wall) {
+      this.left = { x: this.x, y: this.y, groups: this.groups };
+      Object.assign(this, { x: null, y: null, groups: [] });
+      return;
+    }
+    const { view } = this.data.raw;
+    const usual = { x: this.data.byName.get(view.x), y: this.data.byName.get(view.y), groups: view.group.map((name) => this.data.byName.get(name)).filter(Boolean) };
+    const { x, y, groups } = this.left ?? usual;
+    this.x = x ?? (y ? null : (this.data.varying[0] ?? null));
+    this.y = y ?? null;
+    this.groups = groups.filter((axis) => axis !== this.x && axis !== this.y);
+    this.left = null;
+  }
+
   /** Put an axis in a place; whatever axis stood there takes the place this one leaves. */
   place(where, axis) {
+    this.folds.clear();
     const before = this[where];
     const other = where === "x" ? "y" : "x";
     if (axis && this[other] === axis) this[other] = before;
@@ -46,12 +103,21 @@ class View {
   }
 
   group(axis) {
+    this.folds.clear();
     if (this.x === axis) this.x = null;
     if (this.y === axis) this.y = null;
     this.groups = [...this.groups.filter((group) => group !== axis), axis];
   }
 
+  /** Let an axis group before the one that stands before it. */
+  promote(axis) {
+    this.folds.clear();
+    const at = this.groups.indexOf(axis);
+    if (at > 0) this.groups = [...this.groups.slice(0, at - 1), axis, this.groups[at - 1], ...this.groups.slice(at + 1)];
+  }
+
   ungroup(axis) {
+    this.folds.clear();
     this.groups = this.groups.filter((group) => group !== axis);
   }
 
@@ -67,6 +133,9 @@ class View {
     for (const [axis, values] of this.hidden) for (const value of values) words.append(`hide.${axis.name}`, axis.label(value));
     if (this.state) words.set("state", this.state);
     if (this.query) words.set("q", this.query);
+    if (this.sort) words.set("sort", this.sort);
+    if (this.down) words.set("down", "1");
+    for (const id of this.folds.words) words.append("fold", id);
     if (this.size !== null) words.set("size", this.size);
     if (this.panel !== null) words.set("panel", this.panel ? "1" : "0");
     return words;
@@ -89,6 +158,12 @@ class View {
     }
     if (words.get("state") in STATE_WORDS) this.state = words.get("state");
     this.query = words.get("q") ?? "";
+    if (this.orders.has(words.get("sort"))) this.sort = words.get("sort");
+    this.down = words.get("down") === "1";
+    for (const id of words.getAll("fold")) {
+      if (id === "all") this.folds.every(true);
+      else this.folds.toggle(id);
+    }
     const size = Number(words.get("size"));
     if (size) this.size = Math.min(SIZES.most, Math.max(SIZES.least, size));
     if (words.has("panel")) this.panel = words.get("panel") === "1";

@@ -28,21 +28,5 @@ function middle(text, limit) {
   return `${points.slice(0, head).join("").trimEnd()}…${points.slice(head + 1 - limit).join("").trimStart()}`;
 }
 
-/** Characters that all texts begin with, cut back to the start of a word. */
-function sharedStart(texts) {
-  if (texts.length < 2) return 0;
-  let length = texts.reduce((least, text) => Math.min(least, text.length), Infinity);
-  for (const text of texts) while (length > 0 && text.slice(0, length) !== texts[0].slice(0, length)) length -= 1;
-  while (length > 0 && !/\s/.test(texts[0][length - 1])) length -= 1;
-  return length;
-}
-
-/** Shorten a text among its siblings so that the part in which they differ shows. */
-function brief(text, limit, shared) {
-  if (text.length <= limit) return text;
-  if (shared > limit / 2) return middle(`${text.slice(0, 10).trimEnd()}…${text.slice(shared)}`, limit);
-  return middle(text, limit);
-}
-
 /** A word as a POSIX shell takes it. */
 const shellWord = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
