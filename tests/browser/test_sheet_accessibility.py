@@ -1,4 +1,4 @@
-"""axe-core finds nothing to mend: grid, wall, lightbox, help, light and dark, wide and phone; and roles are told."""
+"""axe-core finds nothing to mend, light and dark, wide and phone; and a screen reader hears where it is."""
 
 from __future__ import annotations
 
