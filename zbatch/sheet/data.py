@@ -112,17 +112,24 @@ class SheetData:
         Raises:
             StateError: the state is damaged.
         """
-        strings, reader = Interner(), _JobReader()
-        reader.strings = strings
+        return cls.read(run, JobReader())
+
+    @classmethod
+    def read(cls, run: Run, reader: JobReader) -> SheetData:
+        """Read a run with a reader that can go on with it: what it numbers later fits what it numbered here.
+
+        Raises:
+            StateError: the state is damaged.
+        """
         numbers = {job.key: reader.add(job) for job in run.jobs(shown_only=True)}
-        axes, cells = _read_cells(run, numbers, strings)
+        axes, cells = _read_cells(run, numbers, reader.strings)
         return cls(
-            about=_about(run),
+            about=about_run(run),
             axes=axes,
             view=choose_view(axes, run.view),
             cells=cells,
             jobs=reader.columns,
-            strings=strings.items,
+            strings=reader.strings.items,
             rests=reader.rests.items,
             shapes=reader.shapes.items,
             verdicts=reader.verdicts.items,
@@ -158,7 +165,7 @@ class SheetData:
         }
 
 
-class _JobReader:
+class JobReader:
     """Turns job records into columns."""
 
     def __init__(self) -> None:
@@ -232,7 +239,8 @@ def _read_cells(run: Run, numbers: dict[str, int], strings: Interner) -> tuple[t
     return tuple(axis for axis, _ in built), cells
 
 
-def _about(run: Run) -> dict[str, Any]:
+def about_run(run: Run) -> dict[str, Any]:
+    """Give what is true of a run as a whole, as it is now."""
     cost = run.cost()
     return {
         "name": run.name,

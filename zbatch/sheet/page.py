@@ -22,11 +22,11 @@ HOME: Final = Path(__file__).parent
 SCRIPTS: Final = (
     "dom", "words", "shortening", "dataset", "spelling", "query", "order", "view", "layout", "cell",
     "grid", "twins", "touch", "chips", "controls", "metadata", "scrubber", "zoom", "lightbox",
-    "paper", "help", "main",
+    "paper", "help", "live", "main",
 )  # fmt: skip
 """The page's scripts, in the order they are joined."""
 
-STYLES: Final = ("base", "controls", "grid", "lightbox", "paper")
+STYLES: Final = ("base", "controls", "grid", "lightbox", "live", "paper")
 
 
 def render_page(data: SheetData, *, inline: bytes | None = None) -> bytes:
@@ -58,15 +58,22 @@ def render_page(data: SheetData, *, inline: bytes | None = None) -> bytes:
     return text.encode("utf-8")
 
 
-def render_data(data: SheetData, thumbnails: list[str] | None = None) -> bytes:
-    """Render `data.js`: one assignment. `thumbnails` puts a `data:` URI for each job inside."""
+def render_data(
+    data: SheetData, thumbnails: list[str] | None = None, *, live: dict[str, Any] | None = None
+) -> bytes:
+    """Render `data.js`: one assignment. `thumbnails` puts a `data:` URI for each job inside.
+
+    `live` tells the page that somebody watches the run, and from where to go on (see `zbatch.sheet.live`).
+    """
     document = data.document()
+    if live is not None:
+        document["live"] = live
     if thumbnails is not None:
         document["thumbnails"] = thumbnails
     return script_of(document)
 
 
-def script_of(document: Any) -> bytes:
+def script_of(document: Any, name: str = "zbatchSheet") -> bytes:
     """Give JSON as a script that assigns it, with nothing in it that a page or a script could trip over.
 
     The JSON stands in a string: browsers parse that faster than an object literal. `<` and `>` are escaped,
@@ -76,7 +83,7 @@ def script_of(document: Any) -> bytes:
     text = orjson.dumps(document, option=orjson.OPT_SERIALIZE_DATACLASS | orjson.OPT_NON_STR_KEYS)
     for raw, escaped in _ESCAPES:
         text = text.replace(raw, escaped)
-    return b"globalThis.zbatchSheet = JSON.parse('" + text + b"');\n"
+    return f"globalThis.{name} = JSON.parse('".encode() + text + b"');\n"
 
 
 _ESCAPES: Final = (

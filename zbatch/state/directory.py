@@ -60,6 +60,11 @@ class RunDirectory:
         return self.path / "data.js"
 
     @property
+    def live(self) -> Path:
+        """What open pages are told while somebody watches the run."""
+        return self.path / "live"
+
+    @property
     def provenance(self) -> Path:
         """One line for every job in the state."""
         return self.path / "jobs.jsonl"

@@ -176,6 +176,11 @@ class Run:
         """Every job in the state: those the manifest shows in grid order, then the others."""
         return self._records("WHERE j.position IS NOT NULL" if shown_only else "")
 
+    def states(self) -> Iterator[str]:
+        """State of every job the manifest shows, in the order of `jobs`; from an index alone."""
+        rows = self._rows("SELECT state FROM jobs WHERE position IS NOT NULL ORDER BY position, id")
+        return (state for (state,) in rows)
+
     def facts(self) -> Iterator[JobFacts]:
         """Every job in the order of `jobs`, raw: a million of them in bounded memory."""
         return map(JobFacts._make, self._rows(JOB_FACTS))

@@ -25,7 +25,7 @@ class Controls {
   draw(selection, shown) {
     if (this.search.value !== this.view.query) this.search.value = this.view.query;
     this.panel.setAttribute("aria-pressed", String(shown));
-    this.#drawFacts(selection);
+    this.drawFacts(selection);
     const focused = document.activeElement?.id;
     this.#drawShape();
     this.#drawAxes();
@@ -58,7 +58,7 @@ class Controls {
     this.size.value = layout.size;
   }
 
-  #drawFacts({ cells, states, complaints }) {
+  drawFacts({ cells, states, complaints }) {
     const { data, view } = this;
     const order = Object.keys(STATE_WORDS).filter((state) => states.has(state) || view.state === state);
     const pills = order.map((state) => make("button", {
@@ -75,7 +75,9 @@ class Controls {
     const shared = spared > 0 && cells.length === data.size ? `${plural(jobs, "job")} · ${count(spared)} shared` : null;
     // Where nothing matches, the middle of the page says it.
     const said = cells.length ? complaints.map((complaint) => this.complaint(complaint)) : [];
+    const focused = document.activeElement?.closest("#facts .pill")?.dataset.state;
     this.facts.replaceChildren(...said, make("span", { class: "total", role: "status", title: shared ? "Cells whose requests are equal share one job, which is made and paid once" : null, text: [total, shared].filter(Boolean).join(" · ") }), ...pills);
+    if (focused) pills[order.indexOf(focused)]?.focus();
   }
 
   /** What the search did not understand, and the name that was likely meant, to click on. */

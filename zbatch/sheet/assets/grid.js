@@ -212,6 +212,19 @@ class Grid {
     this.folded();
   }
 
+  /** Draw these cells anew where they stand, and leave everything else alone. */
+  redraw(cells) {
+    const focused = document.activeElement?.cell;
+    for (const cell of cells) {
+      const at = this.layout.at(cell);
+      const id = at && `cell ${at.row} ${at.slot}`;
+      this.shown.get(id)?.remove();
+      this.shown.delete(id);
+    }
+    this.render();
+    if (focused !== undefined && document.activeElement?.cell !== focused) this.element(focused)?.focus({ preventScroll: true });
+  }
+
   // ── which cell is the active one ─────────────────────────────────────────────────────────────────────
 
   element(cell) {

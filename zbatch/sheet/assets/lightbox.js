@@ -48,6 +48,19 @@ class Lightbox {
     this.moved(cell);
   }
 
+  /** Jobs went on while the picture is looked at: what is seen of them is drawn anew, the rest stays. */
+  renew(layout, cells) {
+    if (!this.root.open) return;
+    if (layout.at(this.cell)) this.layout = layout;
+    if (this.scrubber.cells?.some((cell) => cells.has(cell))) this.scrubber.cells = null;
+    if (cells.has(this.cell)) this.go(this.cell);
+    else {
+      const lines = linesThrough(this.data, this.layout, this.cell);
+      this.scrubber.draw(this.cell, lines, favourite(lines, this.wanted));
+      this.#drawWays();
+    }
+  }
+
   walk(dx, dy) {
     const next = this.layout.step(this.cell, dx, dy);
     if (next !== null) this.go(next);

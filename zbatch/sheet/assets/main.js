@@ -202,7 +202,8 @@ function start() {
   document.getElementById("title").textContent = raw.about.title;
   document.getElementById("lede").textContent = raw.about.description;
   drawEndpoint(document.getElementById("endpoint"), raw.about);
-  new Page(new Dataset(raw));
+  const page = new Page(new Dataset(raw));
+  if (raw.live) new Live(page, document.getElementById("live"));
 }
 
 start();
