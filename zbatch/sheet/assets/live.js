@@ -97,6 +97,7 @@ class Live {
     Object.assign(page.data, new Dataset(raw), { lines: undefined });
     page.grid.turns.clear();
     page.grid.active = null;
+    page.view.orders = Order.of(page.data);
     page.view.reset();
     page.view.read(`#${hash}`);
     page.refresh({ keep: true });
@@ -111,7 +112,8 @@ class Live {
     const { cells: after } = page.selection;
     page.controls.drawFacts(page.selection);
     const same = before.length === after.length && before.every((cell, index) => cell === after[index]);
-    if (same && !data.reshaped && ![...cells].some((cell) => grid.layout.stack(cell).length > 1)) grid.redraw(cells);
+    const moves = grid.layout.wall && view.sort === "made";
+    if (same && !moves && !data.reshaped && ![...cells].some((cell) => grid.layout.stack(cell).length > 1)) grid.redraw(cells);
     else {
       if (page.panelShown) page.chips.draw(page.selection.counts);
       this.#relayout(grid, view, after);
