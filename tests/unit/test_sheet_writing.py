@@ -59,9 +59,9 @@ def test_the_sheet_is_a_page_and_its_data(sample):
     index = write_sheet(sample)
     assert index == sample / "index.html"
     document = read_script((sample / "data.js").read_bytes())
-    assert document["format"] == 1
+    assert document["format"] == 2
     assert document["about"]["title"] == "Fox and film"
-    assert len(document["cells"]["job"]) == 52
+    assert document["cells"]["job"]["count"] == 52
     assert '<script src="data.js"></script>' in index.read_text()
     assert sorted(path.name for path in sample.glob(".*.part")) == []
 

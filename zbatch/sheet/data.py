@@ -16,10 +16,11 @@ import orjson
 from zbatch.clock import now_iso
 from zbatch.model import JobState
 from zbatch.sheet.axes import Axis, AxisBuilder, View, choose_view
+from zbatch.sheet.packing import packed_hashes, packed_numbers, packed_texts
 from zbatch.state.database import Meta
 from zbatch.state.run import JobRecord, Run
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of the shape of the data; the page refuses one it does not know."""
 
 NONE: Final = -1
@@ -90,6 +91,21 @@ class JobColumns:
     submitted_at: list[int | None] = field(default_factory=list)
     done_at: list[int | None] = field(default_factory=list)
 
+    def packed(self) -> dict[str, Any]:
+        """Give the columns as the page unpacks them, which knows by their names how."""
+        numbers = {
+            name: packed_numbers(getattr(self, name))
+            for name in self.__slots__
+            if name not in {"key", "sha256", "file", "task_ids"}
+        }
+        return {
+            "key": packed_hashes(self.key),
+            "sha256": packed_hashes(self.sha256),
+            "file": packed_texts([_short_file(*pair) for pair in zip(self.file, self.key, strict=True)]),
+            "task_ids": packed_texts([_short_tasks(ids) for ids in self.task_ids]),
+            **numbers,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class SheetData:
@@ -147,7 +163,7 @@ class SheetData:
         return self.strings[number] if number != NONE else f"thumbs/{self.jobs.key[job][:16]}.webp"
 
     def document(self) -> dict[str, Any]:
-        """Give it as the page reads it: JSON types only."""
+        """Give it as the page reads it: JSON types only, long columns packed."""
         return {
             "format": FORMAT,
             "about": self.about,
@@ -156,8 +172,12 @@ class SheetData:
             ],
             "view": {"x": self.view.x, "y": self.view.y, "group": self.view.group},
             "states": [state.value for state in STATES],
-            "cells": self.cells,
-            "jobs": self.jobs,
+            "cells": {
+                "coordinates": [packed_numbers(column) for column in self.cells.coordinates],
+                "job": packed_numbers(self.cells.job),
+                "rule": packed_numbers(self.cells.rule),
+            },
+            "jobs": self.jobs.packed(),
             "strings": self.strings,
             "rests": self.rests,
             "shapes": self.shapes,
@@ -259,6 +279,19 @@ def about_run(run: Run) -> dict[str, Any]:
         "cost": None if cost is None else str(cost),
         "counts": {state.value: number for state, number in run.counts().items()},
     }
+
+
+def _short_file(file: str, key: str) -> str:
+    """Give only the ending of a file that is named after its key, as most are."""
+    stem = f"images/{key[:16]}."
+    return file[len(stem) - 1 :] if file.startswith(stem) and "." not in file[len(stem) :] else file
+
+
+def _short_tasks(ids: list[str]) -> str:
+    """Give the one task id as it is; several, or one that could be mistaken for such, as JSON."""
+    if len(ids) == 1 and ids[0] and ids[0][0] != "[" and "\n" not in ids[0]:
+        return ids[0]
+    return orjson.dumps(ids).decode() if ids else ""
 
 
 def _milliseconds(time: str | None) -> int | None:

@@ -20,7 +20,7 @@ from zbatch.sheet.data import SheetData
 HOME: Final = Path(__file__).parent
 
 SCRIPTS: Final = (
-    "dom", "words", "shortening", "dataset", "spelling", "query", "order", "view", "layout", "cell",
+    "dom", "words", "shortening", "columns", "dataset", "spelling", "query", "order", "view", "layout", "cell",
     "grid", "twins", "touch", "chips", "controls", "metadata", "scrubber", "zoom", "lightbox",
     "paper", "help", "live", "main",
 )  # fmt: skip

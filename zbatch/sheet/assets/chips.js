@@ -13,11 +13,12 @@ class Chips {
     const clear = this.view.filtered
       ? make("button", { type: "button", class: "link", text: "Clear all filters", onclick: () => this.change(() => this.view.clearFilters()) })
       : null;
-    const top = this.root.scrollTop;
+    // Asked of an empty panel, it would make the browser lay out a page that is not finished.
+    const top = this.root.childElementCount ? this.root.scrollTop : 0;
     const focused = document.activeElement?.dataset?.chip;
     this.root.replaceChildren(make("div", { class: "panelhead" }, make("h2", { text: "Values" }), clear), ...sections,
       make("p", { class: "aside", text: "Click hides or shows a value. Shift-click shows it alone." }));
-    this.root.scrollTop = top;
+    if (top) this.root.scrollTop = top;
     if (focused) [...this.root.querySelectorAll("[data-chip]")].find((chip) => chip.dataset.chip === focused)?.focus();
   }
 

@@ -70,7 +70,7 @@ class Controls {
     const every = data.size - data.excluded;
     const shown = data.shown(cells);
     const total = shown === every ? plural(every, "cell") : `${count(shown)} of ${plural(every, "cell")}`;
-    const jobs = data.jobs.key.length;
+    const jobs = data.jobs.count;
     const spared = data.size - data.excluded - jobs;
     const shared = spared > 0 && cells.length === data.size ? `${plural(jobs, "job")} · ${count(spared)} shared` : null;
     // Where nothing matches, the middle of the page says it.

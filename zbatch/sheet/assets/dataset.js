@@ -31,25 +31,44 @@ class Dataset {
   constructor(raw) {
     this.raw = raw;
     this.about = raw.about;
-    this.jobs = raw.jobs;
+    this.jobs = new Jobs(raw.jobs);
     this.strings = raw.strings;
-    this.size = raw.cells.job.length;
-    this.axes = raw.axes.map((axis, index) => new Axis(axis, index, raw.cells.coordinates[index]));
+    this.jobOf = unpackNumbers(raw.cells.job);
+    this.size = this.jobOf.length;
+    this.axes = raw.axes.map((axis, index) => new Axis(axis, index, unpackNumbers(raw.cells.coordinates[index])));
     this.varying = this.axes.filter((axis) => axis.varies || axis.partial);
     this.byName = new Map(this.axes.map((axis) => [axis.name, axis]));
-    this.sharers = new Map();
-    for (let cell = 0; cell < this.size; cell += 1) {
-      const job = raw.cells.job[cell];
-      if (job === ABSENT) continue;
-      const known = this.sharers.get(job);
-      if (known) known.push(cell);
-      else this.sharers.set(job, [cell]);
+    this.states = [...raw.states, "excluded"];
+    this.stateOf = new Uint8Array(this.size); // by cell, a number into the states
+    this.shapeOf = new Int32Array(this.size).fill(ABSENT); // by cell, a number into the shapes
+    this.excluded = 0;
+    // The cells that share a job are a chain: the first of a job, and the next after each.
+    this.firstOf = new Int32Array(this.jobs.count).fill(ABSENT);
+    this.nextOf = new Int32Array(this.size).fill(ABSENT);
+    const { state: states, shape: shapes } = this.jobs;
+    for (let cell = this.size - 1; cell >= 0; cell -= 1) {
+      const job = this.jobOf[cell];
+      if (job === ABSENT) {
+        this.stateOf[cell] = raw.states.length;
+        this.excluded += 1;
+      } else {
+        this.stateOf[cell] = states[job];
+        this.shapeOf[cell] = shapes[job];
+        this.nextOf[cell] = this.firstOf[job];
+        this.firstOf[job] = cell;
+      }
     }
-    this.excluded = raw.cells.job.reduce((sum, job) => sum + (job === ABSENT), 0);
   }
 
   job(cell) {
-    return this.raw.cells.job[cell];
+    return this.jobOf[cell];
+  }
+
+  /** The cells of a job in grid order. */
+  cellsOf(job) {
+    const cells = [];
+    for (let cell = this.firstOf[job] ?? ABSENT; cell !== ABSENT; cell = this.nextOf[cell]) cells.push(cell);
+    return cells;
   }
 
   text(number) {
@@ -57,8 +76,7 @@ class Dataset {
   }
 
   state(cell) {
-    const job = this.job(cell);
-    return job === ABSENT ? "excluded" : this.raw.states[this.jobs.state[job]];
+    return this.states[this.stateOf[cell]];
   }
 
   /** How many of these cells are no excluded ones. */
@@ -67,7 +85,8 @@ class Dataset {
   }
 
   rule(cell) {
-    return this.text(this.raw.cells.rule[cell]);
+    this.rules ??= unpackNumbers(this.raw.cells.rule);
+    return this.text(this.rules[cell]);
   }
 
   prompt(cell) {
@@ -116,7 +135,7 @@ class Dataset {
   /** Cells that show the same job as this one, itself among them. */
   twins(cell) {
     const job = this.job(cell);
-    return job === ABSENT ? [cell] : this.sharers.get(job);
+    return job === ABSENT ? [cell] : this.cellsOf(job);
   }
 
   thumb(cell) {

@@ -7,33 +7,65 @@ const CAPTIONS = [26, 42]; // room for one or two lines under a picture of the w
 /** Which cells pass the filters, and for each value of each axis how many would if that axis had no filter. */
 function select(data, view) {
   const query = new Query(view.query, data);
-  const filters = data.varying.map((axis) => ({ axis, hidden: view.hides(axis), counts: new Map() }));
-  const states = new Map();
+  const filters = data.varying.map((axis) => new Filter(axis, view.hides(axis)));
+  const active = filters.filter(({ hides }) => hides);
+  const free = filters.filter(({ hides }) => !hides);
+  const wanted = view.state === null ? ABSENT : data.states.indexOf(view.state);
+  const none = data.states.indexOf("excluded"); // told of apart
+  const { stateOf } = data;
+  const states = new Uint32Array(data.states.length);
   const cells = [];
   for (let cell = 0; cell < data.size; cell += 1) {
     if (!query.empty && !query.accepts(cell)) continue;
-    let against = 0;
-    let only = null;
-    for (const filter of filters) {
-      if (filter.hidden.size && filter.hidden.has(filter.axis.column[cell])) {
-        against += 1;
-        only = filter;
-      }
+    let against = null;
+    let more = false;
+    for (const filter of active) {
+      if (filter.hidden[filter.column[cell] + 1] === 0) continue;
+      more = against !== null;
+      if (more) break;
+      against = filter;
     }
-    const state = data.state(cell);
-    if (against === 0) states.set(state, (states.get(state) ?? 0) + 1);
-    if (view.state !== null && view.state !== state) {
-      against += 1;
-      only = null;
+    if (more) continue;
+    const state = stateOf[cell];
+    if (against === null) states[state] += 1;
+    if (wanted !== ABSENT && wanted !== state) continue;
+    if (against !== null) {
+      if (state !== none) against.counts[against.column[cell] + 1] += 1;
+      continue;
     }
-    if (against === 0) cells.push(cell);
-    if (state === "excluded") continue; // told of apart
-    for (const filter of against === 0 ? filters : against === 1 && only ? [only] : []) {
-      const value = filter.axis.column[cell];
-      filter.counts.set(value, (filter.counts.get(value) ?? 0) + 1);
+    cells.push(cell);
+    if (state !== none) for (const filter of active) filter.counts[filter.column[cell] + 1] += 1;
+  }
+  for (const filter of free) filter.count(cells, stateOf, none);
+  return {
+    cells,
+    states: new Map(data.states.map((state, number) => [state, states[number]]).filter(([, number]) => number > 0)),
+    complaints: query.complaints,
+    counts: new Map(filters.map((filter) => [filter.axis, filter.counted])),
+  };
+}
+
+/** What is hidden along one axis, and the count of each of its values; both begin with the absent value. */
+class Filter {
+  constructor(axis, hidden) {
+    Object.assign(this, { axis, column: axis.column });
+    this.hides = hidden.size > 0;
+    this.hidden = new Uint8Array(axis.values.length + 1);
+    for (const value of hidden) this.hidden[value + 1] = 1;
+    this.counts = new Uint32Array(axis.values.length + 1);
+  }
+
+  count(cells, stateOf, none) {
+    const { column, counts } = this;
+    for (let at = 0; at < cells.length; at += 1) {
+      const cell = cells[at];
+      if (stateOf[cell] !== none) counts[column[cell] + 1] += 1;
     }
   }
-  return { cells, states, complaints: query.complaints, counts: new Map(filters.map(({ axis, counts }) => [axis, counts])) };
+
+  get counted() {
+    return new Map(Array.from(this.counts, (number, value) => [value - 1, number]));
+  }
 }
 
 /** The order of values on the page; cells without the axis come last. */
@@ -50,7 +82,7 @@ class Layout {
     this.columns = [];
     this.sections = [];
     this.rows = [];
-    this.boxes = new Map(); // by shape
+    this.boxes = []; // by shape, the first one for what has none
     this.size = Math.max(view.size ?? fittingSize(view, cells, room), leastSize(room));
     const sections = this.#sections();
     if (this.wall) this.#placeWall(sections, room);
@@ -59,13 +91,15 @@ class Layout {
   }
 
   #index() {
-    this.rowOf = new Int32Array(this.data.size).fill(ABSENT);
-    this.slotOf = new Int32Array(this.data.size);
-    for (const [rowIndex, row] of this.rows.entries()) {
-      for (const [slotIndex, slot] of row.slots.entries()) {
-        for (const cell of slot.cells) {
-          this.rowOf[cell] = rowIndex;
-          this.slotOf[cell] = slotIndex;
+    const rowOf = (this.rowOf = new Int32Array(this.data.size).fill(ABSENT));
+    const slotOf = (this.slotOf = new Int32Array(this.data.size));
+    for (let row = 0; row < this.rows.length; row += 1) {
+      const { slots } = this.rows[row];
+      for (let slot = 0; slot < slots.length; slot += 1) {
+        const { cells } = slots[slot];
+        for (let at = 0; at < cells.length; at += 1) {
+          rowOf[cells[at]] = row;
+          slotOf[cells[at]] = slot;
         }
       }
     }
@@ -78,12 +112,11 @@ class Layout {
 
   /** Width and height of one picture: equal areas, true proportions. */
   box(cell) {
-    const job = this.data.job(cell);
-    const shape = job === ABSENT ? ABSENT : this.data.jobs.shape[job];
-    let box = this.boxes.get(shape);
+    const shape = this.data.shapeOf[cell] + 1;
+    let box = this.boxes[shape];
     if (!box) {
       const root = Math.sqrt(this.data.aspect(cell));
-      this.boxes.set(shape, (box = { width: Math.round(this.size * root), height: Math.round(this.size / root) }));
+      box = this.boxes[shape] = { width: Math.round(this.size * root), height: Math.round(this.size / root) };
     }
     return box;
   }
@@ -91,9 +124,12 @@ class Layout {
   #sections() {
     const { groups } = this.view;
     const found = new Map();
+    const columns = groups.map((axis) => axis.column);
     let last = null; // cells come in grid order: most belong where the one before did
     for (const cell of this.cells) {
-      if (last === null || groups.some((axis, at) => axis.column[cell] !== last.values[at])) {
+      let same = last !== null;
+      for (let at = 0; same && at < columns.length; at += 1) same = columns[at][cell] === last.values[at];
+      if (!same) {
         const values = groups.map((axis) => axis.column[cell]);
         const id = values.join(",");
         last = found.get(id) ?? null;
@@ -122,22 +158,26 @@ class Layout {
 
   #placeTable(sections) {
     const { x, y } = this.view;
-    const widths = new Map();
+    const along = x ? x.column : null;
+    const widths = new Int32Array((x ? x.values.length : 0) + 1); // by value, the absent one last
     for (const cell of this.cells) {
-      const value = x ? x.column[cell] : ABSENT;
+      const value = along === null ? ABSENT : along[cell];
+      const at = value === ABSENT ? widths.length - 1 : value;
       const { width } = this.box(cell);
-      if ((widths.get(value) ?? 0) < width) widths.set(value, width);
+      if (widths[at] < width) widths[at] = width;
     }
     // A number never breaks: its column is wide enough for it, however small the pictures are.
     const least = x?.numeric ? Math.min(120, Math.max(48, x.longest * 8 + 6)) : 48;
     let left = 0;
-    for (const value of [...widths.keys()].sort(byRank)) {
-      const width = Math.max(least, widths.get(value));
-      this.columns.push({ value, left, width, index: this.columns.length });
+    const columns = []; // by value, as the widths
+    for (let at = 0; at < widths.length; at += 1) {
+      if (widths[at] === 0) continue; // no cell has it
+      const width = Math.max(least, widths[at]);
+      columns[at] = { value: at === widths.length - 1 ? ABSENT : at, left, width, index: this.columns.length };
+      this.columns.push(columns[at]);
       left += width + GAP;
     }
     this.width = left;
-    const columns = new Map(this.columns.map((column) => [column.value, column]));
     let top = 0;
     for (const section of sections) {
       const opened = this.#open(section, top);
@@ -148,27 +188,29 @@ class Layout {
   }
 
   #tableRows(section, start, columns, x, y) {
-    const rows = new Map();
+    const [across, down] = [x ? x.column : null, y ? y.column : null];
+    const [lastColumn, lastRow] = [x ? x.values.length : 0, y ? y.values.length : 0];
+    const rows = []; // by value, the absent one last; in each the slots by column, with gaps
     for (const cell of section.cells) {
-      const value = y ? y.column[cell] : ABSENT;
-      let row = rows.get(value);
-      if (!row) rows.set(value, (row = new Map()));
-      const at = x ? x.column[cell] : ABSENT;
-      const known = row.get(at);
-      if (known) known.push(cell);
-      else row.set(at, [cell]);
+      const value = down === null ? ABSENT : down[cell];
+      const at = value === ABSENT ? lastRow : value;
+      const row = (rows[at] ??= []);
+      const other = across === null ? ABSENT : across[cell];
+      const column = columns[other === ABSENT ? lastColumn : other];
+      const known = row[column.index];
+      if (known) known.cells.push(cell);
+      else row[column.index] = { left: column.left, width: column.width, column: column.index, cells: [cell] };
     }
     let top = start;
-    for (const value of [...rows.keys()].sort(byRank)) {
-      const slots = [];
-      for (const [at, cells] of rows.get(value)) {
-        const { left, width, index } = columns.get(at);
-        slots.push({ left, width, column: index, cells: this.#stacked(cells) });
-      }
-      slots.sort((one, other) => one.column - other.column);
+    for (let at = 0; at < rows.length; at += 1) {
+      if (rows[at] === undefined) continue;
+      const slots = rows[at].filter(Boolean);
       let height = 40;
-      for (const slot of slots) for (const cell of slot.cells) height = Math.max(height, this.box(cell).height);
-      this.rows.push({ value, top, height, slots, section: this.sections.length - 1 });
+      for (const slot of slots) {
+        slot.cells = this.#stacked(slot.cells);
+        for (const cell of slot.cells) height = Math.max(height, this.box(cell).height);
+      }
+      this.rows.push({ value: at === lastRow ? ABSENT : at, top, height, slots, section: this.sections.length - 1 });
       top += height + GAP;
     }
     return top;
@@ -278,7 +320,10 @@ function firstWhere(list, good) {
 /** The size at which all columns fit into the window, within reason. */
 function fittingSize(view, cells, room) {
   if (!view.x) return SIZES.usual;
-  const columns = new Set(cells.map((cell) => view.x.column[cell])).size;
+  const { column } = view.x;
+  const seen = new Uint8Array(view.x.values.length + 1);
+  for (const cell of cells) seen[column[cell] + 1] = 1;
+  const columns = seen.reduce((sum, one) => sum + one, 0);
   const [least, most] = SIZES.snug;
   return Math.min(Math.max(most, Math.floor(room.height / 3.4)), Math.max(least, Math.floor((room.width - GAP) / Math.max(1, columns)) - GAP));
 }

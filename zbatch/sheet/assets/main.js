@@ -97,7 +97,7 @@ class Page {
   #openAt(name) {
     const [key, number] = name.split(".");
     const job = key === "cell" || key.length < 8 ? ABSENT : this.data.jobs.key.findIndex((own) => own.startsWith(key));
-    const cell = job === ABSENT ? (key === "cell" ? Number(number) : -1) : this.data.sharers.get(job)?.[Number(number ?? 0)];
+    const cell = job === ABSENT ? (key === "cell" ? Number(number) : -1) : this.data.cellsOf(job)[Number(number ?? 0)];
     if (cell >= 0 && cell < this.data.size && Number.isInteger(cell)) this.lightbox.open(cell, this.grid.layout);
   }
 
@@ -193,7 +193,7 @@ function start() {
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
   const raw = globalThis.zbatchSheet;
   const trouble = document.getElementById("trouble");
-  if (!raw || raw.format !== 1) {
+  if (!raw || raw.format !== 2) {
     trouble.hidden = false;
     trouble.textContent = raw ? "data.js was written by another version of zbatch: zbatch report writes both anew." : "data.js is missing: it must lie beside this page. zbatch report writes it anew.";
     return;

@@ -1,0 +1,318 @@
+"""The contact sheet at 10,000 and 100,000 images: what writing it takes, and how quick it is in a browser.
+
+`python tests/benchmarks/bench_sheet.py --cells 10000,100000`
+
+The state is real (a grid of subjects, LoRAs, scales and seeds; every 50th job failed), the pictures are links
+to 24 files of 1024 pixels with thumbnails of 384. Beside the sheet stand two pages of the same run written
+here: one with every picture in full size, one with every thumbnail and `loading="lazy"`.
+
+How each number comes about, in headless Chromium, from `file://`, a fresh browser for each page:
+
+- grid: from the start of the navigation (the origin of `performance.now()`) to the end of the first frame in
+  whose document a cell of the grid stands: an animation frame is asked for as soon as a cell is there, and a
+  message posted in it is answered after the frame's style, layout and paint.
+- paint: the browser's own `first-contentful-paint`. pictures: until every picture in the window is decoded.
+- a change: from the time stamp that the browser gave the input (a real click, key press or choice) to the
+  end of the frame after its handlers, the same way.
+- scrolling: the longest time from one animation frame to the next while the wheel turns, and while a key is
+  pressed again and again.
+- elements: all in the document, without those of the page's own controls (the head with its tools and axes,
+  the panel of values, the dialogs); the most that were there before, between and after the changes.
+- memory: proportional set size (PSS) of all processes of the browser, summed, after the first screen and at
+  the end. An empty page is measured the same way first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import html
+import os
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from support.browser import ARGUMENTS, find_chromium
+from support.large_run import write_large
+
+PROBE = """
+(() => {
+  const probe = (globalThis.probe = { changes: [], frames: [] });
+  const afterFrame = (act) => requestAnimationFrame(() => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => act(performance.now());
+    port2.postMessage(0);
+  });
+  const watch = new MutationObserver(() => {
+    if (!document.querySelector(".cell")) return;
+    watch.disconnect();
+    afterFrame((now) => { probe.grid = now; });
+  });
+  watch.observe(document, { childList: true, subtree: true });
+  for (const kind of ["click", "input", "change", "keydown"]) {
+    addEventListener(kind, (event) => {
+      const { timeStamp } = event;
+      afterFrame((now) => probe.changes.push(now - timeStamp));
+    }, true);
+  }
+  let before = 0;
+  let rolling = false;
+  const tick = (now) => {
+    if (before) probe.frames.push(now - before);
+    before = now;
+    if (rolling) requestAnimationFrame(tick);
+  };
+  probe.roll = () => { before = 0; probe.frames = []; rolling = true; requestAnimationFrame(tick); };
+  probe.rolled = () => { rolling = false; return probe.frames; };
+  probe.seen = () => [...document.querySelectorAll(".cell img")].filter((image) => {
+    const box = image.getBoundingClientRect();
+    return box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
+  });
+  probe.pictures = async () => {
+    await Promise.all(probe.seen().map((image) => image.decode().catch(() => {})));
+    return new Promise((done) => afterFrame(done));
+  };
+  probe.elements = () => document.querySelectorAll("*").length -
+    [".head", ".panel", "dialog"].flatMap((part) => [...document.querySelectorAll(part)])
+      .reduce((sum, part) => sum + 1 + part.querySelectorAll("*").length, 0);
+})();
+"""
+
+WRITE = """
+import sys
+from zbatch.sheet import write_sheet
+if len(sys.argv) > 1:
+    write_sheet(sys.argv[1])
+status = open("/proc/self/status").read()
+print(status.partition("VmHWM:")[2].split()[0])
+"""
+"""Not `ru_maxrss`: what a child inherits of this process at its start counts there."""
+
+PEER = """<!doctype html><meta charset="utf-8"><title>{title}</title><style>
+body {{ font: 13px sans-serif; }} main {{ display: flex; flex-wrap: wrap; gap: 8px; }}
+figure {{ margin: 0; width: 184px; }} img {{ width: 184px; height: 184px; }} .hide-0 .v0 {{ display: none; }}
+</style><header class="head"><button id="chip">scale 0.1</button></header><main>
+{cells}
+</main><script>
+document.getElementById("chip").onclick = () => document.body.classList.toggle("hide-0");
+</script>
+"""
+
+
+class Table:
+    """Prints what was measured, a line a fact, with its limit beside."""
+
+    def line(self, words: str, value: float, unit: str, limit: float | None = None) -> None:
+        verdict = "" if limit is None else f"{f'< {limit:,.0f}':>12}{'' if value < limit else '   MISSED'}"
+        print(f"  {words:<44}{value:>10,.{0 if value >= 100 else 1}f} {unit:<4}{verdict}", flush=True)
+
+
+def write_sheet(run: Path) -> tuple[float, float]:
+    """Write the page in a process of its own: seconds, and peak MiB beyond an interpreter with zbatch."""
+    seconds, peak = [], []
+    for words in ([], [str(run)]):
+        began = time.monotonic()
+        told = subprocess.run([sys.executable, "-c", WRITE, *words], check=True, capture_output=True)
+        seconds.append(time.monotonic() - began)
+        peak.append(int(told.stdout) / 1024)
+    return seconds[1], peak[1] - peak[0]
+
+
+def write_peer(run: Path, kind: str) -> Path:
+    """Write a page of every picture of the run."""
+    with contextlib.closing(sqlite3.connect(run / "state.sqlite3")) as db:
+        rows = db.execute(
+            """SELECT j.file, j.thumb, c.coordinates FROM cells c JOIN jobs j ON j.id = c.job_id
+               WHERE j.state = 'done' ORDER BY c.position"""
+        ).fetchall()
+    cells = "\n".join(
+        f'<figure class="cell v{int(chr(34) + "lora.scale" + chr(34) + ":0.1," not in where)}">'
+        + (f'<img src="{file}" alt="">' if kind == "eager" else f'<img loading="lazy" src="{thumb}" alt="">')
+        + f"<figcaption>{html.escape(where)}</figcaption></figure>"
+        for file, thumb, where in rows
+    )
+    path = run / f"{kind}.html"
+    path.write_text(PEER.format(title=kind, cells=cells), "utf-8")
+    return path
+
+
+def memory() -> float:
+    """PSS of every browser process below this one, in MB."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+    total = 0
+    for pid in parents:
+        above = pid
+        while above in parents and above != os.getpid():
+            above = parents[above]
+        with contextlib.suppress(OSError):
+            if above == os.getpid() and "chrom" in str(Path(f"/proc/{pid}/exe").readlink()):
+                rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+                total += int(rollup.partition("\nPss:")[2].split()[0])
+    return total * 1024 / 1e6
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Page]:
+    """Open a page in a fresh browser, with the probe in it."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(ARGUMENTS))
+        page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+        page.set_default_timeout(240_000)
+        page.on("pageerror", lambda error: print(f"  page error: {error}"))
+        page.add_init_script(PROBE)
+        page.goto("about:blank")
+        page.goto(path.resolve().as_uri(), wait_until="commit")
+        while not page.evaluate("probe.grid"):
+            time.sleep(0.05)
+        yield page
+        browser.close()
+
+
+def first_screen(path: Path, times: int, table: Table, limit: float | None = None) -> None:
+    grids, paints, pictures, sizes = [], [], [], []
+    for _ in range(times):
+        with opened(path) as page:
+            pictures.append(page.evaluate("probe.pictures()"))
+            grids.append(page.evaluate("probe.grid"))
+            paints.append(
+                page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+            )
+            page.wait_for_timeout(500)
+            sizes.append(memory())
+    table.line(f"grid drawn, median of {times}", statistics.median(grids), "ms", limit)
+    table.line("grid drawn, worst", max(grids), "ms")
+    table.line("first-contentful-paint, median", statistics.median(paints), "ms")
+    table.line("all pictures of the window decoded, median", statistics.median(pictures), "ms")
+    table.line("memory of the browser", statistics.median(sizes), "MB")
+
+
+def changed(page: Page, act: Callable[[], object]) -> float:
+    page.evaluate("probe.changes = []")
+    act()
+    while not (found := page.evaluate("probe.changes")):
+        time.sleep(0.01)
+    page.wait_for_timeout(150)
+    return float(max([*found, *page.evaluate("probe.changes")]))
+
+
+def changes(page: Page, times: int, table: Table, limit: float) -> None:
+    elements = [page.evaluate("probe.elements()")]
+
+    def measure(words: str, *acts: Callable[[], object]) -> None:
+        took = []
+        for _ in range(times):
+            for act in acts:
+                took.append(changed(page, act))
+                elements.append(page.evaluate("probe.elements()"))
+        table.line(f"{words}, worst of {len(took)}", max(took), "ms", limit)
+
+    def chip(words: str) -> Callable[[], object]:
+        return page.locator(".chip", has_text=words).first.click
+
+    def choose(where: str, axis: str) -> Callable[[], object]:
+        return lambda: page.locator(where).select_option(axis)
+
+    def search(words: str) -> Callable[[], object]:
+        return lambda: page.locator("#search").fill(words)
+
+    measure("a chip: hide a scale, show it", chip("0.5"), chip("0.5"))
+    measure("a chip: hide a subject, show it", chip("animal 3"), chip("animal 3"))
+    page.locator("#search").focus()
+    typed = [lambda letter=letter: page.keyboard.type(letter) for letter in "valley 7"]
+    measure("search, letter by letter", *typed, search(""))
+    measure("search: seed:1003, scale>0.6", search("seed:1003"), search("scale>0.6"), search(""))
+    page.keyboard.press("Escape")
+    measure("a state: only failed, all", *[page.locator('.pill[data-state="failed"]').click] * 2)
+    measure("transpose", *[page.locator("#swap").click] * 2)
+    columns = [choose("#axis-x", axis) for axis in ("lora.name", "seed", "lora.scale")]
+    measure("another axis along the columns", *columns)
+    wall = [choose("#axis-x", ""), choose("#axis-y", "")]
+    measure("a flat wall and back", *wall, choose("#axis-x", "lora.scale"), choose("#axis-y", "seed"))
+    table.line("elements beyond the controls, most", max(elements), "", 300)
+
+
+def scroll(page: Page, table: Table, limit: float | None) -> None:
+    page.mouse.move(900, 600)
+    page.evaluate("probe.roll()")
+    for _ in range(60):
+        page.mouse.wheel(0, 700)
+        page.wait_for_timeout(16)
+    frames = page.evaluate("probe.rolled()")
+    table.line(f"wheel: longest of {len(frames)} frames", max(frames), "ms", limit)
+    table.line("wheel: 95 % of frames within", sorted(frames)[int(len(frames) * 0.95)], "ms")
+    page.locator(".cell").first.click(trial=True)
+    page.evaluate("document.querySelector('.cell').focus()")
+    page.evaluate("probe.roll()")
+    for _ in range(40):
+        page.keyboard.press("PageDown")
+        page.wait_for_timeout(16)
+    frames = page.evaluate("probe.rolled()")
+    table.line(f"PageDown: longest of {len(frames)} frames", max(frames), "ms", limit)
+
+
+def measure(cells: int, times: int, peers: bool, keep: Path | None) -> None:
+    table = Table()
+    big = cells > 10_000
+    folder = keep or Path(tempfile.mkdtemp(prefix="zbatch-sheet-"))
+    run = folder / f"run-{cells}"
+    try:
+        if not run.exists():
+            write_large(run, cells)
+        print(f"\n{cells:,} jobs\nwriting the page")
+        took = [write_sheet(run) for _ in range(times)]
+        table.line(f"seconds, median of {times}", statistics.median(each for each, _ in took), "s", 5)
+        table.line("peak memory beyond the interpreter", max(peak for _, peak in took), "MiB", 300)
+        table.line("data.js", (run / "data.js").stat().st_size / 1e6, "MB", 25)
+        print("the page")
+        first_screen(run / "index.html", times, table, 500 if big else 100)
+        with opened(run / "index.html") as page:
+            changes(page, times, table, 150 if big else 60)
+            scroll(page, table, 50)
+            table.line("elements after scrolling", page.evaluate("probe.elements()"), "", 300)
+            table.line("memory at the end", memory(), "MB", 600)
+        for kind in ["eager", "lazy"] if peers else []:
+            if kind == "eager" and big:
+                continue  # tens of gigabytes
+            print(f"a page of {kind} {'full-size images' if kind == 'eager' else 'thumbnails'}")
+            path = write_peer(run, kind)
+            first_screen(path, 1, table)
+            with opened(path) as page:
+                took = [changed(page, lambda: page.locator("#chip").click()) for _ in range(4)]
+                table.line("hide a scale, show it, worst of 4", max(took), "ms")
+                table.line("elements", page.evaluate("probe.elements()"), "")
+                scroll(page, table, None)
+                table.line("memory at the end", memory(), "MB")
+    finally:
+        if keep is None:
+            shutil.rmtree(folder)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--cells", default="10000,100000")
+    parser.add_argument("--times", type=int, default=5)
+    parser.add_argument("--no-peers", action="store_true", help="leave out the pages to compare with")
+    parser.add_argument("--keep", type=Path, help="where to keep the runs, or where they were kept")
+    options = parser.parse_args()
+    for cells in options.cells.split(","):
+        measure(int(cells), options.times, not options.no_peers, options.keep)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Columns packed for the page: bytes in base64 that a browser reads at once, and only when it needs them.
+
+A hundred thousand numbers or hashes as JSON are a hundred thousand things to parse before anything is drawn.
+Packed they are one string each, which `assets/columns.js` unpacks when a column is first asked for.
+"""
+
+from __future__ import annotations
+
+import base64
+import sys
+from array import array
+from collections.abc import Sequence
+from typing import Any, Final
+
+WIDTHS: Final = ((1, "B"), (2, "H"), (4, "I"))
+"""Bytes of a number and how Python calls an array of them."""
+
+EXACT: Final = 2**53
+"""Numbers up to here are exact in a browser."""
+
+
+def packed_numbers(column: Sequence[int | None]) -> dict[str, Any] | list[int | None]:
+    """Pack whole numbers as their distance from the least of them; 0 bytes where all are the same.
+
+    With None among them, 0 stands for it and the others are one more. What does not fit stays a list.
+    """
+    known = [number for number in column if number is not None] if None in column else column
+    least, most = (min(known), max(known)) if known else (0, 0)  # type: ignore[type-var]
+    gaps = len(known) < len(column)
+    if gaps:
+        least -= 1  # type: ignore[operator]
+    span = most - least  # type: ignore[operator]
+    if span == 0:
+        return {"count": len(column), "from": least, "gaps": gaps, "bytes": 0, "data": ""}
+    for width, code in WIDTHS:
+        if span < 256**width and abs(least) + span <= EXACT:  # type: ignore[arg-type]
+            if gaps:
+                numbers = array(code, [0 if number is None else number - least for number in column])  # type: ignore[operator]
+            elif least:
+                numbers = array(code, [number - least for number in column])  # type: ignore[operator]
+            else:
+                numbers = array(code, column)  # type: ignore[arg-type]
+            if sys.byteorder == "big":
+                numbers.byteswap()
+            data = base64.b64encode(numbers).decode("ascii")
+            return {"count": len(column), "from": least, "gaps": gaps, "bytes": width, "data": data}
+    return list(column)
+
+
+def packed_hashes(column: Sequence[str]) -> dict[str, Any] | list[str]:
+    """Pack SHA-256 digests in hex; an empty text becomes zeros. Anything else stays a list."""
+    nothing = "0" * 64
+    try:
+        whole = bytes.fromhex("".join([digest or nothing for digest in column]))
+    except ValueError:
+        return list(column)
+    if len(whole) != 32 * len(column) or any(len(digest) not in (0, 64) for digest in column):
+        return list(column)
+    return {"count": len(column), "data": base64.b64encode(whole).decode("ascii")}
+
+
+def packed_texts(column: Sequence[str]) -> dict[str, Any] | list[str]:
+    """Pack short texts as one, a line each; a text that has lines of its own makes it stay a list."""
+    if column and column.count(column[0]) == len(column):
+        return {"count": len(column), "same": column[0]}
+    joined = "\n".join(column)
+    if joined.count("\n") != len(column) - 1:
+        return list(column)
+    return {"count": len(column), "lines": joined}
