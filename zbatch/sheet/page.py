@@ -20,8 +20,8 @@ from zbatch.sheet.data import SheetData
 HOME: Final = Path(__file__).parent
 
 SCRIPTS: Final = (
-    "dom", "words", "shortening", "columns", "dataset", "spelling", "query", "order", "view", "layout", "cell",
-    "grid", "twins", "touch", "chips", "controls", "metadata", "scrubber", "zoom", "lightbox",
+    "dom", "words", "shortening", "columns", "dataset", "spelling", "query", "order", "view", "layout",
+    "cell", "grid", "twins", "touch", "chips", "controls", "metadata", "scrubber", "zoom", "lightbox",
     "paper", "help", "live", "main",
 )  # fmt: skip
 """The page's scripts, in the order they are joined."""
