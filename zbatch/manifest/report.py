@@ -12,11 +12,11 @@ from zbatch.manifest.templates import ValueTemplate
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How the sheet is laid out at first: axis names."""
+    """How the sheet is laid out at first: axis names. Without `group`, the axes that are left group it."""
 
     x: str | None = None
     y: str | None = None
-    group: tuple[str, ...] = ()
+    group: tuple[str, ...] | None = None
     title: str | None = None
 
 
@@ -49,11 +49,11 @@ class AxisNames:
 
 def parse_report(spec: Mapping[str, Any], names: AxisNames, findings: Findings) -> Report:
     """Read `report`."""
-    group = spec.get("group", ())
-    groups = (group,) if isinstance(group, str) else tuple(group)
+    group = spec.get("group")
+    groups = (group,) if isinstance(group, str) else None if group is None else tuple(group)
     names.check(("report", "x"), spec.get("x"), findings)
     names.check(("report", "y"), spec.get("y"), findings)
-    for number, name in enumerate(groups):
+    for number, name in enumerate(groups or ()):
         names.check(
             ("report", "group") if isinstance(group, str) else ("report", "group", number), name, findings
         )

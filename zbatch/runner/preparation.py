@@ -185,7 +185,11 @@ class Preparation:
             Meta.MANIFEST: str(manifest.path),
             Meta.MANIFEST_SHA256: manifest.document.fingerprint,
             Meta.PRICE: None if manifest.price is None else str(manifest.price),
-            Meta.VIEW: {"x": report.x, "y": report.y, "group": list(report.group)},
+            Meta.VIEW: {
+                "x": report.x,
+                "y": report.y,
+                "group": None if report.group is None else list(report.group),
+            },
             Meta.AGAIN: self._order.again,
             Meta.SELECTED_LEFT: None,
             Meta.MAX_COST: None if policy.max_cost is None else str(policy.max_cost),

@@ -34,7 +34,8 @@ class Controls {
 
   #drawShape() {
     const { view } = this;
-    this.shape.hidden = this.data.varying.length === 0;
+    // A single image, or a list of equals, has nothing to choose.
+    for (const part of [this.shape, this.panel, this.where, this.groups]) part.hidden = this.data.varying.length === 0;
     const choice = (wall, words, glyph) => make("button", {
       type: "button", class: "button", id: `shape-${glyph}`, "aria-pressed": String(view.wall === wall), title: `${words} (W)`,
       onclick: () => { if (view.wall !== wall) this.change(() => view.toggleWall()); },

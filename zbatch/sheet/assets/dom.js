@@ -8,8 +8,8 @@ function make(tag, attributes = {}, ...children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
     if (typeof value === "function") element.addEventListener(name.slice(2), value);
-    else if (name === "text") element.textContent = value;
-    else element.setAttribute(name, value === true ? "" : String(value));
+    else if (name === "text") element.textContent = visible(value);
+    else element.setAttribute(name, value === true ? "" : visible(value));
   }
   element.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
   return element;
@@ -66,7 +66,7 @@ async function copyText(text) {
 /** Says a short word on screen and to screen readers. */
 function announce(text, time = 1600) {
   const place = document.querySelector("dialog[open] .toast") ?? document.getElementById("toast");
-  place.textContent = text;
+  place.textContent = visible(text);
   place.classList.add("shown");
   clearTimeout(announce.timer);
   announce.timer = setTimeout(() => place.classList.remove("shown"), time);

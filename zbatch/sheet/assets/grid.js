@@ -168,7 +168,7 @@ class Grid {
   #caption(cell, room) {
     const own = this.data.coordinates(cell).filter(([axis]) => axis.varies && !this.view.groups.includes(axis));
     const long = own.filter(([axis, value]) => axis.label(value).length > 16).map(([axis, value]) => axis.brief(value, room));
-    const short = own.filter(([axis, value]) => axis.label(value).length <= 16).map(([axis, value]) => (axis.numeric ? `${axis.short} ${axis.label(value)}` : axis.label(value)));
+    const short = own.filter(([axis, value]) => axis.label(value).length <= 16).map(([axis, value]) => (axis.numeric ? `${axis.short}\u00a0${axis.label(value)}` : axis.label(value)));
     const lines = long.length ? [long[0], short.join(" · ")] : [short.join(" · ") || middle(this.data.prompt(cell), room)];
     return make("span", { class: `caption${lines.filter(Boolean).length > 1 ? " two" : ""}`, dir: "auto", text: lines.filter(Boolean).map((line) => middle(line, lines.length < 2 && this.layout.twoLines ? 2 * room - 4 : room)).join("\n") });
   }

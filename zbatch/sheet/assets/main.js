@@ -77,6 +77,7 @@ class Page {
   #sayNothing() {
     const { nothing } = this.grid;
     nothing.hidden = this.selection.cells.length > 0;
+    nothing.replaceChildren();
     if (nothing.hidden) return;
     const none = this.data.size === 0;
     nothing.replaceChildren(make("p", { text: none ? "This run has no cells." : "Nothing matches." }),
@@ -198,9 +199,9 @@ function start() {
     trouble.textContent = raw ? "data.js was written by another version of zbatch: zbatch report writes both anew." : "data.js is missing: it must lie beside this page. zbatch report writes it anew.";
     return;
   }
-  document.title = raw.about.title;
-  document.getElementById("title").textContent = raw.about.title;
-  document.getElementById("lede").textContent = raw.about.description;
+  document.title = visible(raw.about.title);
+  document.getElementById("title").textContent = visible(raw.about.title);
+  document.getElementById("lede").textContent = visible(raw.about.description);
   drawEndpoint(document.getElementById("endpoint"), raw.about);
   const page = new Page(new Dataset(raw));
   if (raw.live) new Live(page, document.getElementById("live"));

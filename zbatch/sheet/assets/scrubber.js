@@ -63,7 +63,7 @@ class Scrubber {
     this.range.value = at;
     const label = this.axis.label(this.axis.column[this.cells[at]]);
     this.range.setAttribute("aria-valuetext", label);
-    this.value.textContent = middle(label, 18);
+    this.value.textContent = visible(middle(label, 18));
     this.stops.forEach((stop, index) => stop.toggleAttribute("data-current", index === at));
   }
 }

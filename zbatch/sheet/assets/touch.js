@@ -7,8 +7,8 @@ class Touch {
     Object.assign(this, { root, size, resize });
     this.spread = null;
     root.addEventListener("touchstart", (event) => this.#down(event), { passive: true });
-    root.addEventListener("touchmove", (event) => this.#move(event), { passive: false });
-    for (const end of ["touchend", "touchcancel"]) root.addEventListener(end, () => this.#up());
+    this.moved = (event) => this.#move(event);
+    this.ended = () => this.#up();
     root.addEventListener("scroll", () => clearTimeout(this.timer), { passive: true });
     root.addEventListener("contextmenu", (event) => { if (this.resting) event.preventDefault(); });
     root.addEventListener("click", (event) => this.#swallow(event), { capture: true });
@@ -17,6 +17,11 @@ class Touch {
   #down(event) {
     clearTimeout(this.timer);
     this.resting = false;
+    // What a finger does is told to the element that it came down on, also when a new size took that out of the page.
+    for (const { target } of event.changedTouches) {
+      target.addEventListener("touchmove", this.moved, { passive: false });
+      for (const end of ["touchend", "touchcancel"]) target.addEventListener(end, this.ended);
+    }
     const cell = event.touches.length === 1 ? event.target.closest(".cell") : null;
     if (cell) this.timer = setTimeout(() => { this.resting = true; announce(cell.title, 5000); }, REST);
     this.spread = event.touches.length === 2 ? { from: apart(event.touches), size: this.size() } : null;

@@ -28,5 +28,17 @@ function middle(text, limit) {
   return `${points.slice(0, head).join("").trimEnd()}…${points.slice(head + 1 - limit).join("").trimStart()}`;
 }
 
+const UNSEEN = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufff9-\ufffb]|\p{Surrogate}/gu;
+const TURNS = { 0x202a: "LRE", 0x202b: "RLE", 0x202c: "PDF", 0x202d: "LRO", 0x202e: "RLO", 0x2066: "LRI", 0x2067: "RLI", 0x2068: "FSI", 0x2069: "PDI" };
+
+/** A text with what cannot be seen, or turns what can be seen round, as signs: `photo[RLO]gnp.exe` shall not look like a `.png`. */
+function visible(text) {
+  return String(text).replace(UNSEEN, (sign) => {
+    const code = sign.codePointAt(0);
+    if (code < 0x20) return String.fromCharCode(0x2400 + code);
+    return TURNS[code] ? `[${TURNS[code]}]` : code === 0x7f ? "\u2421" : "\ufffd";
+  });
+}
+
 /** A word as a POSIX shell takes it. */
 const shellWord = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);

@@ -1,0 +1,114 @@
+"""The search box: ranges, lists, what is not, and a gentle word about what it did not understand."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+from support.browser import until
+
+
+def total(page):
+    return page.locator(".total").inner_text().split(" · ")[0]
+
+
+@pytest.mark.parametrize(
+    ("query", "cells"),
+    [
+        ("scale:0.4..0.8", 24),
+        ("scale:0.8..", 21),
+        ("scale:..0.4", 24),
+        ("seed:1000,1002", 30),
+        ("-seed:1000", 30),
+        ("-scale:0..0.8", 9),
+        ('prompt:"a barn owl" -ink seed:1001', 4),
+        ('"quiet valley, natural" fox', 24),
+        ("subject=fox", 0),
+        ('subject="red fox"', 24),
+        ("STATE:done nsfw:true", 2),
+        ("fox -state:done", 5),
+        ("lora.scale>1", 9),
+    ],
+)
+def test_terms_are_joined_by_and(visit, small, query, cells):
+    page = visit(small)
+    page.locator("#search").fill(query)
+    assert total(page) == f"{cells} of 45 cells"
+
+
+@pytest.mark.parametrize(
+    ("query", "words", "better"),
+    [
+        ("sale>0.6 fox", "No axis is called “sale”: scale?", "scale>0.6 fox"),
+        ("sed:1000", "No axis is called “sed”: seed?", "seed:1000"),
+        ("sate:failed", "No axis is called “sate”: state?", "state:failed"),
+        ("state:faild", "No state is called “faild”: failed?", "state:failed"),
+    ],
+)
+def test_the_name_that_was_meant_is_offered(visit, small, query, words, better):
+    page = visit(small)
+    page.locator("#search").fill(query)
+    expect(page.locator(".complaint")).to_have_text(words)
+    page.locator(".complaint button").click()
+    expect(page.locator("#search")).to_have_value(better)
+    expect(page.locator(".complaint")).to_have_count(0)
+    assert not total(page).startswith("0 of")
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("seed:999", "Nothing has seed:999: seed goes from 1000 to 1002"),
+        ("scale>high", "Nothing has scale>high: scale goes from 0 to 1.2"),
+        ("subject>3", "subject is no number: subject:… finds its values"),
+        ("nsfw:maybe", "nsfw is true or false, not “maybe”"),
+        ("xylophone:3", "No axis is called “xylophone”"),
+    ],
+)
+def test_what_cannot_be_is_said(visit, small, query, words):
+    page = visit(small)
+    page.locator("#search").fill(query)
+    expect(page.locator(".complaint")).to_have_text(words)
+
+
+def test_a_term_that_is_being_typed_hides_nothing(visit, small):
+    page = visit(small)
+    page.locator("#search").press_sequentially("scale>")
+    assert total(page) == "45 cells"
+    page.locator("#search").press_sequentially("0.6 -")
+    assert total(page) == "21 of 45 cells"
+
+
+def test_the_address_keeps_it_and_escape_empties_it(visit, small):
+    page = visit(small)
+    page.keyboard.press("/")
+    page.keyboard.type("scale>0.6")
+    until(page, "location.hash.includes('q=scale%3E0.6')")
+    page.reload()
+    expect(page.locator("#search")).to_have_value("scale>0.6")
+    page.keyboard.press("/")
+    page.keyboard.press("Escape")
+    expect(page.locator("#search")).to_have_value("")
+    assert total(page) == "45 cells"
+    until(page, "!location.hash.includes('q=')")
+    page.keyboard.press("Escape")
+    expect(page.locator("#search")).not_to_be_focused()
+
+
+def test_odd_queries_do_no_harm(visit, small):
+    page = visit(small)
+    for query in (
+        '"',
+        "((",
+        "[a-z",
+        "\\",
+        "a:b:c",
+        ">",
+        "::",
+        "-",
+        "__proto__:1",
+        "constructor>1",
+        "\u202e",
+        "x" * 9000,
+    ):
+        page.locator("#search").fill(query)
+        assert "cell" in total(page), query

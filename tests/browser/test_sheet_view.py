@@ -1,0 +1,157 @@
+"""How it is looked at: groups in order and folded, twins marked, words that differ, fingers, paper."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+from support.browser import until
+from support.sample_run import Sample, write_sample
+
+from zbatch.sheet import write_sheet
+
+LOG = "a red fox sitting on a mossy log in a {} forest at dawn, seen from afar through grass, in soft light"
+ALIKE = (LOG.format("misty autumn"), LOG.format("snowy winter"), "a small harbour with wooden boats")
+
+
+@pytest.fixture(scope="module")
+def alike(tmp_path_factory):
+    sample = Sample(subjects=ALIKE, loras=("film",), scales=(0, 1), seeds=2, troubles=False, excluded=False)
+    return write_sheet(write_sample(tmp_path_factory.mktemp("alike") / "run", sample))
+
+
+def test_groups_change_their_order(visit, small):
+    page = visit(small)
+    assert page.locator(".sectionbar").first.inner_text().split("\n")[:2] == ["subject", "red fox"]
+    page.get_by_role("button", name="Group by lora.name before subject").click()
+    assert page.locator(".tag").all_inner_texts() == ["lora.name", "subject"]
+    assert page.locator(".sectionbar").first.inner_text().split("\n")[:2] == ["lora", "film"]
+    until(page, "location.hash.includes('group=lora.name&group=subject')")
+    page.reload()
+    assert page.locator(".tag").all_inner_texts() == ["lora.name", "subject"]
+
+
+def test_groups_fold_one_and_all_and_the_address_keeps_it(visit, small):
+    page = visit(small, "#x=lora.scale&y=seed&group=subject&group=lora.name&size=60")
+    page.locator(".sectionbar").nth(1).click()
+    until(page, "location.hash.includes('fold=')")
+    page.reload()
+    folded = page.locator(".sectionbar[aria-expanded=false]")
+    expect(folded).to_have_count(1)
+    expect(folded).to_contain_text("ink")
+    page.keyboard.press("g")
+    expect(folded).to_have_count(4)
+    expect(page.locator(".cell")).to_have_count(0)
+    page.locator(".sectionbar").first.click()
+    expect(page.locator(".cell").first).to_be_visible()
+    until(page, "/fold=all&fold=0/.test(location.hash)")
+    page.reload()
+    expect(folded).to_have_count(3)
+    page.locator("#fold").click()
+    expect(folded).to_have_count(4)
+    page.locator("#fold").click()
+    expect(folded).to_have_count(0)
+
+
+def test_pointing_at_a_cell_marks_those_with_the_same_image(visit, small):
+    page = visit(small, "#x=lora.scale&y=lora.name&group=seed&group=subject&size=100")
+    page.locator(".cell[data-twins]").first.hover()
+    expect(page.locator(".cell.twin")).to_have_count(1)
+    assert "scale 0" in page.locator(".cell.twin").get_attribute("title")
+    page.locator("#title").hover()
+    expect(page.locator(".cell.twin")).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_the_words_that_differ_show_wherever_a_text_is_shortened(visit, alike, width):
+    places = {
+        "#x=lora.scale&y=seed&group=subject&panel=1": ".sectionbar .value",
+        "#x=lora.scale&y=subject&panel=0": ".rowhead",
+        "#x=subject&y=lora.scale&panel=0&size=140": ".colhead",
+        "#x=&y=&panel=0&size=150": ".caption",
+    }
+    for fragment, place in places.items():
+        page = visit(alike, fragment, viewport={"width": width, "height": 900})
+        shown = " | ".join(page.locator(place).all_inner_texts())
+        assert "misty" in shown, fragment
+        if place != ".sectionbar .value" and width > 1000:
+            assert "snowy" in shown, fragment
+    page = visit(
+        alike, "#x=lora.scale&y=seed&group=subject&panel=1", viewport={"width": width, "height": 900}
+    )
+    chips = page.locator(".chip .what").all_inner_texts()
+    assert "misty autumn" in chips[0].replace("\n", " ")
+    assert "snowy winter" in chips[1].replace("\n", " ")
+    if width > 1000:
+        page.locator(".cell").first.click()
+        expect(page.locator(".crumbs")).to_contain_text("misty autumn")
+
+
+def test_every_text_is_its_own_after_shortening(visit, tmp_path):
+    subjects = tuple(
+        f"studio portrait of {who}, dressed in {what} clothes, {where}, {when}, photographed on film"
+        for who in ("a fox", "an owl")
+        for what in ("medieval", "modern")
+        for where in ("in a ruined castle", "on a windy beach")
+        for when in ("at noon", "at night")
+    )
+    sample = Sample(
+        subjects=subjects, loras=("film",), scales=(0, 1), seeds=1, troubles=False, excluded=False
+    )
+    page = visit(write_sheet(write_sample(tmp_path / "run", sample)), "#x=lora.scale&y=seed&panel=1")
+    chips = page.locator(".chips").first.locator(".what").all_inner_texts()
+    assert len(set(chips)) == len(subjects)
+    assert all(len(chip) <= 44 for chip in chips)
+
+
+def test_two_fingers_change_the_size_and_one_that_rests_tells(visit, small):
+    page = visit(small, viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True)
+    before = page.locator(".cell").first.bounding_box()["width"]
+    touch = page.context.new_cdp_session(page)
+    x, y = 180, 400
+
+    def send(kind, *points):
+        touch.send(
+            "Input.dispatchTouchEvent",
+            {
+                "type": kind,
+                "touchPoints": [{"x": px, "y": py, "id": number} for number, (px, py) in enumerate(points)],
+            },
+        )
+
+    send("touchStart", (x - 30, y), (x + 30, y))
+    for spread in (40, 60, 80):
+        send("touchMove", (x - spread, y), (x + spread, y))
+        page.wait_for_timeout(30)
+    send("touchEnd")
+    assert page.locator(".cell").first.bounding_box()["width"] > before * 1.5
+    box = page.locator(".cell").first.bounding_box()
+    send("touchStart", (box["x"] + 20, box["y"] + 20))
+    expect(page.locator("#toast")).to_contain_text("scale 0")
+    send("touchEnd")
+    expect(page.locator("#lightbox")).to_be_hidden()
+
+
+def test_paper_gets_words_for_every_state_and_labels_on_the_wall(visit, small):
+    page = visit(small, "#x=&y=&panel=0")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    assert page.locator("#paper td").count() == 48
+    paper = page.locator("#paper").inner_text()
+    for words in (
+        "failed",
+        "rejected",
+        "unknown",
+        "pending",
+        "submitted",
+        "excluded",
+        "seed 1002",
+        "scale 0.4",
+    ):
+        assert words in paper, words
+
+
+@pytest.mark.parametrize("width", [390, 768, 1440, 2560])
+def test_no_width_makes_the_page_itself_scroll(visit, small, width):
+    page = visit(small, viewport={"width": width, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect(page.locator(".cell").first).to_be_in_viewport()
