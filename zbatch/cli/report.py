@@ -46,7 +46,7 @@ def command(run: Path, endpoint: str | None, single_file: bool, png: Path | None
         if single_file:
             _say_size(write_single_file(opened, opened.directory.path / "sheet.html"))
         if png is not None:
-            for page in write_png(opened, png):
+            for page in write_png(opened, png, notice=tell):
                 say(str(page))
     return ExitCode.OK
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,7 @@ from zbatch.errors import DiskError, UsageError
 from zbatch.model import media_type_of
 from zbatch.sheet.data import SheetData
 from zbatch.sheet.page import render_data, render_page
-from zbatch.sheet.png import draw_pages
+from zbatch.sheet.png import draw_pages, undrawable
 from zbatch.state.directory import write_aside
 from zbatch.state.run import Run
 
@@ -61,10 +61,13 @@ def write_single_file(
     return target
 
 
-def write_png(run: Run | str | Path, path: str | Path) -> list[Path]:
+def write_png(
+    run: Run | str | Path, path: str | Path, *, notice: Callable[[str], None] | None = None
+) -> list[Path]:
     """Draw the sheet as a labelled picture for a paper or a pull request. Gives the files written.
 
-    A large sheet becomes several pages, `name-1.png` and so on.
+    A large sheet becomes several pages, `name-1.png` and so on. `notice` is told what could not be drawn as
+    it should be: letters that no font on this machine has.
 
     Raises:
         UsageError: there is no run, or nothing in it to draw.
@@ -78,7 +81,17 @@ def write_png(run: Run | str | Path, path: str | Path) -> list[Path]:
         root = opened.directory.path
     if not data.cells.job:
         raise UsageError("the run has no cells to draw", hint="run the manifest first: zbatch run MANIFEST")
+    lacking = undrawable(data) if notice is not None else ""
+    if notice is not None and lacking:
+        some = lacking[:12] + ("…" if len(lacking) > 12 else "")
+        many = "1 letter" if len(lacking) == 1 else f"{len(lacking)} letters"
+        notice(f"no font here has {many} of this sheet ({some}): drawn as boxes; {_FONTS}")
     return draw_pages(data, root, Path(path))
+
+
+_FONTS: Final = (
+    "install one that has them, such as Noto Sans CJK (fonts-noto-cjk in Debian), and draw it again"
+)
 
 
 @contextlib.contextmanager

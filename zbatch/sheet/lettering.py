@@ -10,6 +10,8 @@ from typing import Final
 
 from PIL import ImageFont
 
+from zbatch.sheet.siblings import Siblings
+
 Face = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 FACES: Final = (
@@ -91,9 +93,16 @@ class Lettering:
         parts = _PLAIN.get(mark) or unicodedata.normalize("NFKD", mark)
         return "".join(part for part in parts if self.has(part) and not unicodedata.combining(part)) or mark
 
-    def fitting(self, text: str, size: int, room: float) -> str:
-        """Shorten a text in the middle until it fits into `room` pixels."""
+    def lacking(self, texts: Iterable[str]) -> str:
+        """Give the letters that no face found here can draw, each once, in the order they come."""
+        written = "".join(self.one_line(text) for text in texts)
+        return "".join(mark for mark in dict.fromkeys(written) if not self.has(mark))
+
+    def fitting(self, text: str, size: int, room: float, among: Siblings | None = None) -> str:
+        """Shorten a text until it fits into `room` pixels, where it is as its siblings or in the middle."""
         font = self.font(size)
+        if among is not None:
+            text = among.shortened(text, lambda version: font.getlength(version) <= room)
         if font.getlength(text) <= room:
             return text
         low, high = 1, len(text)
@@ -102,8 +111,17 @@ class Lettering:
             low, high = (half, high) if font.getlength(_middle(text, half)) <= room else (low, half - 1)
         return _middle(text, low)
 
-    def wrapped(self, text: str, size: int, room: float, most: int) -> list[str]:
-        """Break a text into at most `most` lines; what does not fit is cut out of the middle of the last."""
+    def wrapped(
+        self, text: str, size: int, room: float, most: int, among: Siblings | None = None
+    ) -> list[str]:
+        """Break a text into at most `most` lines.
+
+        What does not fit is left out where it is as its siblings, else in the middle of the last line.
+        """
+        if among is not None:
+            text = among.shortened(
+                text, lambda version: " ".join(self.wrapped(version, size, room, most)) == version
+            )
         font, words, lines = self.font(size), text.split(" "), [""]
         for number, word in enumerate(words):
             longer = f"{lines[-1]} {word}".strip()

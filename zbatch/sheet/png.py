@@ -7,12 +7,13 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from zbatch.sheet.arrangement import Row, Section, arrange, has_picture, label, short_name, verdict
 from zbatch.sheet.data import NONE, SheetData
 from zbatch.sheet.lettering import Lettering
 from zbatch.sheet.pages import GAP, MARGIN, PAGE_HEIGHT, PAGE_WIDTH, PAPER, Pen, Strip, drawn, paginate
+from zbatch.sheet.siblings import Siblings
 from zbatch.state.directory import write_aside
 
 LARGEST, SMALLEST = 256, 144
@@ -24,17 +25,20 @@ INK, SOFT, LINE = "#1b1b1d", "#77777e", "#dededb"
 def draw_pages(data: SheetData, root: Path, path: Path) -> list[Path]:
     """Draw the sheet and write it at `path`; of several pages, `name-1.png` and so on. Gives the files.
 
+    One page at a time is in memory, however many there are.
+
     Raises:
         DiskError: a page could not be written.
     """
-    pages = list(_Drawing(data, root).pages())
+    drawing = _Drawing(data, root)
+    pages = list(drawing.pages())
     suffix = path.suffix or ".png"
     written = []
-    for number, page in enumerate(pages, 1):
+    for number, (strips, width) in enumerate(pages, 1):
         place = "" if len(pages) == 1 else f"-{number}"
         target = path.with_name(f"{path.stem}{place}{suffix}")
         buffer = io.BytesIO()
-        page.save(buffer, "PNG", dpi=(300, 300))
+        drawing.page(strips, width, (number, len(pages))).save(buffer, "PNG", dpi=(300, 300))
         write_aside(target, buffer.getvalue())
         written.append(target)
     return written
@@ -47,6 +51,7 @@ class _Drawing:
         self.data, self.root = data, root
         self.letters = Lettering.of(_texts(data))
         self.arrangement = arrange(data)
+        self._alike: dict[str | None, Siblings] = {}
         self.wall = not self.arrangement.columns
         many = len(self.arrangement.columns) or min(8, len(data.cells.job))
         self.text = 22 if many < 6 else 28
@@ -55,13 +60,35 @@ class _Drawing:
         self.size = max(SMALLEST, min(LARGEST, room // many - GAP))
         self.widths = self._column_widths()
 
-    def pages(self) -> Iterator[Image.Image]:
+    def pages(self) -> Iterator[tuple[list[Strip], int]]:
+        """Give the strips of each page, and how wide it is."""
         for chunk in self._chunks():
             width = max(self._width(chunk), 720)
             head = [] if self.wall or self.data.view.x is None else [self._column_heads(chunk)]
             strips = [self._title(width), *self._strips(chunk, width)]
             for page in paginate(strips, head, PAGE_HEIGHT - 2 * MARGIN):
-                yield drawn(page, width)
+                yield page, width
+
+    def page(self, strips: list[Strip], width: int, place: tuple[int, int]) -> Image.Image:
+        """Draw one page; of several, each says at its foot which one it is."""
+        image = drawn(strips, width)
+        number, total = place
+        if total > 1:
+            small = self.letters.font(round(self.text * 0.75))
+            title = self.letters.fitting(
+                self.letters.one_line(self.data.about["title"]), self.text, width / 2
+            )
+            words = f"{title} \u00b7 {number} of {total}"
+            spot = (image.width - MARGIN, image.height - MARGIN // 2)
+            ImageDraw.Draw(image).text(spot, words, SOFT, small, anchor="rm")
+        return image
+
+    def _siblings(self, axis: str | None) -> Siblings:
+        if axis not in self._alike:
+            axes = [own for own in self.data.axes if own.name == axis]
+            texts = [label(self.data, own.name, value) for own in axes for value in range(len(own.values))]
+            self._alike[axis] = Siblings(self.letters.one_line(text) for text in texts)
+        return self._alike[axis]
 
     def _name(self, axis: str) -> str:
         return self.letters.one_line(short_name(axis))
@@ -144,7 +171,11 @@ class _Drawing:
         name, text = str(self.data.view.x), self.text
         labels = [
             self.letters.wrapped(
-                self.letters.one_line(label(self.data, name, value)), text, self.widths[value], 3
+                self.letters.one_line(label(self.data, name, value)),
+                text,
+                self.widths[value],
+                3,
+                self._siblings(name),
             )
             for value in chunk
         ]
@@ -179,7 +210,7 @@ class _Drawing:
 
     def _section_title(self, section: Section, width: int) -> Strip:
         pairs = [
-            (self._name(name), self.letters.one_line(label(self.data, name, value)))
+            (self._name(name), self.letters.one_line(label(self.data, name, value)), self._siblings(name))
             for name, value in zip(self.data.view.group, section.values, strict=True)
         ]
         text = self.text
@@ -188,10 +219,10 @@ class _Drawing:
         def draw(_: Image.Image, pen: Pen, top: int) -> None:
             pen.line((MARGIN, top + 14, width - MARGIN, top + 14), LINE, 2)
             left, base = float(MARGIN), top + 14 + round(text * 1.5)
-            for name, value in pairs:
+            for name, value, among in pairs:
                 pen.text((left, base), name, SOFT, self.letters.font(round(text * 0.85)), anchor="ls")
                 left += self.letters.font(round(text * 0.85)).getlength(name) + text * 0.45
-                shown = self.letters.fitting(value, text, max(room - 120, 120))
+                shown = self.letters.fitting(value, text, max(room - 120, 120), among)
                 pen.text((left, base), shown, INK, self.letters.font(text), anchor="ls")
                 left += self.letters.font(text).getlength(shown) + text * 1.3
 
@@ -220,7 +251,8 @@ class _Drawing:
         if self.data.view.y is None:
             return
         text = self.letters.one_line(label(self.data, self.data.view.y, row.value))
-        lines = self.letters.wrapped(text, self.text, self.head - 28, max(1, tall // round(self.text * 1.35)))
+        most = max(1, tall // round(self.text * 1.35))
+        lines = self.letters.wrapped(text, self.text, self.head - 28, most, self._siblings(self.data.view.y))
         first = top + tall / 2 - (len(lines) - 1) * self.text * 0.65
         for number, line in enumerate(lines):
             spot = (MARGIN + self.head - 28, first + number * self.text * 1.3)
@@ -274,6 +306,11 @@ class _Drawing:
         for number, line in enumerate(lines, 1):
             spot = (middle, base + self.text * 0.35 + number * small * 1.24)
             pen.text(spot, line, SOFT, self.letters.font(small), anchor="mm")
+
+
+def undrawable(data: SheetData) -> str:
+    """Give the letters of a sheet that no font on this machine has: they would come out as empty boxes."""
+    return Lettering.of(_texts(data)).lacking(_texts(data))
 
 
 def _texts(data: SheetData) -> Iterator[str]:

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from support.sample_run import Sample, write_sample
+
+from zbatch.sheet import write_png
+from zbatch.sheet.lettering import Lettering
+from zbatch.sheet.siblings import Siblings
+
+PROMPT = "a portrait of a woman in front of an old stone bridge over a quiet river, {} , 85mm, film grain"
+TEXTS = [PROMPT.format(word) for word in ("smiling", "crying", "looking away")]
+
+
+def test_long_values_are_shortened_where_they_are_alike():
+    letters, among = Lettering(), Siblings(TEXTS)
+    drawn = [" ".join(letters.wrapped(text, 22, 250, 3, among)) for text in TEXTS]
+    assert [own in text for own, text in zip(("smiling", "crying", "looking away"), drawn, strict=True)]
+    assert all(text.startswith("a portrait") and text.endswith("film grain") for text in drawn)
+    assert all(text.count("…") == 1 for text in drawn)
+    assert len(set(drawn)) == 3
+
+
+def test_what_fits_is_left_whole_and_what_never_fits_keeps_its_own_words():
+    among = Siblings(TEXTS)
+    assert among.shortened(TEXTS[0], lambda _: True) == TEXTS[0]
+    assert among.shortened(TEXTS[2], lambda _: False) == "… looking away …"
+    assert Siblings([TEXTS[0]]).shortened(TEXTS[0], lambda _: False) == TEXTS[0]
+
+
+words = st.lists(st.sampled_from("red fox in the snow".split()), min_size=1, max_size=8).map(" ".join)
+
+
+@given(st.lists(words, min_size=2, max_size=5, unique=True), st.integers(3, 40))
+def test_shortened_siblings_still_differ(texts, room):
+    among = Siblings(texts)
+    shortened = [among.shortened(text, lambda version: len(version) <= room) for text in texts]
+    assert len(set(shortened)) == len(texts)
+
+
+def test_letters_that_pillow_draws_by_itself_need_no_font_and_no_word(tmp_path):
+    run = write_sample(tmp_path / "run", Sample(subjects=("red fox",), loras=("film",), seeds=1))
+    told = []
+    write_png(run, tmp_path / "sheet.png", notice=told.append)
+    assert told == []
+    assert Lettering.of(["red fox, 85mm"]).font(20).getname()[0] not in {"DejaVu Sans", "Liberation Sans"}
+
+
+def test_a_sheet_in_chinese_is_drawn_or_said_not_to_be(tmp_path):
+    run = write_sample(tmp_path / "run", Sample(subjects=("赤い狐",), loras=("film",), seeds=1))
+    told = []
+    [path] = write_png(run, tmp_path / "sheet.png", notice=told.append)
+    assert path.exists()
+    lacking = Lettering.of(["赤い狐"]).lacking(["赤い狐"])
+    assert bool(told) == bool(lacking)
+    assert all(mark in told[0] for mark in lacking)
+
+
+def test_pages_say_which_one_they_are(tmp_path):
+    sample = Sample(scales=(0.2, 0.4, 0.6, 0.8), seeds=12, troubles=False, pictures=4)
+    paths = write_png(write_sample(tmp_path / "run", sample), tmp_path / "sheet.png")
+    assert len(paths) > 1
+    for path in paths:
+        with Image.open(path) as image:
+            foot = image.convert("L").crop((0, image.height - 56, image.width, image.height - 8))
+            assert foot.getextrema()[0] < 200

@@ -1,0 +1,44 @@
+"""Texts that stand beside each other: where they are alike, and how to shorten them so that they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import takewhile
+
+
+class Siblings:
+    """The values of one axis: the words that all of them begin with, and those that all of them end with."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        words = [text.split(" ") for text in set(texts)]
+        shortest = min(map(len, words), default=0)
+        self._head = _alike(words) if len(words) > 1 else 0
+        tail = _alike([list(reversed(own)) for own in words]) if len(words) > 1 else 0
+        self._tail = min(tail, shortest - self._head)
+
+    def shortened(self, text: str, fits: Callable[[str], bool]) -> str:
+        """Leave out as much of the shared words as must be, from where they meet what is a text's own.
+
+        What is given back may still be too long: then its own words alone are.
+        """
+        if fits(text) or not self._head + self._tail:
+            return text
+        low, high = 0, max(self._head, self._tail) - 1
+        while low < high:
+            half = (low + high + 1) // 2
+            low, high = (half, high) if fits(self._version(text, half)) else (low, half - 1)
+        return self._version(text, max(low, 0))
+
+    def _version(self, text: str, kept: int) -> str:
+        """Give a text with at most so many of the shared words on each side."""
+        words = text.split(" ")
+        end = len(words) - self._tail
+        head, own, tail = words[: self._head], words[self._head : end], words[end:]
+        before = [*head[:kept], "…"] if len(head) > kept else head
+        after = ["…", *tail[len(tail) - kept :]] if len(tail) > kept else tail
+        return " ".join([*before, *own, *after])
+
+
+def _alike(lists: list[list[str]]) -> int:
+    """Count the words that all lists begin with."""
+    return sum(1 for _ in takewhile(lambda words: len(set(words)) == 1, zip(*lists, strict=False)))
