@@ -57,10 +57,17 @@ class Jobs {
         configurable: true,
         get: () => {
           const value = (UNPACK[name] ?? unpackNumbers)(column, this);
-          Object.defineProperty(this, name, { value });
+          Object.defineProperty(this, name, { configurable: true, value });
           return value;
         },
       });
     }
+  }
+
+  /** Change a column for some jobs. What packed numbers were unpacked into may be too narrow for new ones. */
+  put(name, jobs, values) {
+    let column = this[name];
+    if (!Array.isArray(column)) Object.defineProperty(this, name, { configurable: true, value: (column = Array.from(column)) });
+    for (let index = 0; index < jobs.length; index += 1) column[jobs[index]] = values[index];
   }
 }

@@ -1,6 +1,7 @@
 // The run: columns as `data.js` brings them, and what can be asked of them by the number of a cell.
 
 const ABSENT = -1;
+const FORMAT = 2; // of `data.js`: the shape that this page reads
 const REQUEST_ORDER = ["prompt", "size", "seed", "loras", "image_url", "strength", "mask", "output_format", "enable_base64_output"];
 const STATE_WORDS = {
   done: "done", failed: "failed", rejected: "rejected", unknown: "unknown", pending: "pending",
@@ -41,6 +42,7 @@ class Dataset {
     this.states = [...raw.states, "excluded"];
     this.stateOf = new Uint8Array(this.size); // by cell, a number into the states
     this.shapeOf = new Int32Array(this.size).fill(ABSENT); // by cell, a number into the shapes
+    this.rules = null; // unpacked when one is asked for
     this.excluded = 0;
     // The cells that share a job are a chain: the first of a job, and the next after each.
     this.firstOf = new Int32Array(this.jobs.count).fill(ABSENT);
@@ -57,6 +59,14 @@ class Dataset {
         this.nextOf[cell] = this.firstOf[job];
         this.firstOf[job] = cell;
       }
+    }
+  }
+
+  /** Look up anew what stands by cell, after the jobs behind these cells changed. */
+  renew(cells) {
+    for (const cell of cells) {
+      this.stateOf[cell] = this.jobs.state[this.jobOf[cell]];
+      this.shapeOf[cell] = this.jobs.shape[this.jobOf[cell]];
     }
   }
 

@@ -9,9 +9,10 @@ function takePart(data, { at, jobs, strings, shapes, verdicts }) {
   data.strings.push(...strings);
   data.raw.shapes.push(...shapes);
   data.raw.verdicts.push(...verdicts);
-  const cells = at.flatMap((job) => data.sharers.get(job) ?? []);
+  const cells = at.flatMap((job) => data.cellsOf(job));
   const before = cells.map((cell) => data.aspect(cell));
-  for (const [name, values] of Object.entries(jobs)) for (let index = 0; index < at.length; index += 1) data.jobs[name][at[index]] = values[index];
+  for (const [name, values] of Object.entries(jobs)) data.jobs.put(name, at, values);
+  data.renew(cells);
   if (cells.some((cell, index) => data.aspect(cell) !== before[index])) data.reshaped = true;
   return cells;
 }
@@ -24,11 +25,12 @@ function adopt(data, raw) {
   const fresh = new Dataset(raw);
   const seen = (of, job) => [of.jobs.state[job], of.jobs.sha256[job], of.text(of.jobs.reason[job]), of.text(of.jobs.message[job])].join("\n");
   const changed = new Set();
-  for (const [job, cells] of data.sharers) {
+  for (let job = 0; job < data.jobs.count; job += 1) {
+    const cells = data.cellsOf(job);
     if (data.aspect(cells[0]) !== fresh.aspect(cells[0])) data.reshaped = true;
     if (seen(data, job) !== seen(fresh, job)) for (const cell of cells) changed.add(cell);
   }
-  Object.assign(data, { raw, about: raw.about, jobs: raw.jobs, strings: raw.strings });
+  Object.assign(data, { raw, about: raw.about, jobs: fresh.jobs, strings: raw.strings, stateOf: fresh.stateOf, shapeOf: fresh.shapeOf, rules: null });
   return changed;
 }
 
@@ -83,7 +85,7 @@ class Live {
 
   async #readAll(pulse) {
     const raw = await this.#read("data.js", "zbatchSheet");
-    if (!raw || raw.format !== 1) return null;
+    if (!raw || raw.format !== FORMAT) return null;
     this.session = raw.live?.session ?? pulse.session;
     this.part = raw.live?.part ?? pulse.part;
     return adopt(this.page.data, raw) ?? this.#begin(raw);

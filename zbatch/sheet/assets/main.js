@@ -194,7 +194,7 @@ function start() {
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
   const raw = globalThis.zbatchSheet;
   const trouble = document.getElementById("trouble");
-  if (!raw || raw.format !== 2) {
+  if (!raw || raw.format !== FORMAT) {
     trouble.hidden = false;
     trouble.textContent = raw ? "data.js was written by another version of zbatch: zbatch report writes both anew." : "data.js is missing: it must lie beside this page. zbatch report writes it anew.";
     return;
