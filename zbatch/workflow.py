@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Iterable
 from decimal import Decimal
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from zbatch.errors import ZbatchError
 from zbatch.exports.provenance import write_provenance
+from zbatch.gallery import Gallery, notebook_display
 from zbatch.logs import EventLog, Listeners
 from zbatch.manifest.loader import load_manifest
 from zbatch.manifest.parser import Manifest
@@ -23,6 +25,9 @@ from zbatch.settings import Settings, resolve
 from zbatch.sheet import write_sheet
 from zbatch.state.directory import RunDirectory
 from zbatch.state.run import Run
+
+_LOOK = 0.25
+"""Seconds between two looks at a run that a notebook shows."""
 
 
 def perform(
@@ -85,10 +90,13 @@ def run(
 ) -> Run:
     """Run a manifest, always resuming, and give the run. It shows itself in a notebook.
 
-    Arguments are those of `zbatch run`; `ZBATCH_ENDPOINT` and `ZBATCH_API_KEY` count as there.
+    Arguments are those of `zbatch run`; `ZBATCH_ENDPOINT` and `ZBATCH_API_KEY` count as there. In a notebook,
+    and without a `listener`, a small grid of thumbnails fills while it goes on; interrupting the kernel makes
+    no new submits and finishes what is in flight, a second time does not wait for that.
 
     Raises:
         ManifestError: the manifest is wrong; nothing was submitted.
+        KeyboardInterrupt: it was interrupted in a notebook; the same call goes on.
         SurroundingsError: endpoint, account, disk or lock stopped it; everything up to then is kept.
     """
     settings = Settings(
@@ -104,7 +112,11 @@ def run(
         allow_outside=allow_outside,
     )
     order = resolve(_loaded(manifest, allow_outside=allow_outside), settings)
-    outcome = _outside_of_loops(lambda: perform(order, listener or Silence(), report=report))
+    show = notebook_display() if listener is None else None
+    if show is not None:
+        outcome = _beside(Gallery(order.directory, show), order, report=report)
+    else:
+        outcome = _outside_of_loops(lambda: perform(order, listener or Silence(), report=report))
     if outcome.error is not None:
         raise outcome.error
     return Run(outcome.directory)
@@ -150,24 +162,66 @@ def _loaded(manifest: str | Path | Manifest, *, allow_outside: bool) -> Manifest
     )
 
 
+def _beside(gallery: Gallery, order: Order, *, report: bool) -> Outcome:
+    """Run on a thread of its own, and show it from here: a notebook takes what is shown from this thread."""
+    begun: list[tuple[Session, asyncio.AbstractEventLoop]] = []
+    interrupted = False
+
+    def started(session: Session, loop: asyncio.AbstractEventLoop) -> None:
+        begun.append((session, loop))
+        if interrupted:
+            session.drain()
+
+    thread = _Work(lambda: perform(order, Silence(), report=report, started=started))
+    thread.start()
+    while thread.is_alive():
+        try:
+            thread.join(_LOOK)
+            gallery.tick()
+        except KeyboardInterrupt:
+            if interrupted:
+                raise
+            interrupted = True
+            for session, loop in begun:
+                with contextlib.suppress(RuntimeError):  # it has just ended
+                    loop.call_soon_threadsafe(session.drain)
+    gallery.draw()
+    if interrupted:
+        raise KeyboardInterrupt
+    return thread.result()
+
+
 def _outside_of_loops(work: Callable[[], Outcome]) -> Outcome:
-    """Do work that runs an event loop; in a notebook, which runs one itself, on a thread of its own."""
+    """Do work that runs an event loop; in a program that runs one itself, on a thread of its own."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return work()
-    outcomes: list[Outcome] = []
-    errors: list[BaseException] = []
-
-    def target() -> None:
-        try:
-            outcomes.append(work())
-        except BaseException as error:  # noqa: BLE001 - handed on below
-            errors.append(error)
-
-    thread = threading.Thread(target=target, name="zbatch-run")
+    thread = _Work(work)
     thread.start()
     thread.join()
-    if errors:
-        raise errors[0]
-    return outcomes[0]
+    return thread.result()
+
+
+class _Work(threading.Thread):
+    """A thread whose end is handed on, whichever it was."""
+
+    def __init__(self, work: Callable[[], Outcome]) -> None:
+        super().__init__(name="zbatch-run")
+        self._work = work
+        self._outcome: Outcome | None = None
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Do the work."""
+        try:
+            self._outcome = self._work()
+        except BaseException as error:  # noqa: BLE001 - handed on below
+            self._error = error
+
+    def result(self) -> Outcome:
+        """Give what came of it, or raise what it raised."""
+        if self._error is not None:
+            raise self._error
+        assert self._outcome is not None  # noqa: S101 - it has one of the two
+        return self._outcome

@@ -495,6 +495,8 @@ def test_the_built_in_endpoint_from_init_to_report(tmp_path):
     report = zbatch("report", "zbatch.yaml", "--single-file", cwd=tmp_path)
     assert report.returncode == 0, report.stderr
     assert (tmp_path / "runs" / "first-steps-preview" / "sheet.html").is_file()
+    assert report.stderr.startswith("sheet.html: 0.")
+    assert "MB, thumbnails only" in report.stderr
 
 
 def test_a_plan_overwrites_no_other_file_and_may_have_any_name(tmp_path):

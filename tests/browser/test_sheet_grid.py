@@ -283,3 +283,6 @@ def test_a_single_file_travels_alone(visit, small, tmp_path):
     page.locator(".cell").first.click()
     until(page, "document.querySelector('.original').naturalWidth > 0")
     assert page.locator(".original").get_attribute("src").startswith("data:image/webp")
+    expect(page.locator(".place")).to_have_text("thumbnail")
+    expect(page.locator(".metadata")).to_contain_text("one file that holds thumbnails")
+    assert [path.name for path in tmp_path.iterdir()] == ["alone.html"]

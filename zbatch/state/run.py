@@ -181,6 +181,14 @@ class Run:
         rows = self._rows("SELECT state FROM jobs WHERE position IS NOT NULL ORDER BY position, id")
         return (state for (state,) in rows)
 
+    def newest(self, many: int) -> list[str]:
+        """Give the keys of the jobs whose pictures came last, the last one first."""
+        rows = self._rows(
+            f"""SELECT key FROM jobs WHERE state = 'done' AND position IS NOT NULL
+                ORDER BY done_at DESC, position DESC LIMIT {many:d}"""  # noqa: S608 - a number
+        )
+        return [key for (key,) in rows]
+
     def facts(self) -> Iterator[JobFacts]:
         """Every job in the order of `jobs`, raw: a million of them in bounded memory."""
         return map(JobFacts._make, self._rows(JOB_FACTS))

@@ -66,7 +66,7 @@ function fileBlock(data, cell, job) {
     ["size", `${width} × ${height}`],
     ["bytes", `${bytesText(jobs.bytes[job])} ${data.text(jobs.media_type[job]).replace("image/", "")}`],
     ["sha256", code(jobs.sha256[job])],
-  ]));
+  ]), data.raw.thumbnails ? make("p", { class: "shared", text: "This page is one file that holds thumbnails; the picture itself lies in the run's directory." }) : null);
 }
 
 function jobBlock(data, cell, job) {
