@@ -155,3 +155,35 @@ def test_no_width_makes_the_page_itself_scroll(visit, small, width):
     page = visit(small, viewport={"width": width, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     expect(page.locator(".cell").first).to_be_in_viewport()
+
+
+def test_one_value_shown_alone_makes_a_short_address(visit, large):
+    page = visit(large, "#x=lora.scale&y=seed&panel=1")
+    page.locator(".chip", has_text="1004").click(modifiers=["Shift"])
+    until(page, "location.hash.includes('only.seed=1004') && !location.hash.includes('hide')")
+    page.reload()
+    assert page.locator(".rowhead").all_inner_texts() == ["1004"]
+
+
+def test_a_long_value_that_is_hidden_makes_a_short_address(visit, alike):
+    page = visit(alike, "#x=lora.scale&y=seed&group=subject&panel=1&size=60")
+    page.locator(".chip", has_text="snowy").click()
+    until(page, "location.hash.includes('hide.subject=')")
+    assert page.evaluate("location.hash.length") < 160
+    page.reload()
+    expect(page.locator(".sectionbar")).to_have_count(2)
+    expect(page.locator(".chip[aria-pressed=false]")).to_contain_text("snowy")
+
+
+def test_a_finger_that_rests_on_a_value_shows_it_alone(visit, small):
+    page = visit(small, "#panel=1", viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True)
+    expect(page.locator(".aside")).to_contain_text("A long press shows it alone")
+    box = page.locator(".chip", has_text="barn owl").bounding_box()
+    touch = page.context.new_cdp_session(page)
+    at = [{"x": box["x"] + 20, "y": box["y"] + 10}]
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": at})
+    page.wait_for_timeout(700)
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_timeout(100)
+    expect(page.locator(".chip", has_text="barn owl")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".chip", has_text="red fox")).to_have_attribute("aria-pressed", "false")

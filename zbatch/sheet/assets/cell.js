@@ -31,6 +31,7 @@ function tip(data, cell, twins, stack) {
   if (data.flagged(cell)) parts.push("the server flagged this image as NSFW");
   parts.push(...data.warnings(cell));
   if (data.command(cell)) parts.push(data.command(cell));
+  else if (data.state(cell) === "excluded") parts.push("no command makes it: the manifest's rule leaves it out");
   return hint(parts.join("\n"));
 }
 

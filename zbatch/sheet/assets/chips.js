@@ -1,5 +1,6 @@
 // The side panel: every value of every axis as a chip with its count, to show and to hide.
 
+const FINGERS = matchMedia("(pointer: coarse)");
 const CHIPS = 48; // more values than this wait behind a button
 
 class Chips {
@@ -17,7 +18,7 @@ class Chips {
     const top = this.root.childElementCount ? this.root.scrollTop : 0;
     const focused = document.activeElement?.dataset?.chip;
     this.root.replaceChildren(make("div", { class: "panelhead" }, make("h2", { text: "Values" }), clear), ...sections,
-      make("p", { class: "aside", text: "Click hides or shows a value. Shift-click shows it alone." }));
+      make("p", { class: "aside", text: FINGERS.matches ? "A tap hides or shows a value. A long press shows it alone." : "Click hides or shows a value. Shift-click shows it alone." }));
     if (top) this.root.scrollTop = top;
     if (focused) [...this.root.querySelectorAll("[data-chip]")].find((chip) => chip.dataset.chip === focused)?.focus();
   }
@@ -41,8 +42,22 @@ class Chips {
     const label = axis.label(value);
     return make("button", {
       type: "button", class: "chip", "aria-pressed": String(!hidden.has(value)), "data-chip": `${axis.index} ${value}`,
-      title: hint(`${axis.name}: ${label}`), onclick: (event) => this.#clicked(axis, value, event.shiftKey || event.altKey),
+      title: hint(`${axis.name}: ${label}`), onclick: (event) => { if (!this.rested) this.#clicked(axis, value, event.shiftKey || event.altKey); },
+      ...this.#pressing(() => this.#clicked(axis, value, true)),
     }, make("span", { class: "what", dir: "auto", text: axis.brief(value, 44) }), make("span", { class: "many", text: count(number) }));
+  }
+
+  /** A finger has no Shift: it rests. The click of its leaving is not another wish. */
+  #pressing(act) {
+    const stop = () => clearTimeout(this.timer);
+    return {
+      onpointerdown: (event) => {
+        stop();
+        this.rested = false;
+        if (event.pointerType === "touch") this.timer = setTimeout(() => { this.rested = true; act(); }, REST);
+      },
+      onpointerup: stop, onpointercancel: stop, onpointerleave: stop, oncontextmenu: (event) => { if (FINGERS.matches) event.preventDefault(); },
+    };
   }
 
   #clicked(axis, value, alone) {

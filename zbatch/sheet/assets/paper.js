@@ -30,7 +30,7 @@ class Paper {
     const heads = layout.wall ? [] : layout.columns;
     const label = (axis, value) => make("th", { dir: "auto", text: axis ? axis.brief(value, 60) : "" });
     return make("section", {}, title ? make("h2", { text: middle(title, 160) }) : null, make("table", {},
-      make("thead", {}, make("tr", {}, view.y ? make("th", { text: view.y.short }) : null, ...heads.map((column) => label(view.x, column.value)))),
+      make("thead", {}, make("tr", {}, view.y ? make("th", { class: "rowname", text: view.y.short }) : null, ...heads.map((column) => label(view.x, column.value)))),
       make("tbody", {}, ...rows.map((row) => make("tr", {}, view.y ? label(view.y, row.value) : null, ...this.#slots(layout, row))))));
   }
 

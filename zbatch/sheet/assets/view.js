@@ -29,6 +29,23 @@ class Folds {
   }
 }
 
+/** What the address says of an axis with hidden values: those, or where they are fewer, the ones that are left. */
+function told(axis, hidden) {
+  const left = axis.values.map((_, value) => value).filter((value) => !hidden.has(value));
+  if (axis.partial && !hidden.has(ABSENT)) left.push(ABSENT);
+  const [name, values] = left.length && left.length < hidden.size ? ["only", left] : ["hide", [...hidden]];
+  return values.map((value) => [name, value]);
+}
+
+/** A value's name in the address: a prompt would make it a page long, a sum stands for that. */
+function nameOf(axis, value) {
+  const label = axis.label(value);
+  if (label.length <= 60) return label;
+  let sum = 0;
+  for (let at = 0; at < label.length; at += 1) sum = (Math.imul(sum, 31) + label.charCodeAt(at)) >>> 0;
+  return `~${sum.toString(36)}`;
+}
+
 const SIZES = { least: 56, most: 480, usual: 184, snug: [88, 224] };
 
 class View {
@@ -130,7 +147,7 @@ class View {
     words.set("x", this.x?.name ?? "");
     words.set("y", this.y?.name ?? "");
     for (const axis of this.groups) words.append("group", axis.name);
-    for (const [axis, values] of this.hidden) for (const value of values) words.append(`hide.${axis.name}`, axis.label(value));
+    for (const [axis, values] of this.hidden) for (const [name, value] of told(axis, values)) words.append(`${name}.${axis.name}`, nameOf(axis, value));
     if (this.state) words.set("state", this.state);
     if (this.query) words.set("q", this.query);
     if (this.sort) words.set("sort", this.sort);
@@ -151,10 +168,10 @@ class View {
       const groups = words.getAll("group").map((name) => this.data.byName.get(name));
       this.groups = [...new Set(groups)].filter((axis) => axis && axis !== this.x && axis !== this.y);
     }
-    for (const [name, label] of words) {
-      const axis = name.startsWith("hide.") ? this.data.byName.get(name.slice(5)) : null;
-      const value = axis ? (label === "—" ? ABSENT : axis.labels.indexOf(label)) : null;
-      if (axis && (value !== ABSENT || label === "—")) this.hides(axis).add(value);
+    for (const axis of this.data.axes) {
+      for (const name of words.getAll(`hide.${axis.name}`)) this.#named(axis, name).forEach((value) => this.hides(axis).add(value));
+      const only = words.getAll(`only.${axis.name}`).flatMap((name) => this.#named(axis, name));
+      if (only.length) for (let value = ABSENT; value < axis.values.length; value += 1) if (!only.includes(value)) this.hides(axis).add(value);
     }
     if (words.get("state") in STATE_WORDS) this.state = words.get("state");
     this.query = words.get("q") ?? "";
@@ -168,5 +185,12 @@ class View {
     if (size) this.size = Math.min(SIZES.most, Math.max(SIZES.least, size));
     if (words.has("panel")) this.panel = words.get("panel") === "1";
     return words.get("at");
+  }
+
+  /** The value that a name in the address means, if the axis has it. */
+  #named(axis, name) {
+    if (name === "—") return [ABSENT];
+    const value = axis.labels.findIndex((_, index) => nameOf(axis, index) === name);
+    return value < 0 ? [] : [value];
   }
 }
