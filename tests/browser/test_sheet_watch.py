@@ -39,13 +39,13 @@ def pictures(page):
 
 def test_an_open_page_fills_and_ends_by_itself(visit, growing):
     page = visit(growing.tell())
-    expect(mark(page)).to_have_text("live, 0 of 48 done")
+    expect(mark(page)).to_have_text("live, 0 of 48 jobs done")
     expect(pictures(page)).to_have_count(0)
     growing.make(3)
     growing.tell()
     expect(pictures(page)).to_have_count(3)
     until(page, "[...document.querySelectorAll('.cell img')].every((image) => image.naturalWidth > 0)")
-    expect(mark(page)).to_have_text("live, 3 of 48 done")
+    expect(mark(page)).to_have_text("live, 3 of 48 jobs done")
     expect(page.locator('.pill[data-state="done"] b')).to_have_text("3")
     growing.fail("TASK_FAILED", "the server <b>says</b> no")
     growing.make(2)
@@ -53,7 +53,7 @@ def test_an_open_page_fills_and_ends_by_itself(visit, growing):
     expect(page.locator('.cell[data-state="failed"]')).to_contain_text("says</b> no")
     growing.make(42)
     growing.end()
-    expect(mark(page)).to_have_text("the run ended, 47 of 48 done")
+    expect(mark(page)).to_have_text("the run ended, 47 of 48 jobs done")
     assert page.evaluate("document.querySelectorAll('script').length") == 2
     page.reload()
     expect(page.locator(".cell").first).to_be_visible()
@@ -67,7 +67,7 @@ def test_a_page_that_is_opened_later_catches_up(visit, growing):
     growing.make(2)
     page = visit(growing.tell())
     expect(pictures(page)).to_have_count(4)
-    expect(mark(page)).to_have_text("live, 4 of 48 done")
+    expect(mark(page)).to_have_text("live, 4 of 48 jobs done")
 
 
 def test_place_selection_and_what_is_typed_stay(visit, growing):
@@ -81,7 +81,7 @@ def test_place_selection_and_what_is_typed_stay(visit, growing):
     top = page.locator("#scroller").evaluate("element => element.scrollTop")
     growing.make(20)
     growing.tell()
-    expect(mark(page)).to_have_text("live, 26 of 48 done")
+    expect(mark(page)).to_have_text("live, 26 of 48 jobs done")
     assert page.locator("#scroller").evaluate("element => element.scrollTop") == top
     assert page.locator(".cell:focus").get_attribute("title").split(":")[0] == title.split(":")[0]
     assert page.locator(".cell:focus").bounding_box() == before
@@ -89,7 +89,7 @@ def test_place_selection_and_what_is_typed_stay(visit, growing):
     page.keyboard.type("owl")
     growing.make(4)
     growing.tell()
-    expect(mark(page)).to_have_text("live, 30 of 48 done")
+    expect(mark(page)).to_have_text("live, 30 of 48 jobs done")
     expect(page.locator("#search:focus")).to_have_value("owl")
 
 
@@ -104,7 +104,7 @@ def test_what_is_looked_at_stays_where_it_is_when_pictures_come_above(visit, beg
     before = page.get_by_title(title, exact=True).bounding_box()
     growing.make(20)
     growing.tell()
-    expect(mark(page)).to_have_text("live, 140 of 280 done")
+    expect(mark(page)).to_have_text("live, 140 of 280 jobs done")
     assert page.get_by_title(title, exact=True).bounding_box() == before
 
 
@@ -127,7 +127,7 @@ def test_the_lightbox_stays_open_and_its_picture_comes(visit, growing):
     assert "scale(3)" in zoomed
     growing.make(5)
     growing.tell()
-    expect(mark(page)).to_have_text("live, 18 of 48 done")
+    expect(mark(page)).to_have_text("live, 18 of 48 jobs done")
     assert page.locator(".original").evaluate("element => element.style.transform") == zoomed
 
 
@@ -145,7 +145,7 @@ def test_another_grid_is_taken_over_with_the_view(visit, growing):
     page = visit(growing.tell(), "#x=seed&y=lora.scale")
     growing.plan(Sample(scales=SCALES, troubles=False, excluded=False, seeds=4))
     growing.tell()
-    expect(mark(page)).to_have_text("live, 4 of 64 done")
+    expect(mark(page)).to_have_text("live, 4 of 64 jobs done")
     expect(page.locator(".colhead")).to_have_text(["1000", "1001", "1002", "1003"])
     expect(page.locator("#axis-x")).to_have_value("seed")
 
@@ -153,7 +153,7 @@ def test_another_grid_is_taken_over_with_the_view(visit, growing):
 def test_a_run_without_a_grid_yet_is_waited_for(visit, begin):
     growing = begin(Sample(subjects=(), troubles=False))
     page = visit(growing.tell(Pulse.WAITING))
-    expect(mark(page)).to_have_text("waiting for the run, 0 of 0 done")
+    expect(mark(page)).to_have_text("waiting for the run, 0 of 0 jobs done")
     expect(page.locator(".nothing")).to_contain_text("This run has no cells")
     growing.plan(PLAIN)
     growing.make(1)
@@ -170,7 +170,7 @@ def test_a_page_whose_watcher_was_killed_long_ago_says_so(visit, growing):
     expect(mark(page)).to_contain_text("nothing heard since")
     growing.make(1)
     growing.tell()
-    expect(mark(page)).to_have_text("live, 1 of 48 done", timeout=12000)
+    expect(mark(page)).to_have_text("live, 1 of 48 jobs done", timeout=12000)
 
 
 def test_hostile_texts_that_come_late_are_text(visit, growing):
@@ -200,7 +200,7 @@ def test_started_before_the_run_it_follows_it_to_its_end(visit, tmp_path):
             page = visit(tmp_path / "runs/watched-preview/index.html")
             until(page, "document.querySelectorAll('.cell').length === 8")
             expect(mark(page)).to_contain_text("live, ")
-            expect(mark(page)).to_have_text("the run ended, 8 of 8 done", timeout=30_000)
+            expect(mark(page)).to_have_text("the run ended, 8 of 8 jobs done", timeout=30_000)
             expect(page.locator(".cell img")).to_have_count(8)
             assert run.communicate(timeout=30)[0].startswith("8 of 8 jobs done")
         out, _ = watcher.communicate(timeout=30)
@@ -215,13 +215,13 @@ def test_ctrl_c_leaves_the_sheet_whole(visit, growing, number):
     with zbatch_started("report", directory.path, "--watch", cwd=directory.path) as watcher:
         assert watcher.stdout.readline()
         page = visit(directory.index)
-        expect(mark(page)).to_have_text("waiting for the run, 0 of 48 done")
+        expect(mark(page)).to_have_text("waiting for the run, 0 of 48 jobs done")
         growing.make(2)
         expect(pictures(page)).to_have_count(2)
         watcher.send_signal(number)
         watcher.communicate(timeout=20)
         assert watcher.returncode == 130
-    expect(mark(page)).to_have_text("no longer watched, 2 of 48 done")
+    expect(mark(page)).to_have_text("no longer watched, 2 of 48 jobs done")
     page.reload()
     expect(pictures(page)).to_have_count(2)
     expect(mark(page)).to_be_hidden()

@@ -20,7 +20,7 @@ _EVERY = 1.0
 _SHARE = 20
 """At most one twentieth of a processor's time goes into looking."""
 
-_PATIENCE = 20.0
+_PATIENCE = 5.0
 """Seconds in which a state file that is being made becomes one."""
 
 
@@ -57,15 +57,17 @@ def follow(path: Path) -> None:
     sheet = LiveSheet(directory)
     with _stoppable():
         try:
-            _until_the_end(path, sheet)
-            last = Pulse.ENDED
+            told = _until_the_end(path, sheet)
         except KeyboardInterrupt:
             _finish(path, sheet, Pulse.STOPPED)
             raise
-        _finish(path, sheet, last)
+        _finish(path, sheet, Pulse.ENDED)
+    if not told:
+        say(str(directory.index))
 
 
-def _until_the_end(path: Path, sheet: LiveSheet) -> None:
+def _until_the_end(path: Path, sheet: LiveSheet) -> bool:
+    """Tell pages what happens; gives whether there was anything to tell before the end."""
     seen = told = False
     while True:
         started = monotonic()
@@ -74,7 +76,7 @@ def _until_the_end(path: Path, sheet: LiveSheet) -> None:
             counts = run.counts()
             finished = any(counts.values()) and not any(counts[state] for state in UNFINISHED)
             if not owned and (seen or finished):
-                return
+                return told
             seen = seen or owned
             sheet.update(run, Pulse.RUNNING if owned else Pulse.WAITING)
         if not told:

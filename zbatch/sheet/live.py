@@ -38,7 +38,6 @@ _RESTS: Final = 50
 _CHANGING: Final = tuple(
     column.name for column in fields(JobColumns) if column.name not in ("key", "prompt", "seed", "rest")
 )
-_MOVING: Final = frozenset({JobState.SUBMITTING, JobState.SUBMITTED})
 
 
 class Pulse(StrEnum):
@@ -103,11 +102,12 @@ class LiveSheet:
         data = SheetData.of(run)
         write_aside(self._directory.data, render_data(data))
         write_aside(self._directory.index, render_page(data))
-        self._states = list(run.states())
-        self._part += 1
-        self._oldest = self._part + 1
-        self._write_pulse(pulse)
-        self._clear()
+        if self._grid is not None:  # else no page was told of anything
+            self._states = list(run.states())
+            self._part += 1
+            self._oldest = self._part + 1
+            self._write_pulse(pulse)
+            self._clear()
 
     # ── what is known ────────────────────────────────────────────────────────────────────────────────────
 
@@ -191,7 +191,6 @@ class LiveSheet:
             "state": pulse.value,
             "done": self._states.count(JobState.DONE.value),
             "total": len(self._states),
-            "moving": sum(state in _MOVING for state in self._states),
             "at": now_iso(),
         }
         _place(self._directory.live / "pulse.js", script_of(document, "zbatchPulse"))

@@ -145,7 +145,7 @@ class Live {
   #draw(pulse) {
     const silent = !this.over && performance.now() - this.heard > PATIENCE;
     const state = silent || !pulse ? "silent" : pulse.state;
-    const done = pulse ? `, ${count(pulse.done)} of ${count(pulse.total)} done` : "";
+    const done = pulse ? `, ${count(pulse.done)} of ${plural(pulse.total, "job")} done` : "";
     const since = pulse ? ` since ${new Date(pulse.at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}` : "";
     const words = { running: "live", waiting: "waiting for the run", ended: "the run ended", stopped: "no longer watched", silent: `nothing heard${since}` }[state];
     this.mark.dataset.state = state;

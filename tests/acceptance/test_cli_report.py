@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+from PIL import Image
+from support.command import zbatch
+from support.sample_run import Sample, write_sample
+
+SMALL = Sample(subjects=("red fox",), loras=("film",), troubles=False, excluded=False)
+
+
+@pytest.fixture
+def run(tmp_path):
+    return write_sample(tmp_path / "run", SMALL)
+
+
+def test_a_single_file_above_the_limit_is_refused_with_what_to_do_instead(run, tmp_path):
+    picture = next((run / "images").iterdir())  # so small that it is its own thumbnail
+    os.truncate(picture, 60_000_000)
+    done = zbatch("report", run, "--single-file", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "the single-file sheet would be 80 MB; the limit is 64 MB" in done.stderr
+    assert "hint: zip the run directory instead" in done.stderr
+    assert not (run / "sheet.html").exists()
+    assert (run / "index.html").exists()
+
+
+def test_watching_a_run_that_has_ended_writes_the_sheet_and_ends(run, tmp_path):
+    done = zbatch("report", run, "--watch", "--png", "sheet.png", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(run / "index.html"), "sheet.png"]
+    assert '"live"' not in (run / "data.js").read_text()
+    assert not (run / "live").exists()
+
+
+def test_the_picture_is_written_beside_and_named_on_stdout(run, tmp_path):
+    done = zbatch("report", run, "--png", "out.png", cwd=tmp_path)
+    assert done.stdout.split() == [str(run / "index.html"), "out.png"]
+    assert done.stderr == ""
+    with Image.open(tmp_path / "out.png") as image:
+        assert image.info["dpi"] == pytest.approx((300, 300), abs=1)
+
+
+def test_another_ending_than_png_is_refused(run, tmp_path):
+    done = zbatch("report", run, "--png", "out.jpg", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "give a name that ends in .png" in done.stderr
