@@ -129,6 +129,8 @@ def test_two_fingers_change_the_size_and_one_that_rests_tells(visit, small):
     expect(page.locator("#toast")).to_contain_text("scale 0")
     send("touchEnd")
     expect(page.locator("#lightbox")).to_be_hidden()
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_contain_text("two fingers")
 
 
 def test_paper_gets_words_for_every_state_and_labels_on_the_wall(visit, small):

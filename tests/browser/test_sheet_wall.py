@@ -86,3 +86,12 @@ def test_groups_cut_the_wall_and_each_is_sorted(visit, plain):
     page = visit(plain, "#x=&y=&group=lora.scale&sort=axis.seed&down=1&panel=0")
     assert page.locator(".sectionbar").first.inner_text().split() == ["scale", "0", "3"]
     assert captions(page)[:3] == ["seed 1002", "seed 1001", "seed 1000"]
+
+
+def test_a_caption_names_whole_values_in_two_lines(visit, large):
+    page = visit(large, "#x=&y=&panel=0&size=180")
+    lines = captions(page)[0].split("\n")
+    assert [part for line in lines for part in line.split(" · ")] == [
+        "subject 0", "film", "scale 0", "seed 1000", "768*768",
+    ]  # fmt: skip
+    assert len(lines) == 2

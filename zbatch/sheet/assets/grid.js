@@ -169,8 +169,8 @@ class Grid {
     const own = this.data.coordinates(cell).filter(([axis]) => axis.varies && !this.view.groups.includes(axis));
     const long = own.filter(([axis, value]) => axis.label(value).length > 16).map(([axis, value]) => axis.brief(value, room));
     const short = own.filter(([axis, value]) => axis.label(value).length <= 16).map(([axis, value]) => (axis.numeric ? `${axis.short}\u00a0${axis.label(value)}` : axis.label(value)));
-    const lines = long.length ? [long[0], short.join(" · ")] : [short.join(" · ") || middle(this.data.prompt(cell), room)];
-    return make("span", { class: `caption${lines.filter(Boolean).length > 1 ? " two" : ""}`, dir: "auto", text: lines.filter(Boolean).map((line) => middle(line, lines.length < 2 && this.layout.twoLines ? 2 * room - 4 : room)).join("\n") });
+    const lines = long.length ? [long[0], short.join(" · ")] : inLines(short.length ? short : [middle(this.data.prompt(cell), room)], this.layout.twoLines ? room : Infinity);
+    return make("span", { class: "caption", dir: "auto", text: lines.filter(Boolean).join("\n") });
   }
 
   #rowHead(row) {
@@ -309,4 +309,11 @@ function insert(layer, element) {
   while (before && before.order > element.order) before = before.previousElementSibling;
   if (before) before.after(element);
   else layer.prepend(element);
+}
+
+/** Two lines of what belongs together, the first as full as it gets. */
+function inLines(parts, room) {
+  let first = 1;
+  while (first < parts.length && parts.slice(0, first + 1).join(" · ").length <= room) first += 1;
+  return [parts.slice(0, first).join(" · "), parts.slice(first).join(" · ")];
 }

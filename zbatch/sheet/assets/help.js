@@ -6,14 +6,17 @@ const KEYS = [
   ["Search", [["red fox", "both words, anywhere"], ["\"red fox\"", "the phrase"], ["seed:1000", "a value of an axis"], ["scale>0.6", "a number; also >= < <="], ["scale:0.2..0.8", "from, to; either may be left out"], ["state:failed", "a state"], ["nsfw:true", "flagged by the server"], ["-ink", "without"], ["Esc", "empties the search"]]],
 ];
 
+const TOUCH = [["two fingers", "size"], ["long press", "what an image is; a value alone"], ["swipe", "from image to image"]];
+
 function fillHelp(root, about) {
+  const keys = FINGERS.matches ? [["Fingers", TOUCH], ...KEYS] : KEYS;
   const facts = [
     ["endpoint", about.endpoint === "preview" ? "preview, the built-in one" : about.endpoint], ["model", about.model], ["manifest", about.manifest],
     [about.endpoint_kind === "preview" ? "would have cost" : "cost", about.cost === null ? null : `$${about.cost}`], ["page written", about.written_at.replace("T", " ").replace(/\.\d+Z/, " UTC")], ["zbatch", about.version],
   ];
   root.append(
     make("div", { class: "helphead" }, make("h2", { text: "Keys and help" }), button({ label: "Close (Esc)", glyph: "close", act: () => root.close(), kind: "square quiet" })),
-    make("div", { class: "helpcolumns" }, ...KEYS.map(([title, keys]) => make("section", {}, make("h3", { text: title }),
+    make("div", { class: "helpcolumns" }, ...keys.map(([title, keys]) => make("section", {}, make("h3", { text: title }),
       make("dl", {}, ...keys.flatMap(([key, words]) => [make("dt", {}, make("kbd", { text: key })), make("dd", { text: words })]))))),
     make("section", { class: "run" }, make("h3", { text: "This run" }), table(facts)));
   root.addEventListener("click", (event) => { if (event.target === root) root.close(); });
