@@ -87,6 +87,21 @@ def test_the_strip_scrubs_along_a_numeric_axis_with_all_else_held(visit, small):
     assert crumbs(page) == "subject red fox lora film scale 0.4 seed 1001"
 
 
+def test_while_the_strip_is_dragged_thumbnails_stand_in_at_once(visit, small):
+    page = open_first(visit, small)
+    seen = page.evaluate(
+        """[1, 3].map(place => {
+            const range = document.querySelector('.scrubber input');
+            range.value = place;
+            range.dispatchEvent(new Event('input', { bubbles: true }));
+            const [under, original] = document.querySelectorAll('.pane.current img');
+            const thumb = document.querySelectorAll('.stop img')[place];
+            return [under.src === thumb.src, thumb.complete, original.classList.contains('coming')];
+        })"""
+    )
+    assert seen == [[True, True, True]] * 2
+
+
 def test_a_link_leads_to_the_cell(visit, small):
     page = open_first(visit, small)
     page.keyboard.press("ArrowRight")
@@ -109,7 +124,7 @@ def test_prompt_and_request_can_be_copied(visit, small):
     page = visit(small, permissions=["clipboard-read", "clipboard-write"])
     page.locator(".cell").nth(1).click()
     page.get_by_role("button", name="Copy request").click()
-    expect(page.locator("#lightbox .toast")).to_have_text("Copied")
+    expect(page.locator("#lightbox .toast > span")).to_have_text("Copied request")
     assert json.loads(page.evaluate("navigator.clipboard.readText()"))["loras"] == [
         {"path": "org/film-v2", "scale": 0.4}
     ]

@@ -270,6 +270,9 @@ GRID = (
         (("a=true",), 4),
         (("a=null",), 4),
         (("a=x, y",), 4),
+        (('a="x, y"',), 4),
+        (('a="x, y",1',), 8),
+        (('a= "1" , 2.5',), 8),
         (("size=tall",), 10),
         (("size=512*768",), 10),
         (("size=tall,512*512",), 20),
@@ -286,6 +289,20 @@ def test_only_selects_by_label_or_value(bench, only, count):
     steps = bench.steps(GRID, only=only)
     assert len(steps) == 20
     assert sum(step.selected for step in steps) == count
+
+
+def test_only_in_double_quotes_is_one_value(bench):
+    grid = P + """matrix: {a: ['fox', 'fox, oil', ' fox', '"fox"', '']}\n"""
+
+    def selected(only):
+        return [dict(step.cell.coordinates)["a"] for step in bench.steps(grid, only=(only,)) if step.selected]
+
+    assert selected("a=fox, oil") == ["fox", "fox, oil"]  # without quotes it may mean either
+    assert selected('a="fox, oil"') == ["fox, oil"]
+    assert selected('a=" fox"') == [" fox"]
+    assert selected('a="""fox"""') == ['"fox"']
+    assert selected('a=""') == [""]
+    assert selected('a="fox","fox, oil"') == ["fox", "fox, oil"]
 
 
 def test_only_that_selects_nothing_is_an_error(bench):

@@ -39,7 +39,7 @@ only = click.option(
     "--only",
     multiple=True,
     metavar="AXIS=VALUE[,VALUE]",
-    help="Submit only these cells; may be repeated (and).",
+    help="Submit only these cells; may be repeated (and). A value in double quotes may hold commas.",
 )
 first = click.option("--first", type=click.IntRange(min=1), metavar="N", help="Submit only the first N jobs.")
 rate = click.option("--rate", metavar="N/min", help="Submits a second, minute or hour at most: 60/min, 2/s.")

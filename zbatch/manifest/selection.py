@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from zbatch.errors import UsageError
 from zbatch.manifest.findings import nearest
@@ -38,9 +40,7 @@ class Selection:
                 raise UsageError(f"--only takes axis=value[,value] (got {text!r})")
             if name not in known:
                 raise UsageError(f"--only: {name!r} is no axis of this manifest", hint=nearest(name, known))
-            # A value may have a comma of its own: the whole text is tried too.
-            parts = (values.strip(), *(value.strip() for value in values.split(",")))
-            conditions.append((name, tuple(dict.fromkeys(parts))))
+            conditions.append((name, _values(values)))
         return cls(tuple(conditions), first)
 
     @property
@@ -51,6 +51,21 @@ class Selection:
     def matches(self, point: Point) -> bool:
         """Tell whether a cell is meant, by label or by value."""
         return all(meets(point, name, values) for name, values in self.conditions)
+
+
+_FIELD: Final = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:,|\Z)|([^,]*)(?:,|\Z)')
+
+
+def _values(text: str) -> tuple[str, ...]:
+    """Read `value,value`, as in CSV: in double quotes a value stands as it is, with `""` for a quote."""
+    fields = [match for match in _FIELD.finditer(text) if match.start() < len(text)]
+    values = [
+        quoted.replace('""', '"') if quoted is not None else plain.strip()
+        for quoted, plain in (field.groups() for field in fields)
+    ]
+    if all(field[1] is None for field in fields):
+        values.insert(0, text.strip())  # a value may have a comma of its own: the whole text is tried too
+    return tuple(dict.fromkeys(values))
 
 
 class Chosen:

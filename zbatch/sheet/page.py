@@ -21,12 +21,13 @@ HOME: Final = Path(__file__).parent
 
 SCRIPTS: Final = (
     "dom", "words", "shortening", "columns", "dataset", "spelling", "query", "order", "view", "layout",
-    "cell", "grid", "twins", "touch", "chips", "controls", "metadata", "scrubber", "zoom", "lightbox",
+    "cell", "grid", "twins", "touch", "chips", "controls", "metadata", "snippet", "copies", "scrubber",
+    "zoom", "pane", "reference", "difference", "compare", "comparebar", "lightbox",
     "paper", "help", "live", "main",
 )  # fmt: skip
 """The page's scripts, in the order they are joined."""
 
-STYLES: Final = ("base", "controls", "grid", "lightbox", "live", "paper")
+STYLES: Final = ("base", "controls", "grid", "lightbox", "compare", "live", "paper")
 
 
 def render_page(data: SheetData, *, inline: bytes | None = None) -> bytes:

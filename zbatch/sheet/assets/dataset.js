@@ -214,9 +214,14 @@ class Dataset {
     return index;
   }
 
+  /** The command that goes on with the run, of all its jobs. */
+  get again() {
+    return this.about.again || `zbatch run ${shellWord(this.about.manifest || `${this.about.name}.yaml`)}`;
+  }
+
   /** What a person types to have this cell made again, or made at all. */
   command(cell) {
-    const again = this.about.again || `zbatch run ${shellWord(this.about.manifest || `${this.about.name}.yaml`)}`;
+    const { again } = this;
     const state = this.state(cell);
     if (["failed", "rejected", "unknown"].includes(state)) return `${again} --retry ${state}`;
     return ["pending", "submitted", "submitting"].includes(state) ? again : "";

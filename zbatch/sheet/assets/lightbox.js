@@ -1,30 +1,34 @@
 // One picture, large: walk along the axes with the arrows, scrub along one, read everything about it beside it.
 
 class Lightbox {
-  constructor(root, data, { moved, closed }) {
+  constructor(root, data, { moved, closed, link }) {
     Object.assign(this, { root, data, moved, closed });
     this.cell = null;
     this.wanted = null; // the axis that was scrubbed last
     this.details = true;
-    this.under = make("img", { class: "under", alt: "" });
-    this.image = make("img", { class: "original", alt: "" });
-    this.note = make("div", { class: "note" });
+    this.pane = new Pane(data, "current");
     this.where = make("div", { class: "crumbs" });
     this.place = make("div", { class: "place" });
     this.side = make("aside", { class: "side", "aria-label": "About this image", tabindex: 0 });
+    this.copies = new Copies(() => ({ data, cell: this.cell, link }));
     this.scrubber = new Scrubber(data, { go: (cell) => this.go(cell), choose: (axis) => this.#choose(axis) });
     this.ways = Object.fromEntries([["left", -1, 0], ["right", 1, 0], ["up", 0, -1], ["down", 0, 1]].map(([name, dx, dy]) =>
       [name, { dx, dy, element: make("button", { type: "button", class: `way ${name}`, tabindex: -1, onclick: () => this.walk(dx, dy) }) }]));
-    this.frame = make("div", { class: "frame" }, this.under, this.image, this.note, ...Object.values(this.ways).map((way) => way.element));
-    this.zoom = new Zoom(this.frame, [this.under, this.image]);
+    this.frame = make("div", { class: "frame", role: "group", "aria-label": "Picture", tabindex: -1 });
+    this.compare = new Compare(this, () => { if (this.cell !== null) this.go(this.cell); });
+    this.frame.append(make("div", { class: "panes" }, this.pane.root),
+      this.compare.names, this.compare.handle.root, ...Object.values(this.ways).map((way) => way.element));
+    this.zoom = new Zoom(this.frame, [...this.pane.images, ...this.compare.images], () => this.compare.place());
     root.append(
       make("div", { class: "top" }, this.where, this.place,
+        button({ label: "Compare (C)", glyph: "split", words: "Compare", act: () => this.compare.pin(), kind: "quiet" }),
         button({ label: "Details (I)", glyph: "info", act: () => this.toggleDetails(), kind: "square quiet" }),
         button({ label: "Close (Esc)", glyph: "close", act: () => root.close(), kind: "square quiet", autofocus: true })),
-      make("div", { class: "middle" }, make("div", { class: "stage" }, this.frame, this.scrubber.root), this.side),
+      make("div", { class: "middle" }, make("div", { class: "stage" }, this.compare.bar.root, this.frame, this.scrubber.root), this.side),
       make("div", { class: "toast", role: "status" }));
     root.addEventListener("close", () => this.#close());
     root.addEventListener("keydown", (event) => this.#pressed(event));
+    root.addEventListener("cancel", (event) => this.#cancelled(event));
     this.#listenForSwipes();
   }
 
@@ -37,14 +41,15 @@ class Lightbox {
 
   go(cell) {
     this.cell = cell;
-    this.#drawPicture();
+    this.frame.dataset.state = this.data.state(cell);
+    this.pane.draw(cell, () => this.#lookAhead(cell));
     this.#drawCrumbs();
     this.#drawWays();
     const lines = linesThrough(this.data, this.layout, cell);
     this.scrubber.draw(cell, lines, favourite(lines, this.wanted));
-    const top = this.side.scrollTop;
-    this.side.replaceChildren(metadataPanel(this.data, cell));
-    this.side.scrollTop = top;
+    this.compare.draw();
+    this.#drawSide();
+    this.#keepFocus();
     this.moved(cell);
   }
 
@@ -58,7 +63,35 @@ class Lightbox {
       const lines = linesThrough(this.data, this.layout, this.cell);
       this.scrubber.draw(this.cell, lines, favourite(lines, this.wanted));
       this.#drawWays();
+      if (!this.compare.on) return;
+      this.compare.draw();
+      this.#drawSide();
     }
+  }
+
+  /** What had the focus may be gone or hidden now: without one, keys would lead nowhere. */
+  #keepFocus() {
+    const focused = document.activeElement;
+    if (focused === document.body || !focused.checkVisibility()) this.frame.focus({ preventScroll: true });
+  }
+
+  #drawSide() {
+    const { side, compare, data, cell } = this;
+    const top = side.scrollTop;
+    const unfolded = [...side.querySelectorAll("details[open]")].map((details) => details.className);
+    this.copies.draw();
+    const all = metadataPanel(data, cell);
+    if (compare.on) side.replaceChildren(this.copies.root, differencePanel(data, compare.all), make("details", { class: "rest" }, make("summary", { text: "All about this image" }), all));
+    else side.replaceChildren(this.copies.root, all);
+    for (const details of side.querySelectorAll("details")) details.open = unfolded.includes(details.className);
+    side.scrollTop = top;
+  }
+
+  /** A phone's way back leaves comparing first, as Escape does. */
+  #cancelled(event) {
+    if (event.target !== this.root || !this.compare.on) return;
+    event.preventDefault();
+    this.compare.leave();
   }
 
   walk(dx, dy) {
@@ -86,6 +119,7 @@ class Lightbox {
   toggleDetails() {
     this.details = !this.details;
     this.root.classList.toggle("bare", !this.details);
+    this.#keepFocus();
   }
 
   #choose(axis) {
@@ -93,46 +127,12 @@ class Lightbox {
     this.go(this.cell);
   }
 
-  #drawPicture() {
-    const { data, cell, image, under } = this;
-    const state = data.state(cell);
-    const drawn = state === "done";
-    this.frame.dataset.state = state;
-    this.frame.style.setProperty("--aspect", data.aspect(cell));
-    for (const element of [image, under]) element.hidden = !drawn;
-    this.note.hidden = drawn;
-    if (!drawn) {
-      for (const element of [image, under]) element.removeAttribute("src");
-      this.note.replaceChildren(icon(state), make("b", { text: data.words(cell) }), make("p", { dir: "auto", text: middle(data.reason(cell), 400) }));
-      return;
-    }
-    const [width, height] = data.pixels(cell);
-    for (const element of [image, under]) {
-      element.width = width;
-      element.height = height;
-    }
-    // The thumbnail stands in, at full size, until the picture itself is decoded.
-    under.src = data.thumb(cell);
-    image.classList.add("coming");
-    image.alt = data.describe(cell);
-    image.src = data.picture(cell);
-    image.decode().then(() => this.#arrived(cell), () => this.#lost(cell));
-  }
-
-  #arrived(cell) {
-    if (cell !== this.cell) return;
-    this.image.classList.remove("coming");
+  #lookAhead(cell) {
     if (this.data.raw.thumbnails) return;
     this.ahead = Object.values(this.ways)
       .map(({ dx, dy }) => this.layout.step(cell, dx, dy))
       .filter((next) => next !== null && this.data.state(next) === "done")
       .map((next) => Object.assign(new Image(), { src: this.data.picture(next) }));
-  }
-
-  #lost(cell) {
-    if (cell !== this.cell || this.image.complete === false || this.image.naturalWidth > 0) return;
-    this.image.hidden = true;
-    announce(`${this.data.jobs.file[this.data.job(cell)]} is missing: this is its thumbnail`);
   }
 
   #drawCrumbs() {
@@ -164,7 +164,10 @@ class Lightbox {
     const typing = event.target.matches("input, select");
     const scrolling = this.side.contains(event.target) && ["ArrowUp", "ArrowDown"].includes(event.key);
     const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-    if (event.key in arrows && !typing && !scrolling) this.walk(...arrows[event.key]);
+    if (!event.target.matches("select") && this.copies.pressed(event.key)) { /* Y, or the letter after it */ }
+    else if (!event.target.matches("select") && this.compare.pressed(event)) { /* it steered the comparison */ }
+    else if (event.key === "?") document.getElementById("help").showModal();
+    else if (event.key in arrows && !typing && !scrolling) this.walk(...arrows[event.key]);
     else if (event.key === "[") this.turn(-1);
     else if (event.key === "]") this.turn(1);
     else if (event.key.toLowerCase() === "i" && !typing) this.toggleDetails();
@@ -181,6 +184,7 @@ class Lightbox {
     this.frame.addEventListener("pointerdown", (event) => { start = event.pointerType === "touch" && !this.zoom.closer ? event : null; });
     this.frame.addEventListener("pointerup", (event) => {
       if (!start) return;
+      if (this.frame.dataset.compare === "blink" && Math.hypot(start.clientX - event.clientX, start.clientY - event.clientY) < 8) this.compare.flip();
       const [dx, dy] = [start.clientX - event.clientX, start.clientY - event.clientY];
       start = null;
       if (Math.max(Math.abs(dx), Math.abs(dy)) < 40) return;
@@ -190,10 +194,14 @@ class Lightbox {
   }
 
   #close() {
+    if (this.root.open) return; // the event comes late: another link was followed meanwhile
     const { cell } = this;
+    this.compare.close();
+    this.copies.waiting = false;
+    hush();
     this.cell = null;
     this.zoom.reset();
-    for (const element of [this.image, this.under]) element.removeAttribute("src");
+    this.pane.empty();
     this.closed(cell);
   }
 }

@@ -7,13 +7,14 @@ class Page {
     this.data = data;
     this.view = new View(data);
     const at = this.view.read(location.hash);
+    this.written = location.hash; // as this page last read or wrote it
     const change = (act) => this.change(act);
     this.scroller = document.getElementById("scroller");
     this.panel = document.getElementById("panel");
     this.help = document.getElementById("help");
     this.grid = new Grid(this.scroller, data, { open: (cell) => this.lightbox.open(cell, this.grid.layout), folded: () => this.#folded() });
     this.chips = new Chips(this.panel, data, this.view, change);
-    this.lightbox = new Lightbox(document.getElementById("lightbox"), data, { moved: (cell) => this.#remember(cell), closed: (cell) => this.#closed(cell) });
+    this.lightbox = new Lightbox(document.getElementById("lightbox"), data, { moved: (cell) => this.#remember(cell), closed: (cell) => this.#closed(cell), link: () => location.href.replace(/#.*/, "") + this.hash });
     this.controls = new Controls(data, this.view, {
       change, resize: (size) => this.resize(size), panel: () => this.togglePanel(), theme: () => toggleTheme(), help: () => this.help.showModal(), fold: () => this.foldAll(),
     });
@@ -95,24 +96,40 @@ class Page {
     return this.data.jobs.key[job].slice(0, 12) + (twin > 0 ? `.${twin}` : "");
   }
 
-  #openAt(name) {
+  #cellOf(name) {
     const [key, number] = name.split(".");
     const job = key === "cell" || key.length < 8 ? ABSENT : this.data.jobs.key.findIndex((own) => own.startsWith(key));
     const cell = job === ABSENT ? (key === "cell" ? Number(number) : -1) : this.data.cellsOf(job)[Number(number ?? 0)];
-    if (cell >= 0 && cell < this.data.size && Number.isInteger(cell)) this.lightbox.open(cell, this.grid.layout);
+    return cell >= 0 && cell < this.data.size && Number.isInteger(cell) ? cell : null;
+  }
+
+  #openAt(name) {
+    const cell = this.#cellOf(name);
+    if (cell === null) return;
+    const words = new URLSearchParams(location.hash.replace(/^#/, "")); // before it is written anew
+    this.lightbox.open(cell, this.grid.layout);
+    if (words.has("ref")) this.lightbox.compare.read(words, (other) => this.#cellOf(other));
   }
 
   #remember(cell) {
     const words = this.view.hash;
-    if (cell !== null) words.set("at", this.#nameOf(cell));
+    if (cell !== null) {
+      words.set("at", this.#nameOf(cell));
+      this.lightbox.compare.write(words, (other) => this.#nameOf(other));
+    }
     this.hash = `#${words}`;
     // Browsers refuse more than some hundred of these a minute or so: a slider's last one counts.
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => { if (location.hash !== this.hash) history.replaceState(null, "", this.hash); }, 120);
+    this.timer = setTimeout(() => {
+      if (location.hash !== this.written) return; // a link was followed meanwhile: it is about to be read
+      history.replaceState(null, "", this.hash);
+      this.written = location.hash;
+    }, 120);
   }
 
   #readAgain() {
     if (location.hash === this.hash) return;
+    this.written = location.hash;
     this.view.reset();
     const at = this.view.read(location.hash);
     if (this.lightbox.root.open) this.lightbox.root.close();

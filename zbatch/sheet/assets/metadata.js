@@ -11,9 +11,8 @@ function metadataPanel(data, cell) {
     job === ABSENT ? null : requestBlock(data, cell));
 }
 
-function block(title, text, ...content) {
-  const copy = text === null ? null : button({ label: `Copy ${title.toLowerCase()}`, glyph: "copy", act: () => copyText(text), kind: "square quiet" });
-  return make("section", { class: "block" }, make("h3", {}, make("span", { text: title }), copy), ...content);
+function block(title, ...content) {
+  return make("section", { class: "block" }, make("h3", { text: title }), ...content);
 }
 
 /** A list of names and values; what is empty is left out. */
@@ -40,18 +39,18 @@ function stateBlock(data, cell) {
     reason ? make("p", { dir: "auto", text: state === "excluded" ? `by the rule ${reason}` : reason }) : null,
     ...warnings.map((warning) => make("p", { dir: "auto", text: warning })),
     flagged ? make("p", { text: "The server's own verdict; the image is kept." }) : null,
-    command ? make("div", { class: "command" }, code(command), button({ label: "Copy command", glyph: "copy", act: () => copyText(command), kind: "square quiet" })) : null);
+    command ? make("div", { class: "command" }, code(command), button({ label: "Copy command", glyph: "copy", act: () => copyText(command, "command"), kind: "square quiet" })) : null);
 }
 
 function coordinateBlock(data, cell) {
   const twins = data.twins(cell);
-  return block("Coordinates", null, table(data.coordinates(cell).map(([axis, value]) => [axis.name, axis.label(value)])),
+  return block("Coordinates", table(data.coordinates(cell).map(([axis, value]) => [axis.name, axis.label(value)])),
     twins.length > 1 ? make("p", { class: "shared", text: `One image, shown in ${count(twins.length)} cells: their requests are equal.` }) : null);
 }
 
 function promptBlock(data, cell) {
   const prompt = data.prompt(cell);
-  return block("Prompt", prompt, make("p", { class: "prompt", dir: "auto", text: prompt }));
+  return block("Prompt", make("p", { class: "prompt", dir: "auto", text: prompt }));
 }
 
 function fileBlock(data, cell, job) {
@@ -61,7 +60,7 @@ function fileBlock(data, cell, job) {
   const file = data.raw.thumbnails
     ? make("span", { class: "path", text: jobs.file[job] })
     : make("a", { class: "path", href: address(jobs.file[job]), target: "_blank", rel: "noopener", text: jobs.file[job] });
-  return block("File", null, table([
+  return block("File", table([
     ["path", file],
     ["size", `${width} × ${height}`],
     ["bytes", `${bytesText(jobs.bytes[job])} ${data.text(jobs.media_type[job]).replace("image/", "")}`],
@@ -73,7 +72,7 @@ function jobBlock(data, cell, job) {
   const { jobs } = data;
   const [submitted, done] = [jobs.submitted_at[job], jobs.done_at[job]];
   const verdict = jobs.nsfw[job] === ABSENT ? null : JSON.stringify(data.raw.verdicts[jobs.nsfw[job]]);
-  return block("Job", null, table([
+  return block("Job", table([
     ["key", code(jobs.key[job])],
     ["attempts", count(jobs.attempts[job])],
     [jobs.task_ids[job].length > 1 ? "tasks" : "task", jobs.task_ids[job].join("\n")],
@@ -86,5 +85,5 @@ function jobBlock(data, cell, job) {
 
 function requestBlock(data, cell) {
   const text = JSON.stringify(data.request(cell), null, 2);
-  return block("Request", text, make("pre", { dir: "auto", tabindex: 0, text }));
+  return block("Request", make("pre", { dir: "auto", tabindex: 0, text }));
 }

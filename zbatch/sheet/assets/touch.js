@@ -23,7 +23,7 @@ class Touch {
       for (const end of ["touchend", "touchcancel"]) target.addEventListener(end, this.ended);
     }
     const cell = event.touches.length === 1 ? event.target.closest(".cell") : null;
-    if (cell) this.timer = setTimeout(() => { this.resting = true; announce(cell.title, 5000); }, REST);
+    if (cell) this.timer = setTimeout(() => { this.resting = true; announce(cell.title, { time: 5000 }); }, REST);
     this.spread = event.touches.length === 2 ? { from: apart(event.touches), size: this.size() } : null;
   }
 

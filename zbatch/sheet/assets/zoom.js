@@ -3,8 +3,9 @@
 const CLOSEST = 16;
 
 class Zoom {
-  constructor(frame, images) {
-    Object.assign(this, { frame, images });
+  /** `drawn` is called after each change. Where the frame holds several panes, all of them move alike. */
+  constructor(frame, images, drawn) {
+    Object.assign(this, { frame, images, drawn });
     this.reset();
     frame.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     frame.addEventListener("dblclick", (event) => this.#toggle(event));
@@ -24,7 +25,8 @@ class Zoom {
 
   /** Change the scale so that the point under the pointer (the middle without one) stays where it is. */
   by(factor, event = null) {
-    const box = this.frame.getBoundingClientRect();
+    const pane = event?.target.closest(".pane") ?? this.frame.querySelector(".pane.current");
+    const box = pane.getBoundingClientRect();
     const [px, py] = event ? [event.clientX - box.left - box.width / 2, event.clientY - box.top - box.height / 2] : [0, 0];
     const scale = Math.min(CLOSEST, Math.max(1, this.scale * factor));
     this.x = px - ((px - this.x) * scale) / this.scale;
@@ -32,6 +34,13 @@ class Zoom {
     this.scale = scale;
     if (scale === 1) this.x = this.y = 0;
     this.#draw();
+  }
+
+  /** The pictures are drawn larger or smaller than before: what was in the middle stays there. */
+  refit(ratio) {
+    this.x *= ratio;
+    this.y *= ratio;
+    this.#transform();
   }
 
   #wheel(event) {
@@ -60,6 +69,11 @@ class Zoom {
   }
 
   #draw() {
+    this.#transform();
+    this.drawn();
+  }
+
+  #transform() {
     const transform = this.scale === 1 ? "" : `translate(${this.x}px, ${this.y}px) scale(${this.scale})`;
     for (const image of this.images) image.style.transform = transform;
     this.frame.classList.toggle("closer", this.closer);

@@ -1,0 +1,107 @@
+// What comparing is steered by: the bar over the picture, and the handle between two pictures.
+
+class CompareBar {
+  constructor(compare) {
+    this.compare = compare;
+    this.modes = Object.entries(MODES).map(([mode, { words, glyph }], index) =>
+      make("button", { type: "button", class: "mode", "data-mode": mode, "aria-label": words, title: `${words} (${index + 1})`, onclick: () => compare.choose(mode) }, icon(glyph), make("span", { text: words })));
+    this.relations = Object.entries(RELATIONS).map(([relation, { words, title }]) =>
+      make("button", { type: "button", class: "mode", "data-relation": relation, title: `${title} (${relation[0].toUpperCase()})`, text: words, onclick: () => compare.relate(relation) }));
+    this.range = make("input", { type: "range", oninput: () => compare.set(MODES[compare.mode].adjust.field, Number(this.range.value)) });
+    this.value = make("output", {});
+    this.adjust = make("label", { class: "adjust" }, make("span", { class: "label" }), this.range, this.value);
+    this.pins = make("div", { class: "pins" });
+    this.pin = button({ label: "Pin this one too (C)", glyph: "pin", act: () => compare.pin(), kind: "square quiet" });
+    this.root = make("div", { class: "comparebar", role: "toolbar", "aria-label": "Compare", hidden: true },
+      make("div", { class: "segments", role: "group", "aria-label": "Way to compare" }, ...this.modes), this.adjust,
+      make("span", { class: "spring" }),
+      make("div", { class: "segments", role: "group", "aria-label": "Compare with" }, ...this.relations), this.pins, this.pin,
+      button({ label: "Swap with the reference (X)", glyph: "swap", act: () => compare.swap(), kind: "square quiet" }),
+      button({ label: "End comparing (Esc)", glyph: "close", act: () => compare.leave(), kind: "square quiet" }));
+  }
+
+  draw() {
+    const { compare } = this;
+    this.root.hidden = !compare.on;
+    if (!compare.on) return;
+    for (const mode of this.modes) mode.setAttribute("aria-pressed", mode.dataset.mode === compare.mode);
+    for (const relation of this.relations) {
+      const { relation: name } = relation.dataset;
+      relation.setAttribute("aria-pressed", compare.references.includes(name));
+      relation.disabled = !compare.references.includes(name) && resolveReference(name, compare.data, compare.box.cell, compare.box.scrubber) === null;
+    }
+    this.#drawPins();
+    this.drawAdjust();
+  }
+
+  #drawPins() {
+    const { compare } = this;
+    const { data } = compare;
+    const pinned = compare.references.map((reference, index) => [reference, index]).filter(([reference]) => typeof reference === "number");
+    this.pin.hidden = compare.references.includes(compare.box.cell);
+    this.pins.replaceChildren(...pinned.map(([cell, index]) => make("button", {
+      type: "button", class: "pinned", title: `${data.describe(cell)}: click to unpin`, "aria-label": `Unpin ${data.describe(cell)}`, onclick: () => compare.drop(index),
+    }, data.state(cell) === "done" ? make("img", { src: data.thumb(cell), alt: "" }) : icon(data.state(cell)), icon("close"))));
+  }
+
+  drawAdjust() {
+    const { compare } = this;
+    const { adjust } = MODES[compare.mode];
+    const still = compare.mode === "blink" && compare.calm.matches;
+    this.adjust.hidden = !adjust;
+    if (!adjust) return;
+    this.range.hidden = still;
+    this.adjust.firstChild.textContent = still ? "Space or a tap switches" : adjust.words;
+    this.value.textContent = still ? "" : adjust.text(compare[adjust.field]);
+    Object.assign(this.range, { min: adjust.min, max: adjust.max, step: adjust.step, value: compare[adjust.field] });
+    this.range.setAttribute("aria-valuetext", adjust.text(compare[adjust.field]));
+  }
+}
+
+/** The line between two pictures, with a grip: dragged, or moved by the arrows where it has the focus. */
+class SplitHandle {
+  constructor(moved) {
+    Object.assign(this, { moved, left: 0, right: 1 });
+    this.root = make("div", {
+      class: "handle", role: "slider", tabindex: 0, "aria-label": "How much of the reference shows", "aria-valuemin": 0, "aria-valuemax": 100, hidden: true,
+      onkeydown: (event) => this.#pressed(event), onpointerdown: (event) => this.#grab(event), onpointermove: (event) => this.#drag(event), ondblclick: (event) => event.stopPropagation(),
+    }, make("span", { class: "grip" }, icon("left"), icon("right")));
+    for (const end of ["pointerup", "pointercancel"]) this.root.addEventListener(end, (event) => { this.offset = null; event.stopPropagation(); });
+    this.offset = null;
+  }
+
+  draw(split, left, right) {
+    Object.assign(this, { split, left, right });
+    this.root.setAttribute("aria-valuenow", Math.round(split * 100));
+    this.root.setAttribute("aria-valuetext", `${Math.round(split * 100)} % reference`);
+  }
+
+  #grab(event) {
+    event.stopPropagation();
+    event.preventDefault();
+    this.root.focus({ preventScroll: true });
+    this.offset = event.clientX - this.#line();
+    this.root.setPointerCapture(event.pointerId);
+  }
+
+  #drag(event) {
+    if (this.offset === null) return;
+    event.stopPropagation();
+    const x = event.clientX - this.offset - this.root.parentElement.getBoundingClientRect().left;
+    this.moved(Math.min(1, Math.max(0, (x - this.left) / Math.max(1, this.right - this.left))));
+  }
+
+  #line() {
+    const box = this.root.getBoundingClientRect();
+    return box.left + box.width / 2;
+  }
+
+  #pressed(event) {
+    const step = event.shiftKey ? 0.1 : 0.02;
+    const places = { ArrowLeft: this.split - step, ArrowDown: this.split - step, ArrowRight: this.split + step, ArrowUp: this.split + step, Home: 0, End: 1 };
+    if (!(event.key in places) || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.moved(Math.min(1, Math.max(0, places[event.key])));
+  }
+}
