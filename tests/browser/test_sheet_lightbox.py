@@ -89,6 +89,7 @@ def test_the_strip_scrubs_along_a_numeric_axis_with_all_else_held(visit, small):
 
 def test_while_the_strip_is_dragged_thumbnails_stand_in_at_once(visit, small):
     page = open_first(visit, small)
+    until(page, "[...document.querySelectorAll('.stop img')].every(image => image.complete)")
     seen = page.evaluate(
         """[1, 3].map(place => {
             const range = document.querySelector('.scrubber input');
@@ -104,8 +105,10 @@ def test_while_the_strip_is_dragged_thumbnails_stand_in_at_once(visit, small):
 
 def test_a_link_leads_to_the_cell(visit, small):
     page = open_first(visit, small)
-    page.keyboard.press("ArrowRight")
     until(page, "location.hash.includes('at=')")
+    first = page.evaluate("location.hash")
+    page.keyboard.press("ArrowRight")
+    until(page, f"location.hash !== {json.dumps(first)}")
     again = visit(small, page.evaluate("location.hash"))
     expect(again.locator("#lightbox")).to_be_visible()
     assert crumbs(again) == "subject red fox lora film scale 0.4 seed 1000"
