@@ -11,6 +11,7 @@ import html
 import io
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,16 +47,15 @@ def notebook_display() -> Callable[[str], None] | None:
     shell: Any = module.get_ipython() if module is not None and hasattr(module, "get_ipython") else None
     if getattr(shell, "kernel", None) is None:
         return None
-    from IPython.display import HTML, display  # noqa: PLC0415 - optional, and loaded already
-
+    shown: Any = import_module("IPython.display")  # so the types are the same whether or not it is there
     handle: Any = None
 
     def show(markup: str) -> None:
         nonlocal handle
         if handle is None:
-            handle = display(HTML(markup), display_id=True)
+            handle = shown.display(shown.HTML(markup), display_id=True)
         else:
-            handle.update(HTML(markup))
+            handle.update(shown.HTML(markup))
 
     return show
 
