@@ -14,6 +14,8 @@ How each number comes about, in headless Chromium, from `file://`, a fresh brows
 - paint: the browser's own `first-contentful-paint`. pictures: until every picture in the window is decoded.
 - a change: from the time stamp that the browser gave the input (a real click, key press or choice) to the
   end of the frame after its handlers, the same way.
+- CPU: of the page's main thread alone (Chromium's `TaskDuration` in thread time): what other programs on the
+  machine take does not count in it.
 - scrolling: the longest time from one animation frame to the next while the wheel turns, and while a key is
   pressed again and again.
 - elements: all in the document, without those of the page's own controls (the head with its tools and axes,
@@ -109,6 +111,10 @@ document.getElementById("chip").onclick = () => document.body.classList.toggle("
 """
 
 
+CPU: dict[Page, Callable[[], float]] = {}
+"""By page, what tells the milliseconds of CPU that its main thread has taken."""
+
+
 class Table:
     """Prints what was measured, a line a fact, with its limit beside."""
 
@@ -171,10 +177,17 @@ def opened(path: Path) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(ARGUMENTS))
         page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-        page.set_default_timeout(240_000)
+        page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: print(f"  page error: {error}"))
         page.add_init_script(PROBE)
         page.goto("about:blank")
+        session = page.context.new_cdp_session(page)
+        session.send("Performance.enable", {"timeDomain": "threadTicks"})
+        CPU[page] = lambda: next(
+            1000 * metric["value"]
+            for metric in session.send("Performance.getMetrics")["metrics"]
+            if metric["name"] == "TaskDuration"
+        )
         page.goto(path.resolve().as_uri(), wait_until="commit")
         while not page.evaluate("probe.grid"):
             time.sleep(0.05)
@@ -183,9 +196,10 @@ def opened(path: Path) -> Iterator[Page]:
 
 
 def first_screen(path: Path, times: int, table: Table, limit: float | None = None) -> None:
-    grids, paints, pictures, sizes = [], [], [], []
+    grids, paints, pictures, sizes, used = [], [], [], [], []
     for _ in range(times):
         with opened(path) as page:
+            used.append(CPU[page]())
             pictures.append(page.evaluate("probe.pictures()"))
             grids.append(page.evaluate("probe.grid"))
             paints.append(
@@ -195,6 +209,7 @@ def first_screen(path: Path, times: int, table: Table, limit: float | None = Non
             sizes.append(memory())
     table.line(f"grid drawn, median of {times}", statistics.median(grids), "ms", limit)
     table.line("grid drawn, worst", max(grids), "ms")
+    table.line("CPU by then, at most; median", statistics.median(used), "ms")
     table.line("first-contentful-paint, median", statistics.median(paints), "ms")
     table.line("all pictures of the window decoded, median", statistics.median(pictures), "ms")
     table.line("memory of the browser", statistics.median(sizes), "MB")
@@ -213,12 +228,16 @@ def changes(page: Page, times: int, table: Table, limit: float) -> None:
     elements = [page.evaluate("probe.elements()")]
 
     def measure(words: str, *acts: Callable[[], object]) -> None:
-        took = []
+        took, used = [], []
         for _ in range(times):
             for act in acts:
+                before = CPU[page]()
                 took.append(changed(page, act))
+                used.append(CPU[page]() - before)
                 elements.append(page.evaluate("probe.elements()"))
         table.line(f"{words}, worst of {len(took)}", max(took), "ms", limit)
+        table.line("   median", statistics.median(took), "ms")
+        table.line("   CPU, median", statistics.median(used), "ms")
 
     def chip(words: str) -> Callable[[], object]:
         return page.locator(".chip", has_text=words).first.click
@@ -240,8 +259,7 @@ def changes(page: Page, times: int, table: Table, limit: float) -> None:
     measure("transpose", *[page.locator("#swap").click] * 2)
     columns = [choose("#axis-x", axis) for axis in ("lora.name", "seed", "lora.scale")]
     measure("another axis along the columns", *columns)
-    wall = [choose("#axis-x", ""), choose("#axis-y", "")]
-    measure("a flat wall and back", *wall, choose("#axis-x", "lora.scale"), choose("#axis-y", "seed"))
+    measure("a flat wall and back", page.locator("#shape-wall").click, page.locator("#shape-table").click)
     table.line("elements beyond the controls, most", max(elements), "", 300)
 
 
