@@ -7,7 +7,7 @@ page's data small, and quick to read in a browser.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from zbatch.clock import now_iso
 from zbatch.model import JobState
 from zbatch.sheet.axes import Axis, AxisBuilder, View, choose_view
 from zbatch.sheet.packing import packed_hashes, packed_numbers, packed_texts
+from zbatch.sheet.signatures import unsigned, unsigned_body
 from zbatch.state.database import Meta
 from zbatch.state.run import JobRecord, Run
 
@@ -202,7 +203,7 @@ class JobReader:
         body = job.request.body()
         columns.prompt.append(text(body.pop("prompt")))
         columns.seed.append(body.pop("seed"))
-        columns.rest.append(self.rests.add(body, orjson.dumps(body)))
+        columns.rest.append(self.rests.add(unsigned_body(body), orjson.dumps(body)))
         columns.key.append(job.key)
         columns.state.append(self._states[job.state])
         columns.reason.append(text(job.reason))
@@ -254,7 +255,8 @@ def _read_cells(run: Run, numbers: dict[str, int], strings: Interner) -> tuple[t
     built = []
     for builder in builders.values():
         builder.pad(len(cells.job))
-        built.append(builder.build())
+        axis, column = builder.build()
+        built.append((replace(axis, values=tuple(map(unsigned, axis.values))), column))
     cells.coordinates.extend(column for _, column in built)
     return tuple(axis for axis, _ in built), cells
 
