@@ -214,7 +214,9 @@ class _Drawing:
             for name, value in zip(self.data.view.group, section.values, strict=True)
         ]
         text = self.text
-        room = (width - 2 * MARGIN) // len(pairs)
+        font, small = self.letters.font(text), self.letters.font(round(text * 0.85))
+        spare = width - 2 * MARGIN - sum(small.getlength(name) + text * 1.75 for name, _, _ in pairs)
+        most = _fair([font.getlength(value) for _, value, _ in pairs], spare)
 
         def draw(_: Image.Image, pen: Pen, top: int) -> None:
             pen.line((MARGIN, top + 14, width - MARGIN, top + 14), LINE, 2)
@@ -222,7 +224,7 @@ class _Drawing:
             for name, value, among in pairs:
                 pen.text((left, base), name, SOFT, self.letters.font(round(text * 0.85)), anchor="ls")
                 left += self.letters.font(round(text * 0.85)).getlength(name) + text * 0.45
-                shown = self.letters.fitting(value, text, max(room - 120, 120), among)
+                shown = self.letters.fitting(value, text, max(most, 120), among)
                 pen.text((left, base), shown, INK, self.letters.font(text), anchor="ls")
                 left += self.letters.font(text).getlength(shown) + text * 1.3
 
@@ -306,6 +308,17 @@ class _Drawing:
         for number, line in enumerate(lines, 1):
             spot = (middle, base + self.text * 0.35 + number * small * 1.24)
             pen.text(spot, line, SOFT, self.letters.font(small), anchor="mm")
+
+
+def _fair(lengths: list[float], room: float) -> float:
+    """Give the most that each may take, so that all go into the room and short ones leave theirs to long."""
+    left = room
+    for place, length in enumerate(sorted(lengths)):
+        share = left / (len(lengths) - place)
+        if length > share:
+            return share
+        left -= length
+    return room
 
 
 def undrawable(data: SheetData) -> str:

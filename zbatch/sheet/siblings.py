@@ -34,9 +34,17 @@ class Siblings:
         words = text.split(" ")
         end = len(words) - self._tail
         head, own, tail = words[: self._head], words[self._head : end], words[end:]
-        before = [*head[:kept], "…"] if len(head) > kept else head
-        after = ["…", *tail[len(tail) - kept :]] if len(tail) > kept else tail
+        before = [*head[:kept], "…"] if _longer_than_dots(head[kept:]) else head
+        after = (
+            ["…", *tail[max(0, len(tail) - kept) :]]
+            if _longer_than_dots(tail[: max(0, len(tail) - kept)])
+            else tail
+        )
         return " ".join([*before, *own, *after])
+
+
+def _longer_than_dots(words: list[str]) -> bool:
+    return len(" ".join(words)) > 3
 
 
 def _alike(lists: list[list[str]]) -> int:
