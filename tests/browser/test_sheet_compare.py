@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from importlib import resources
 
 import pytest
 from PIL import Image
@@ -13,6 +14,7 @@ from support.sample_run import Sample, write_sample
 
 from zbatch.sheet import write_sheet
 
+AXE = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
@@ -371,3 +373,21 @@ def test_hostile_texts_are_only_text(visit, hostile):
         page.keyboard.press(key)
     expect(page.locator(".difference")).to_be_visible()
     assert page.evaluate("document.title") != "owned"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [{"viewport": {"width": 1440, "height": 900}}, PHONE], ids=["wide", "phone"])
+def test_axe_finds_nothing_while_comparing(visit, calm, scheme, size):
+    page = visit(calm, color_scheme=scheme, reduced_motion="reduce", **size)
+    page.locator(".cell").nth(1).click()
+    for key in ("c", "ArrowRight"):
+        page.keyboard.press(key)
+    page.evaluate(AXE)
+    for mode in "1234":
+        page.keyboard.press(mode)
+        page.wait_for_timeout(200)
+        found = page.evaluate(
+            """async () => (await axe.run(document, { resultTypes: ["violations"] })).violations.map(
+                ({ id, nodes }) => [id, ...nodes.slice(0, 4).map(({ html }) => html.slice(0, 200))])"""
+        )
+        assert found == [], mode

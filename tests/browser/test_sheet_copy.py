@@ -18,6 +18,9 @@ from PIL import Image
 from playwright.sync_api import expect
 from support.browser import until
 from support.command import environment, zbatch
+from support.sample_run import Sample, write_sample
+
+from zbatch.sheet import write_sheet
 
 SUBJECTS = (
     "red fox",
@@ -239,3 +242,17 @@ def test_an_excluded_cell_has_only_its_link(visit, small):
     page = visit(small, "#state=excluded")
     page.locator(".cell").first.click()
     assert page.locator(".copy").all_inner_texts() == ["Link"]
+
+
+def test_of_a_hosted_run_the_address_is_its_own(visit, tmp_path):
+    sample = Sample(endpoint="https://api.highwayapi.ai", seeds=1, subjects=("red fox",), troubles=False)
+    page = visit(
+        write_sheet(write_sample(tmp_path / "run", sample)), permissions=["clipboard-read", "clipboard-write"]
+    )
+    page.locator(".cell").nth(1).click()
+    curl = copied(page, "curl")
+    expect(page.locator("#lightbox .toast > span")).to_have_text("Copied curl")
+    assert "https://api.highwayapi.ai/v3/async/z-image-turbo-lora" in curl
+    assert '"Authorization: Bearer $ZBATCH_API_KEY"' in curl
+    assert 'endpoint: "https://api.highwayapi.ai"\n' in copied(page, "manifest")
+    assert copied(page, "zbatch run").startswith("zbatch run 'manifests/fox lora.yaml' --only ")

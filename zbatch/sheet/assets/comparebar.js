@@ -54,6 +54,7 @@ class CompareBar {
     this.adjust.firstChild.textContent = still ? "Space or a tap switches" : adjust.words;
     this.value.textContent = still ? "" : adjust.text(compare[adjust.field]);
     Object.assign(this.range, { min: adjust.min, max: adjust.max, step: adjust.step, value: compare[adjust.field] });
+    this.range.setAttribute("aria-label", adjust.words);
     this.range.setAttribute("aria-valuetext", adjust.text(compare[adjust.field]));
   }
 }
