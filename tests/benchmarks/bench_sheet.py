@@ -21,7 +21,7 @@ How each number comes about, in headless Chromium, from `file://`, a fresh brows
 - elements: all in the document, without those of the page's own controls (the head with its tools and axes,
   the panel of values, the dialogs); the most that were there before, between and after the changes.
 - memory: proportional set size (PSS) of all processes of the browser, summed, after the first screen and at
-  the end. An empty page is measured the same way first.
+  the end. An empty page takes some 350 MB of it.
 """
 
 from __future__ import annotations
