@@ -150,8 +150,6 @@ def test_the_pictures_are_taken_away_while_it_runs(tmp_path, server):
     balanced(tmp_path, server)
     gone = sum(1 for _ in (tmp_path / "taken").iterdir())
     assert gone >= 3
-    if process.returncode == 4:  # a picture was on its way into the very directory
-        goes_on(tmp_path, server)
     assert process.returncode == 0, err
     assert "pictures that were done are gone from images/; their tasks are asked for them again" in err
     assert counts(tmp_path / "run") == {"done": 20}
@@ -297,3 +295,32 @@ def test_a_process_that_was_stopped_for_longer_than_its_deadlines(tmp_path, serv
     assert process.returncode == 0, err
     assert counts(tmp_path / "run") == {"done": 20}
     assert server.ledger.accepted_twice() == []
+
+
+def test_while_a_rescued_copy_lies_beside_it_a_run_does_not_begin_anew(tmp_path, server):
+    write_manifest(tmp_path, 20, "concurrency: 4")
+    with started(tmp_path, server) as process:
+        wait_until(some_done(tmp_path), process)
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
+        _, err = process.communicate(timeout=60)
+    copy, accepted = rescued(err), len(server.ledger.accepted)
+    shutil.rmtree(tmp_path / "run", ignore_errors=True)
+    for command in (words(tmp_path, server), ["plan", str(tmp_path / "trial.yaml"), "--run-dir"], ["status"]):
+        done = zbatch(*command, *([] if command[0] == "run" else [str(tmp_path / "run")]), cwd=tmp_path)
+        assert done.returncode == 4, done.stderr
+        assert f"beside it lies what an earlier run there saved of its own, {copy}" in done.stderr
+        assert f"put that at {tmp_path}/run/state.sqlite3 and run again" in done.stderr
+    assert len(server.ledger.accepted) == accepted
+
+
+def test_pictures_without_a_state_are_not_paid_for_again(tmp_path, server):
+    write_manifest(tmp_path, 3)
+    assert zbatch(*words(tmp_path, server), cwd=tmp_path).returncode == 0
+    for path in (tmp_path / "run").iterdir():
+        if path.is_file():
+            path.unlink()
+    for command in (words(tmp_path, server), ["plan", str(tmp_path / "trial.yaml"), "--run-dir"], ["status"]):
+        done = zbatch(*command, *([] if command[0] == "run" else [str(tmp_path / "run")]), cwd=tmp_path)
+        assert done.returncode == 4, done.stderr
+        assert "has pictures, but the state" in done.stderr
+    assert len(server.ledger.accepted) == 3

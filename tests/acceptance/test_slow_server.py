@@ -19,3 +19,17 @@ def test_answers_after_the_client_gave_up_and_at_a_byte_a_second_lose_and_repeat
         again = finish(order_for(manifest, server.url))
         assert again.states == done.states
         assert len(server.ledger.bodies) == 6
+
+
+def test_deadlines_end_a_run_whose_polls_trickle_for_ever(tmp_path):
+    with MisbehavingServer({"result": ["drip*"]}) as server:
+        server.drip = 1.0
+        manifest = write_manifest(tmp_path, 2, "job_deadline: 5s, run_deadline: 8s")
+        done = finish(order_for(manifest, server.url))
+        assert (done.ending, done.states) == ("run_deadline", {"submitted": 2})
+        assert {job.reason for job in done.jobs.values()} == {"job_deadline"}
+        assert len(server.ledger.accepted) == 2
+        server.change({"faults": {}})
+        again = finish(order_for(manifest, server.url))
+        assert (again.ending, again.states) == ("complete", {"done": 2})
+        assert server.ledger.accepted_twice() == []

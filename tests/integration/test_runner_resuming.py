@@ -267,6 +267,6 @@ def test_another_price_is_told_once_where_attempts_were_made_at_the_old_one(tmp_
     with MisbehavingServer(latency=0) as server:
         assert told("0.01", first=2) == []
         assert told("0.010", first=2) == []
-        words = "the price was 0.01, now 0.02: 2 attempts made before are counted at the new one"
+        words = "the price was 0.01, now 0.02: 2 attempts made before count at the old one"
         assert [message.replace("0.010", "0.01") for message in told("0.02")] == [words]
         assert told("0.02") == []

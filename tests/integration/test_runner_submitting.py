@@ -1,12 +1,14 @@
 """Runs against a server that spoils submits: what state jobs end in, what was paid, what may be repeated."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from support.misbehaving import MisbehavingServer
 from support.runs import QUICK, finish, order_for, write_manifest
 
 from zbatch.errors import AccountError, EndpointError
+from zbatch.state.run import Run
 
 NOT_ACCEPTED = ["429", "429-seconds", "429-garbage", "429-negative", "503", "503-html", "500-throttled"]
 UNKNOWN_PAID = [
@@ -176,6 +178,21 @@ def test_never_one_submit_over_max_cost_and_all_that_it_allows(tmp_path, fault):
         assert len(server.ledger.accepted) == paid
         assert finish(order_for(manifest, server.url, max_cost="0.09")).ending == "max_cost"
         assert len(server.ledger.accepted) == 9
+
+
+def test_max_cost_counts_each_attempt_at_the_price_it_was_made_at(tmp_path):
+    with MisbehavingServer() as server:
+
+        def accepted(price, cap):
+            manifest = write_manifest(tmp_path, 40, more=f"price: {price}")
+            done = finish(order_for(manifest, server.url, max_cost=cap))
+            return len(server.ledger.accepted), done.told.snapshots[-1].cost
+
+        assert accepted("0.01", "0.10") == (10, Decimal("0.10"))
+        assert accepted("0.005", "0.15") == (20, Decimal("0.150"))
+        assert accepted("0.02", "0.20") == (22, Decimal("0.190"))
+        with Run(tmp_path / "run") as run:
+            assert run.cost() == Decimal("0.190")
 
 
 def test_max_cost_counts_failed_attempts_and_those_of_jobs_no_longer_shown(tmp_path):

@@ -180,7 +180,7 @@ def test_pauses_grow_while_nothing_is_accepted_and_begin_anew_when_something_is(
     assert anew == 0.5
 
 
-@pytest.mark.parametrize(("said", "waited"), [(3.0, 3.0), (0.0, 0.05), (1e11, MAX_PAUSE)])
+@pytest.mark.parametrize(("said", "waited"), [(3.0, 3.0), (0.0, 0.5), (1e11, MAX_PAUSE)])
 def test_what_the_server_says_wins_within_reason(said, waited):
     async def act(limiter, clock):
         limiter.refused(await limiter.take(), said)

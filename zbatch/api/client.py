@@ -131,14 +131,14 @@ class ApiClient:
             pass
         raise submit_error(answer, self._key)
 
-    async def result(self, task_id: str) -> TaskResult:
-        """Ask how a task is. May be repeated freely.
+    async def result(self, task_id: str, *, within: float | None = None) -> TaskResult:
+        """Ask how a task is, for `within` seconds at most. May be repeated freely.
 
         Raises:
             ApiError: as the top of this module says.
         """
         url = self._result_url + quote(task_id, safe="")
-        answer = await self._ask(url, self._get_headers, MAX_JSON)
+        answer = await self._ask(url, self._get_headers, MAX_JSON, within)
         try:
             if 200 <= answer.status < 300:
                 result = parse_task_result(answer.json())
@@ -151,11 +151,14 @@ class ApiClient:
             pass
         raise result_error(answer, self._key)
 
-    async def download(self, image_url: str, *, max_bytes: int = MAX_IMAGE) -> bytes:
+    async def download(
+        self, image_url: str, *, max_bytes: int = MAX_IMAGE, within: float | None = None
+    ) -> bytes:
         """Fetch a picture: an http(s) URL, a `data:` URI or naked base64. May be repeated freely.
 
-        The key goes nowhere here. At most `MAX_REDIRECTS` redirects are followed, none from https to http. A
-        picture larger than `max_bytes` is a `BadAnswerError` with reason `TOO_LARGE`.
+        The key goes nowhere here. At most `MAX_REDIRECTS` redirects are followed, none from https to http,
+        each for `within` seconds at most. A picture larger than `max_bytes` is a `BadAnswerError` with
+        reason `TOO_LARGE`.
 
         Raises:
             ApiError: as the top of this module says.
@@ -164,7 +167,7 @@ class ApiClient:
             return inline_picture(image_url, max_bytes)
         url = _image_url(image_url)
         for _ in range(MAX_REDIRECTS + 1):
-            answer = await self._ask(url, self._image_headers, max_bytes)
+            answer = await self._ask(url, self._image_headers, max_bytes, within)
             if answer.status not in (301, 302, 303, 307, 308):
                 break
             url = next_hop(url, answer.headers.get("location", ""))
@@ -191,10 +194,13 @@ class ApiClient:
             response = await self._transport.handle_async_request(request)
             return await read_answer(response, call.limit)
 
-    async def _ask(self, url: str, headers: Mapping[str, str], limit: int) -> Answer:
+    async def _ask(self, url: str, headers: Mapping[str, str], limit: int, within: float | None) -> Answer:
         """Call for something that may be asked again; what breaks on the way may pass."""
+        limits = self._limits
+        if within is not None and within < limits["total"]:
+            limits = {**limits, "total": within}
         try:
-            return await self._exchange(Call("GET", url, headers, b"", limit, self._limits))
+            return await self._exchange(Call("GET", url, headers, b"", limit, limits))
         except TooLargeError:
             raise BadAnswerError(f"larger than {limit} bytes", reason=TOO_LARGE) from None
         except (httpx.RemoteProtocolError, httpx.UnsupportedProtocol) as error:

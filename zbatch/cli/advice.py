@@ -87,4 +87,4 @@ def raised(run: Run, left: int) -> str:
 
 def _cost_with(run: Run, more: int) -> Decimal:
     """USD for every attempt made and `more` of them."""
-    return (run.price or Decimal(0)) * (run.attempts() + more)
+    return run.spending.of(run.attempts() + more) or Decimal(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -150,7 +151,7 @@ def _explain(outcome: Outcome, order: Order) -> None:
     left = {state: number for state, number in outcome.selected.items() if number and state != JobState.DONE}
     if left:
         rest = ", ".join(f"{number} {state}" for state, number in left.items())
-        tell(f"not done: {rest}; zbatch status {outcome.directory} says why and what to do")
+        tell(f"not done: {rest}; zbatch status {shlex.quote(str(outcome.directory))} says why and what to do")
     if outcome.error is not None:
         complain(str(outcome.error))
     match outcome.ending:

@@ -53,6 +53,16 @@ def _open_jobs(run: Run) -> int:
     return sum(counts[state] for state in UNFINISHED)
 
 
+def _priced(run: Run) -> str:
+    attempts, earlier = run.attempts(), run.spending.before
+    now = attempts - sum(count for _, count in earlier)
+    parts = [*earlier, (run.price, now)] if now or not earlier else earlier
+    return ", ".join(
+        f"{plural(count, 'attempt') if number == 0 else f'{count:,}'} at {price}"
+        for number, (price, count) in enumerate(parts)
+    )
+
+
 def _json(run: Run) -> dict[str, Any]:
     cost, warned = run.cost(), run.warned()
     return {
@@ -84,7 +94,7 @@ def _print(run: Run) -> None:
     if cost is not None:
         free = run.about(Meta.ENDPOINT_KIND) == "preview"
         label = "would have cost (preview is free)" if free else "cost so far"
-        say(f"  {label} {cost:.2f} USD: {plural(run.attempts(), 'attempt')} at {run.price}")
+        say(f"  {label} {cost:.2f} USD: {_priced(run)}")
     if run.orphans():
         say(f"  {plural(run.orphans(), 'job')} of earlier manifests kept, not shown")
     if counts[JobState.PENDING] and cap_reached(run):

@@ -25,6 +25,8 @@ _SLACK = 64 * 1024
 """Bytes that a file may have on top of its pixels: its head, a profile, words."""
 _LONGEST_PAUSE = 60.0
 """Seconds a host of pictures may ask for: the link does not live for ever."""
+_SHORTEST_FETCH = 60.0
+"""Seconds that a picture may take, to the last byte, however soon its job's deadline is."""
 
 
 class Fetcher:
@@ -91,7 +93,7 @@ class Fetcher:
             if not result.images:
                 continue
             try:
-                await self._bring(task, result.images[0])
+                await self._bring(task, result.images[0], max(_SHORTEST_FETCH, deadline - monotonic()))
             except (ApiError, BadImageError) as error:
                 reason = error.reason if isinstance(error, ApiError) else "bad_image"
                 message = error.message if isinstance(error, ApiError) else str(error)
@@ -108,7 +110,7 @@ class Fetcher:
 
     async def _ask_again(self, task: OpenTask) -> TaskResult | TaskLostError | None:
         try:
-            result = await self._wiring.client.result(task.task_id)
+            result = await self._wiring.client.result(task.task_id, within=_SHORTEST_FETCH)
         except TaskLostError as error:
             return error
         except ApiError:
@@ -122,16 +124,17 @@ class Fetcher:
         self._wiring.tally.failed += 1
         self._wiring.tell(EventName.UNKNOWN, task.key, reason, message)
 
-    async def _bring(self, task: OpenTask, image: ResultImage) -> None:
-        """Download a picture and save it, with room for as much as its pixels are when nothing is packed.
+    async def _bring(self, task: OpenTask, image: ResultImage, within: float) -> None:
+        """Download a picture, `within` seconds, and save it.
 
+        There is room for as much as its pixels are when nothing is packed.
         What proves larger is asked for once more, with room for the largest there may be.
         """
         width, height = task.request.pixels
         for size in (min(MAX_IMAGE, 4 * width * height + _SLACK), MAX_IMAGE):
             await self._room.take(size)
             try:
-                data = await self._wiring.client.download(image.image_url, max_bytes=size)
+                data = await self._wiring.client.download(image.image_url, max_bytes=size, within=within)
                 await self._save(task, data, image)
             except BadAnswerError as error:
                 if error.reason != TOO_LARGE or size == MAX_IMAGE:

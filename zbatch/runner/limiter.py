@@ -223,7 +223,10 @@ class Limiter:
         return self._pause(now, retry_after, self._backoff)
 
     def _pause(self, now: float, retry_after: float | None, backoff: float) -> float:
-        pause = backoff if retry_after is None else min(MAX_PAUSE, max(0.05, retry_after))
+        pause = backoff if retry_after is None else min(MAX_PAUSE, retry_after)
+        if pause < 1.0:
+            # Less than a second, or a date in the past: where nothing is accepted, that would hammer.
+            pause = max(0.05, pause, self._backoff)
         if now + pause > self._paused_until:
             self._paused_until, self._pause_asked = now + pause, retry_after is not None
         self._changed.set()

@@ -90,7 +90,8 @@ def make_plan(order: Order, *, with_keys: bool = False) -> Plan:
 
     Raises:
         ManifestError: with everything that is wrong.
-        UsageError: the selection selects nothing.
+        UsageError: the selection selects nothing, or the run directory holds something else.
+        StateError: a run lay in the directory, and its state is damaged or gone.
     """
     manifest = order.manifest
     known, spent = _known(order)
@@ -140,7 +141,7 @@ def make_plan(order: Order, *, with_keys: bool = False) -> Plan:
         held=sum(states[state] for state in RETRYABLE),
         dropped=_dropped(known, states),
         cost=None if price is None else price * to_submit.count,
-        spent=None if price is None else price * spent,
+        spent=spent,
         seconds=to_submit.count / rate if rate else None,
         seeds_chosen=expansion.seeds_chosen,
         warnings=expansion.warnings,
@@ -174,13 +175,17 @@ class _ToSubmit:
         self.count += sum(number for state, number in by_state.items() if _to_submit(state, self._order))
 
 
-def _known(order: Order) -> tuple[KnownStates, int]:
+def _known(order: Order) -> tuple[KnownStates, Decimal | None]:
     directory = RunDirectory(order.directory)
+    directory.check()
+    price = order.manifest.price
     if not directory.exists():
-        return KnownStates(), 0
+        return KnownStates(), None if price is None else Decimal(0)
     with Run(directory.path) as run:
         attempts_left = order.manifest.limits.attempts
-        return KnownStates(run.standing(attempts_left)), run.attempts()
+        attempts = run.attempts()
+        spent = run.spending.repriced(price, attempts).of(attempts)
+        return KnownStates(run.standing(attempts_left)), spent
 
 
 def _by_rule(expansion: Expansion) -> tuple[tuple[str, int], ...]:

@@ -7,7 +7,6 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 
 from zbatch.api.endpoint import EndpointKind
@@ -184,7 +183,6 @@ class Preparation:
             Meta.MODEL: manifest.model,
             Meta.MANIFEST: str(manifest.path),
             Meta.MANIFEST_SHA256: manifest.document.fingerprint,
-            Meta.PRICE: None if manifest.price is None else str(manifest.price),
             Meta.VIEW: {
                 "x": report.x,
                 "y": report.y,
@@ -232,12 +230,15 @@ class Preparation:
         return f"this run was made from {before} and goes on with {self._order.manifest.path}"
 
     def _repriced(self, store: Store) -> str:
-        """Say so where what was spent counts at another price from now on, for max_cost too."""
-        before, now, attempts = store.meta(Meta.PRICE), self._order.manifest.price, store.attempts_made()
-        if before is None or now is None or Decimal(before) == now or not attempts:
+        """Keep what attempts cost that were made at another price, and say so."""
+        before, now, attempts = store.spending(), self._order.manifest.price, store.attempts_made()
+        after = before.repriced(now, attempts)
+        store.set_meta(Meta.EARLIER_PRICES, after.written)
+        store.set_meta(Meta.PRICE, None if now is None else str(now))
+        if now is None or after.before == before.before:
             return ""
-        made = f"{attempts:,} attempt{'s' * (attempts > 1)} made before {'are' if attempts > 1 else 'is'}"
-        return f"the price was {before}, now {now}: {made} counted at the new one"
+        made = f"{attempts:,} attempt{'s' * (attempts > 1)} made before"
+        return f"the price was {before.price}, now {now}: {made} count{'s' * (attempts == 1)} at the old one"
 
 
 def policy_of(order: Order) -> Policy:
@@ -250,7 +251,6 @@ def policy_of(order: Order) -> Policy:
         unknown_attempts=None if preview else limits.attempts,
         job_deadline=limits.job_deadline,
         run_deadline=limits.run_deadline,
-        price=order.manifest.price,
         free=preview,
         max_cost=order.budget,
         inputs_root=order.manifest.inputs.root,

@@ -38,5 +38,6 @@ class Standing:
             failed=sum(counts[state] for state in RETRYABLE),
             pending=counts[JobState.PENDING],
             attempts=store.attempts_made(),
+            spending=store.spending(),
         )
         return cls(store.open_tasks(), tally, words)

@@ -110,9 +110,8 @@ class Submitter:
 
     def _affordable(self) -> bool:
         policy = self._wiring.policy
-        if policy.max_cost is None or policy.price is None:
-            return True
-        return policy.price * (self._wiring.tally.attempts + 1) <= policy.max_cost
+        cost = self._wiring.tally.cost_with(1)
+        return policy.max_cost is None or cost is None or cost <= policy.max_cost
 
     async def _submit(self, job: PendingJob, slot: Slot) -> None:
         try:

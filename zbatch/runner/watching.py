@@ -23,6 +23,8 @@ _POLLS_AT_ONCE = 64
 _REFUSALS = 3
 _LONGEST_PAUSE = 60.0
 """Seconds. A task is forgotten by its server in half an hour: no answer may hold back a poll for long."""
+_SHORTEST_POLL, _LONGEST_POLL = 20.0, 60.0
+"""Seconds that a poll may take, to the last byte: until its task's deadline, within these."""
 
 
 class Watcher:
@@ -89,7 +91,8 @@ class Watcher:
         watch.polls += 1
         wiring.tally.polls += 1
         try:
-            result = await wiring.client.result(watch.task.task_id)
+            within = min(_LONGEST_POLL, max(_SHORTEST_POLL, watch.deadline - monotonic()))
+            result = await wiring.client.result(watch.task.task_id, within=within)
         except TaskLostError as error:
             await self._lost(watch, error)
         except ThrottledError as error:

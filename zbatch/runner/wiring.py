@@ -17,6 +17,7 @@ from zbatch.runner.poller import Schedule
 from zbatch.runner.reach import Reach
 from zbatch.runner.savers import SaverPool
 from zbatch.state.directory import RunDirectory
+from zbatch.state.spending import Spending
 from zbatch.state.writer import StateWriter
 
 _SHORT_PAUSE = 2.0
@@ -52,7 +53,6 @@ class Policy:
     unknown_attempts: int | None
     job_deadline: float
     run_deadline: float | None
-    price: Decimal | None
     free: bool
     max_cost: Decimal | None
     inputs_root: Path
@@ -114,6 +114,7 @@ class Tally:
     failed: int = 0
     pending: int = 0
     attempts: int = 0
+    spending: Spending = field(default_factory=lambda: Spending(None))
     made_now: int = 0
     polls: int = 0
     started: float = field(default_factory=monotonic)
@@ -121,7 +122,11 @@ class Tally:
     def recount(self, tally: Tally) -> None:
         """Take over what the state counts now; what this process did stays counted."""
         self.total, self.done, self.failed = tally.total, tally.done, tally.failed
-        self.pending, self.attempts = tally.pending, tally.attempts
+        self.pending, self.attempts, self.spending = tally.pending, tally.attempts, tally.spending
+
+    def cost_with(self, more: int) -> Decimal | None:
+        """USD for all attempts and so many more, where there is a price."""
+        return self.spending.of(self.attempts + more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +160,7 @@ class Wiring:
 
     def snapshot(self) -> Progress:
         """Give the progress as it is now."""
-        tally, price = self.tally, None if self.policy.free else self.policy.price
+        tally, free = self.tally, self.policy.free
         return Progress(
             done=tally.done,
             total=tally.total,
@@ -169,8 +174,8 @@ class Wiring:
             detection_delay=self.schedule.detection_delay,
             made_now=tally.made_now,
             seconds=monotonic() - tally.started,
-            cost=None if price is None else price * tally.attempts,
-            cost_expected=None if price is None else price * (tally.attempts + tally.pending),
+            cost=None if free else tally.cost_with(0),
+            cost_expected=None if free else tally.cost_with(tally.pending),
             draining=self.halt.reason,
             paused_for=self._paused_for(),
             pause_asked=self.limiter.pause_asked,

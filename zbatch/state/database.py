@@ -25,6 +25,7 @@ class Meta(StrEnum):
     MANIFEST = "manifest"  # path of the manifest as it was given
     MANIFEST_SHA256 = "manifest_sha256"
     PRICE = "price"  # USD an image, text of a decimal, or null
+    EARLIER_PRICES = "earlier_prices"  # [[price, attempts], ...]: how many were made at each before
     VIEW = "view"  # {"x", "y", "group": [...]} of `report`
     CREATED_AT = "created_at"
     MAX_COST = "max_cost"  # USD, text of a decimal, or null

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import shutil
 from collections.abc import Iterator
@@ -96,31 +97,75 @@ class RunDirectory:
             UsageError: the path is a directory full of something else.
         """
         try:
-            self._check_foreign()
+            self.check()
             self._check_links()
             for path in (self.path, *self._rooms()):
                 make_durable_directory(path)
             self._check_devices()
         except OSError as error:
             raise DiskError(
-                f"cannot make the run directory {self.path}: {error.strerror or error}",
-                hint="nothing was submitted; choose a writable place with -o/--run-dir",
+                f"cannot make the run directory {self.path}: {error.filename or self.path}: "
+                f"{error.strerror or error}",
+                hint=f"nothing was submitted; {self.mend}",
             ) from error
 
-    def _check_foreign(self) -> None:
-        if self.exists() and self.state.stat().st_size == 0 and any(self.images.glob("*")):
-            raise StateError(
-                f"the state {self.state} is empty, though {self.images} has pictures: it was damaged",
-                hint="restore it from a backup, or give another directory with -o; going on would pay again",
-            )
-        if not self.path.is_dir() or self.exists():
+    @property
+    def mend(self) -> str:
+        """What to do where it cannot be written: where a run lies here, another directory is no way out."""
+        if self.exists() or self._has_pictures():
+            return f"mend that and run again; {_ANEW}"
+        return "choose a writable place with -o/--run-dir"
+
+    def check(self) -> None:
+        """Check that a run lies here, or may begin here.
+
+        Raises:
+            StateError: a run lay here, and its state was damaged or is gone.
+            UsageError: the path is a directory full of something else.
+        """
+        if self.exists():
+            if self.state.stat().st_size == 0 and self._has_pictures():
+                raise StateError(
+                    f"the state {self.state} is empty, though {self.images} has pictures: it was damaged",
+                    hint=f"restore it from a backup; {_ANEW}",
+                )
             return
-        strange = sorted(entry.name for entry in self.path.iterdir() if entry.name not in _OURS)
+        self.check_lost()
+        strange = self.path.is_dir() and sorted(e.name for e in self.path.iterdir() if e.name not in _OURS)
         if strange:
             raise UsageError(
                 f"{self.path} is not a run directory and is not empty (it holds {strange[0]})",
                 hint="give another directory with -o/--run-dir or output.dir",
             )
+
+    def check_lost(self) -> None:
+        """Check that where there is no state, none was lost.
+
+        Raises:
+            StateError: a copy of it lies beside the directory, or pictures in it.
+        """
+        if copies := self.rescued():
+            raise StateError(
+                f"{self.path} has no state, and beside it lies what an earlier run there saved of its own, "
+                f"{copies[-1]}",
+                hint=f"put that at {self.state} and run again: nothing is paid twice; or move it away: then "
+                "everything is submitted and paid again",
+            )
+        if self._has_pictures():
+            raise StateError(
+                f"{self.images} has pictures, but the state {self.state} is gone",
+                hint=f"restore it from a backup; {_ANEW}",
+            )
+
+    def _has_pictures(self) -> bool:
+        with contextlib.suppress(OSError), os.scandir(self.images) as entries:
+            return next(entries, None) is not None
+        return False
+
+    def rescued(self) -> list[Path]:
+        """Copies of the state beside it, oldest first, that runs saved when it was taken from them."""
+        place = self.path.absolute()
+        return sorted(place.parent.glob(f"{glob.escape(place.name)}{RESCUED}*.sqlite3"))
 
     def _rooms(self) -> tuple[Path, ...]:
         return self.images, self.thumbs, self.parts
@@ -191,6 +236,9 @@ class RunDirectory:
 
 
 RESERVE_BYTES = 2**20
+RESCUED = "-rescued-"
+"""Between the name of a run directory and a time, in the name of a copy of its state."""
+_ANEW = "in another directory, given with -o, everything would be submitted and paid again"
 _ELSEWHERE = (
     "to keep pictures elsewhere, have the whole run directory there: by a symbolic link to it, "
     "by -o/--run-dir, or by output.dir"

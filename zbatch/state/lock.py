@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +20,7 @@ class RunLock:
     """
 
     def __init__(self, directory: RunDirectory) -> None:
+        self._directory = directory
         self._path = directory.lock
         self._descriptor: int | None = None
 
@@ -34,7 +36,7 @@ class RunLock:
         except OSError as error:
             raise DiskError(
                 f"cannot lock the run: {self._path}: {error.strerror or error}",
-                hint="choose a writable place with -o/--run-dir",
+                hint=self._directory.mend,
             ) from error
         try:
             self._own(descriptor)
@@ -51,10 +53,10 @@ class RunLock:
             os.write(descriptor, f"{os.getpid()}\n".encode())
         except BlockingIOError as error:
             owner = os.read(descriptor, 32).decode("ascii", "replace").strip()
+            place = self._path.parent
             raise RunBusyError(
-                f"another process owns the run {self._path.parent}"
-                + (f" (process {owner})" if owner else ""),
-                hint="wait for it to end, or watch it: zbatch status " + str(self._path.parent),
+                f"another process owns the run {place}" + (f" (process {owner})" if owner else ""),
+                hint=f"wait for it to end, or watch it: zbatch status --watch {shlex.quote(str(place))}",
             ) from error
         except OSError as error:
             raise DiskError(f"cannot lock the run: {self._path}: {error.strerror or error}") from error

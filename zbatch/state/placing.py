@@ -6,7 +6,7 @@ disk, as another process may have made it a moment ago. A quick disk is waited f
 for all files at once: a file system commits what is asked of it together.
 """
 # Paths are text here: this is done for every picture, and objects cost more than what is done with them.
-# ruff: noqa: PTH103, PTH105, PTH108, PTH118, PTH120
+# ruff: noqa: PTH103, PTH105, PTH108, PTH112, PTH118, PTH120
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class _Placing:
             while group.parts:
                 part = group.parts[0]
                 try:
-                    os.replace(part.path, part.target)
+                    self._move(part)
                 except OSError as error:
                     group.fail(part.target, error)
                     break
@@ -158,11 +158,29 @@ class _Placing:
         for folder, those in moved.items():
             for one in self._from_root(folder):
                 above.setdefault(one, []).extend(those)
-        errors = _synced([partial(sync_directory, folder) for folder in above])
+        errors = _synced([partial(self._sync, folder) for folder in above])
         for those, problem in zip(above.values(), errors, strict=True):
             if problem is not None:
                 for group, target in those:
                     group.fail(target, problem)
+
+    def _move(self, part: _Part) -> None:
+        try:
+            os.replace(part.path, part.target)
+        except FileNotFoundError:
+            # Somebody took the folder away a moment ago.
+            if not os.path.isdir(self._root):
+                raise
+            os.makedirs(os.path.dirname(part.target), exist_ok=True)
+            os.replace(part.path, part.target)
+
+    def _sync(self, folder: str) -> None:
+        try:
+            sync_directory(folder)
+        except FileNotFoundError:
+            # Taken away with what was in it: as where that is done later, the run finds its pictures gone.
+            if not os.path.isdir(self._root):
+                raise
 
     def _from_root(self, folder: str) -> list[str]:
         """Give the run directory and those below it that lead to a folder."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from zbatch.errors import DiskError
-from zbatch.state.directory import RunDirectory, sync_directory
+from zbatch.state.directory import RESCUED, RunDirectory, sync_directory
 from zbatch.state.store import Store
 
 
@@ -22,7 +22,7 @@ def rescue(store: Store, directory: RunDirectory) -> DiskError:
     problem: Exception | None = None
     now = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     for folder in (directory.path.absolute().parent, Path(tempfile.gettempdir())):
-        target = folder / f"{directory.path.name}-rescued-{now}.sqlite3"
+        target = folder / f"{directory.path.name}{RESCUED}{now}.sqlite3"
         try:
             _save(store, target)
         except (OSError, DiskError, sqlite3.Error) as error:

@@ -18,6 +18,7 @@ from zbatch.state.database import Meta, open_connection, translated
 from zbatch.state.directory import RunDirectory
 from zbatch.state.owner import owner_of
 from zbatch.state.records import JOB_FACTS, Failure, JobFacts, JobRecord, JobSketch, Warned, job_record
+from zbatch.state.spending import Spending
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,10 +37,11 @@ class Run:
 
         Raises:
             UsageError: there is no run there.
-            StateError: a newer zbatch wrote it, or it is damaged.
+            StateError: a newer zbatch wrote it, or it is damaged or gone.
         """
         self.directory = RunDirectory(Path(path))
         if not self.directory.exists():
+            self.directory.check_lost()
             raise UsageError(
                 f"{path} is not a run directory (it has no state.sqlite3)",
                 hint="give the directory that `zbatch run` named, or the manifest whose run it is",
@@ -120,7 +122,12 @@ class Run:
 
     def cost(self) -> Decimal | None:
         """USD for every attempt ever made or possibly made, where there is a price."""
-        return None if self.price is None else self.price * self.attempts()
+        return self.spending.of(self.attempts())
+
+    @property
+    def spending(self) -> Spending:
+        """What attempts cost, each at the price that it was made at."""
+        return Spending.read(self._meta.get(Meta.PRICE), self._meta.get(Meta.EARLIER_PRICES))
 
     def standing(self, attempts: int) -> Iterator[tuple[str, JobState]]:
         """Give key and state of every job; failed ones with attempts left (of `attempts`) as pending."""

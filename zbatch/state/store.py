@@ -19,6 +19,7 @@ from zbatch.state.advances import Advances
 from zbatch.state.database import Meta, open_connection, translated
 from zbatch.state.grid import replace_grid
 from zbatch.state.retries import Retries
+from zbatch.state.spending import Spending
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +184,10 @@ class Store(Advances, Retries):
     def attempts_made(self) -> int:
         """Count every attempt this run directory ever made or may have made."""
         return int(self._db.execute("SELECT count(*) FROM attempts").fetchone()[0])
+
+    def spending(self) -> Spending:
+        """Give what attempts cost."""
+        return Spending.read(self.meta(Meta.PRICE), self.meta(Meta.EARLIER_PRICES))
 
     def in_flight(self) -> int:
         """Count jobs a server may be working on, or may have worked on unknown to us."""
