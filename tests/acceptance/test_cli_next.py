@@ -147,3 +147,16 @@ def test_the_words_are_read_as_they_were_written():
     assert str(again.everything().up_to(2)).endswith("--allow-outside --max-cost 2")
     assert not again.everything().selects
     assert str(Again.read(None)) == "zbatch run MANIFEST"
+
+
+def test_status_tells_of_pictures_that_are_gone_and_the_next_run_fetches_them(tmp_path, server):
+    write_manifest(tmp_path, 4)
+    flags = ["--endpoint", server.url, "-o", "run"]
+    assert zbatch("run", "trial.yaml", *flags, cwd=tmp_path).returncode == 0
+    next((tmp_path / "run" / "images").iterdir()).unlink()
+    told = zbatch("status", "run", cwd=tmp_path).stdout
+    assert "pictures of 1 done job are gone: the next run asks for them, for nothing" in told
+    assert json.loads(zbatch("status", "run", "--json", cwd=tmp_path).stdout)["gone"] == 1
+    assert zbatch("run", "trial.yaml", *flags, cwd=tmp_path).returncode == 0
+    assert json.loads(zbatch("status", "run", "--json", cwd=tmp_path).stdout)["gone"] == 0
+    assert len(server.ledger.accepted) == 4

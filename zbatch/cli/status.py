@@ -79,6 +79,7 @@ def _json(run: Run) -> dict[str, Any]:
             }
             for failure in run.failures()
         ],
+        "gone": run.gone(),
         "done_with_warnings": warned.jobs,
         "warnings": [{"warning": text, "count": count} for text, count in warned.kinds.items()],
     }
@@ -95,6 +96,8 @@ def _print(run: Run) -> None:
         free = run.about(Meta.ENDPOINT_KIND) == "preview"
         label = "would have cost (preview is free)" if free else "cost so far"
         say(f"  {label} {cost:.2f} USD: {_priced(run)}")
+    if gone := run.gone():
+        say(f"  pictures of {plural(gone, 'done job')} are gone: the next run asks for them, for nothing")
     if run.orphans():
         say(f"  {plural(run.orphans(), 'job')} of earlier manifests kept, not shown")
     if counts[JobState.PENDING] and cap_reached(run):
