@@ -6,6 +6,7 @@ from importlib import resources
 
 import pytest
 from playwright.sync_api import expect
+from support.browser import until
 
 AXE = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -74,7 +75,7 @@ def test_a_screen_reader_is_told_where_in_the_whole_grid_it_is(visit, large):
     first = page.get_by_role("row").nth(0)
     expect(first.get_by_role("columnheader").first).to_have_attribute("aria-colindex", "1")
     page.locator("#scroller").evaluate("box => { box.scrollTop = box.scrollHeight / 2; }")
-    page.wait_for_timeout(100)
+    until(page, "Number(document.querySelector('.line').ariaRowIndex) > 60")
     lines = page.locator(".line").evaluate_all("lines => lines.map(line => Number(line.ariaRowIndex))")
     assert lines == sorted(lines)
     assert 60 < lines[0] < 120

@@ -391,3 +391,21 @@ def test_axe_finds_nothing_while_comparing(visit, calm, scheme, size):
                 ({ id, nodes }) => [id, ...nodes.slice(0, 4).map(({ html }) => html.slice(0, 200))])"""
         )
         assert found == [], mode
+
+
+def test_the_line_of_the_slider_is_as_high_as_the_picture(visit, mixed):
+    page = opened(visit, mixed, viewport={"width": 900, "height": 1200})
+    page.keyboard.press("b")
+    until(page, "document.querySelector('.handle').clientHeight > 0")
+    width, height = (frame(page).bounding_box()[side] for side in ("width", "height"))
+    assert page.locator(".handle").bounding_box()["height"] == pytest.approx(min(width, height), abs=2)
+
+
+def test_a_relation_chosen_takes_back_what_was_said_of_the_pin(visit, calm):
+    page = opened(visit, calm)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("c")
+    toast = page.locator("#lightbox .toast.shown")
+    expect(toast).to_contain_text("Pinned")
+    page.keyboard.press("b")
+    expect(toast).to_have_count(0, timeout=500)

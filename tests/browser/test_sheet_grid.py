@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import shutil
 
+import pytest
 from playwright.sync_api import expect
 from support.browser import address, until
-from support.sample_run import HOSTILE
+from support.sample_run import HOSTILE, Sample, write_sample
 
-from zbatch.sheet import write_single_file
+from zbatch.sheet import write_sheet, write_single_file
 from zbatch.state.artifacts import THUMB_SIDE
 
 ELEMENTS = "document.querySelectorAll('.plane *').length"
@@ -286,3 +287,14 @@ def test_a_single_file_travels_alone(visit, small, tmp_path):
     expect(page.locator(".place")).to_have_text("thumbnail")
     expect(page.locator(".metadata")).to_contain_text("one file that holds thumbnails")
     assert [path.name for path in tmp_path.iterdir()] == ["alone.html"]
+
+
+@pytest.mark.parametrize("size", ["1216*832", "768*768", "832*1216"])
+def test_at_first_all_columns_fit_whatever_the_shape_of_the_pictures(visit, tmp_path, size):
+    scales = tuple(number / 5 for number in range(7))
+    sample = Sample(sizes=(size,), scales=scales, seeds=2, troubles=False)
+    page = visit(write_sheet(write_sample(tmp_path / "run", sample)))
+    expect(page.locator(".cell").first).to_be_visible()
+    assert page.evaluate(
+        "document.querySelector('.scroller').scrollWidth <= document.querySelector('.scroller').clientWidth"
+    )

@@ -159,3 +159,11 @@ def test_a_closer_look_is_kept_from_picture_to_picture(visit, small):
     page.keyboard.press("0")
     assert page.locator(".original").evaluate("image => image.style.transform") == ""
     expect(page.locator("#lightbox")).to_be_visible()
+
+
+def test_a_fresh_lightbox_points_at_no_button(visit, small):
+    page = open_first(visit, small)
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".frame")).to_be_focused()
+    page.keyboard.press("Enter")  # would press a button that had the focus
+    expect(page.locator("#lightbox")).to_be_visible()

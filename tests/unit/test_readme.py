@@ -45,6 +45,13 @@ def test_every_link_leads_somewhere():
         assert (ROOT / target).exists(), target
 
 
+def test_every_picture_is_told_in_words_and_all_are_light():
+    pictures = re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", README)
+    assert len(pictures) == 3
+    assert all(len(words) > 40 for words, _ in pictures)
+    assert sum((ROOT / target).stat().st_size for _, target in pictures) < 700_000
+
+
 def test_ci_runs_the_readmes_own_test_command():
     assert "the test command" in (ROOT / ".ci" / "run").read_text("utf-8")
     assert re.search(r"<!-- the test command -->\n```sh\npython3 -m venv .* && \.venv/bin/pytest", README)

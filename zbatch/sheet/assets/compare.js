@@ -55,6 +55,7 @@ class Compare {
       announce(relation === "baseline" ? "Nothing here has a baseline: no numeric axis with 0, no LoRA none" : `There is no ${relation} one on the strip`);
       return;
     }
+    hush(); // what was said of the reference before
     const before = this.on;
     this.references = [relation];
     this.#begin(before);
@@ -193,6 +194,10 @@ class Compare {
     const half = (Math.max(...aspects.map((aspect) => Math.min(width, height * aspect))) / 2) * zoom.scale;
     const [left, right] = [Math.max(0, width / 2 + zoom.x - half), Math.min(width, width / 2 + zoom.x + half)];
     frame.style.setProperty("--split", `${left + this.split * Math.max(0, right - left)}px`);
+    // The line is as high as the higher picture, as far as that is in view.
+    const halfHigh = (Math.max(...aspects.map((aspect) => Math.min(height, width / aspect))) / 2) * zoom.scale;
+    frame.style.setProperty("--top", `${Math.max(0, height / 2 + zoom.y - halfHigh)}px`);
+    frame.style.setProperty("--bottom", `${Math.max(0, height / 2 - zoom.y - halfHigh)}px`);
     this.handle.draw(this.split, left, right);
   }
 

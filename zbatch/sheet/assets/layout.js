@@ -83,7 +83,7 @@ class Layout {
     this.sections = [];
     this.rows = [];
     this.boxes = []; // by shape, the first one for what has none
-    this.size = Math.max(view.size ?? fittingSize(view, cells, room), leastSize(room));
+    this.size = Math.max(view.size ?? fittingSize(data, view, cells, room), leastSize(room));
     const sections = this.#sections();
     if (this.wall) this.#placeWall(sections, room);
     else this.#placeTable(sections);
@@ -318,14 +318,16 @@ function firstWhere(list, good) {
 }
 
 /** The size at which all columns fit into the window, within reason. */
-function fittingSize(view, cells, room) {
+function fittingSize(data, view, cells, room) {
   if (!view.x) return SIZES.usual;
   const { column } = view.x;
   const seen = new Uint8Array(view.x.values.length + 1);
   for (const cell of cells) seen[column[cell] + 1] = 1;
   const columns = seen.reduce((sum, one) => sum + one, 0);
   const [least, most] = SIZES.snug;
-  return Math.min(Math.max(most, Math.floor(room.height / 3.4)), Math.max(least, Math.floor((room.width - GAP) / Math.max(1, columns)) - GAP));
+  const widest = data.raw.shapes.reduce((most, [width, height]) => Math.max(most, Math.sqrt(width / height)), 0) || 1;
+  const wide = Math.floor((room.width - GAP) / Math.max(1, columns)) - GAP;
+  return Math.min(Math.max(most, Math.floor(room.height / 3.4)), Math.max(least, Math.floor(wide / widest)));
 }
 
 /** Smaller than this and the window would hold more pictures than a page stays quick with. */

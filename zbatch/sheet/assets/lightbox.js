@@ -14,7 +14,7 @@ class Lightbox {
     this.scrubber = new Scrubber(data, { go: (cell) => this.go(cell), choose: (axis) => this.#choose(axis) });
     this.ways = Object.fromEntries([["left", -1, 0], ["right", 1, 0], ["up", 0, -1], ["down", 0, 1]].map(([name, dx, dy]) =>
       [name, { dx, dy, element: make("button", { type: "button", class: `way ${name}`, tabindex: -1, onclick: () => this.walk(dx, dy) }) }]));
-    this.frame = make("div", { class: "frame", role: "group", "aria-label": "Picture", tabindex: -1 });
+    this.frame = make("div", { class: "frame", role: "group", "aria-label": "Picture", tabindex: -1, autofocus: true });
     this.compare = new Compare(this, () => { if (this.cell !== null) this.go(this.cell); });
     this.frame.append(make("div", { class: "panes" }, this.pane.root),
       this.compare.names, this.compare.handle.root, ...Object.values(this.ways).map((way) => way.element));
@@ -23,7 +23,7 @@ class Lightbox {
       make("div", { class: "top" }, this.where, this.place,
         button({ label: "Compare (C)", glyph: "split", words: "Compare", act: () => this.compare.pin(), kind: "quiet" }),
         button({ label: "Details (I)", glyph: "info", act: () => this.toggleDetails(), kind: "square quiet" }),
-        button({ label: "Close (Esc)", glyph: "close", act: () => root.close(), kind: "square quiet", autofocus: true })),
+        button({ label: "Close (Esc)", glyph: "close", act: () => root.close(), kind: "square quiet" })),
       make("div", { class: "middle" }, make("div", { class: "stage" }, this.compare.bar.root, this.frame, this.scrubber.root), this.side),
       make("div", { class: "toast", role: "status" }));
     root.addEventListener("close", () => this.#close());
