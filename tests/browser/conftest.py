@@ -3,10 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 from support.browser import Watch, address, chromium
 from support.sample_run import Sample, write_sample
 
 from zbatch.sheet import write_sheet
+
+expect.set_options(timeout=20_000)  # the machines are busy: what holds is not a matter of seconds
 
 
 # One browser a module: while Playwright's loop runs in a thread, asyncio.run() of other tests cannot.
@@ -30,7 +33,7 @@ def visit(browser, watch):
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(8000)
+        page.set_default_timeout(20_000)
         watch.over(page)
         page.goto(address(index, fragment))
         return page

@@ -6,6 +6,7 @@ import pytest
 from support.virtual_time import run_virtually
 
 from zbatch.runner.limiter import MAX_PAUSE, Limiter
+from zbatch.runner.window import Window
 
 
 def limited(act, concurrency=8, rate=None):
@@ -202,3 +203,16 @@ def test_a_shorter_pause_does_not_cut_a_longer_one():
         return clock() - 1000
 
     assert limited(act) == pytest.approx(30)
+
+
+def test_a_limit_that_is_searched_for_anew_is_still_known():
+    """A run that ends just then hands on what was found before."""
+    window = Window(100)
+    assert window.found is None
+    window.refused(8, 8, 0.0, dry=False)
+    searching = False
+    for _ in range(200):
+        window.accepted(window.size - 1)
+        searching = searching or window.ceiling is None
+        assert window.found is not None
+    assert searching

@@ -93,7 +93,7 @@ class Limiter:
         pace = self._cause.pace
         if pace.rate is not None and not pace.trial:
             return Learned(rate=pace.rate)
-        return Learned(tasks=self._cause.window.ceiling)
+        return Learned(tasks=self._cause.window.found)
 
     def recall(self, learned: Learned, *, sure: bool) -> None:
         """Begin with what an earlier run learned, and where it is not `sure` any more, soon try for more."""

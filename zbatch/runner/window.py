@@ -54,6 +54,11 @@ class Window:
         return None if self._ceiling is None else max(1, min(self._limit, int(self._ceiling)))
 
     @property
+    def found(self) -> int | None:
+        """The ceiling, or while it is being searched for anew, where it was last; `None` before any."""
+        return self.ceiling or int(self._found) or None
+
+    @property
     def _step(self) -> float:
         return max(0.5, math.sqrt(self._size) / 8)
 
