@@ -64,3 +64,13 @@ def test_a_phone_that_lies_has_all_beside_each_other(visit, small):
     assert frame["height"] > 200
     assert side["x"] >= frame["x"] + frame["width"]
     assert scrubber["y"] + scrubber["height"] <= 391
+
+
+def test_a_long_prompt_does_not_hide_the_other_coordinates(visit, tmp_path):
+    places = ("misty autumn", "snowy winter")
+    prompts = tuple(f"a red fox sitting on a mossy log in a {place} forest at dawn" for place in places)
+    page = open_on(visit, write_sheet(write_sample(tmp_path / "run", Sample(subjects=prompts))))
+    crumbs = page.locator(".crumbs").bounding_box()
+    for pair in page.locator(".crumbs .pair").all():
+        box = pair.bounding_box()
+        assert box["y"] + box["height"] <= crumbs["y"] + crumbs["height"] + 1
