@@ -18,7 +18,7 @@ function cellElement(data, slot, turn, layout) {
   });
   element.style.width = `${box.width}px`;
   element.style.height = `${box.height}px`;
-  if (state === "done") element.append(thumbnail(data, cell, element));
+  if (state === "done") element.append((element.image = thumbnail(data, cell, element)));
   else element.append(...verdict(data, cell, state, box));
   element.cell = cell;
   return element;
@@ -35,13 +35,14 @@ function tip(data, cell, twins, stack) {
   return hint(parts.join("\n"));
 }
 
+/** Without its address, which the grid gives it when it is to be loaded. */
 function thumbnail(data, cell, element) {
   const image = make("img", { alt: data.describe(cell), decoding: "async", draggable: "false" });
   image.addEventListener("error", () => {
     element.dataset.state = "missing";
     element.replaceChildren(icon("missing"), make("span", { class: "word", text: "file missing" }));
   });
-  image.src = data.thumb(cell);
+  image.load = () => { image.src = data.thumb(cell); };
   return image;
 }
 

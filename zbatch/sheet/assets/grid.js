@@ -1,10 +1,14 @@
 // The grid: only what the window shows exists in the page, in both directions. Headers stick to two edges.
 
+const HURRY = 0.008; // windows a millisecond: faster than this nobody sees a picture
+
 class Grid {
   constructor(root, data, { open, folded }) {
     Object.assign(this, { root, data, open, folded });
     this.turns = new Map(); // which cell of a stack lies on top, by its first cell
     this.shown = new Map();
+    this.coming = []; // thumbnails that are drawn and not loaded yet
+    this.last = { top: 0, at: 0 };
     this.active = null;
     const layer = (name) => make("div", { class: name });
     this.layers = { corner: layer("corner"), columns: layer("columns"), rows: layer("rows"), cells: layer("cells"), sections: layer("sections") };
@@ -117,6 +121,22 @@ class Grid {
       if (layout.sections[at].titled) wanted.set(`section ${at}`, () => this.#section(layout.sections[at], at));
     }
     this.#replace(wanted);
+    this.#load();
+  }
+
+  /** Where thousands fly past, each would be read and decoded for nothing: they wait until one can see them. */
+  #load() {
+    const { scrollTop: top } = this.root;
+    const now = performance.now();
+    const fast = Math.abs(top - this.last.top) / Math.max(1, now - this.last.at) > HURRY * Math.max(1, this.room.height);
+    this.last = { top, at: now };
+    clearTimeout(this.timer);
+    if (fast) {
+      this.timer = setTimeout(() => this.#load(), 80);
+      return;
+    }
+    for (const image of this.coming) if (image.isConnected) image.load();
+    this.coming = [];
   }
 
   #replace(wanted) {
@@ -158,6 +178,7 @@ class Grid {
     const height = row.height - this.layout.caption;
     const left = slot.left + Math.round((slot.width - box.width) / 2);
     const top = row.top + (this.layout.wall ? height - box.height : Math.round((height - box.height) / 2));
+    if (element.image) this.coming.push(element.image);
     if (this.layout.wall) element.append(this.#caption(element.cell, Math.floor(box.width / 6)));
     element.order = slot.column;
     element.ariaColIndex = String(slot.column + 1);
