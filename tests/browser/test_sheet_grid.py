@@ -202,6 +202,7 @@ def test_the_keyboard_walks_the_grid_and_the_size_can_be_set(visit, large):
     page.keyboard.press("End")
     expect(page.locator(".cell:focus")).to_be_in_viewport()
     assert "subject 3" in page.locator(".cell:focus").get_attribute("title")
+    expect(page.locator(".cell:not([title])")).to_have_count(0)
     before = page.locator(".cell").first.bounding_box()["width"]
     page.keyboard.press("+")
     assert page.locator(".cell").first.bounding_box()["width"] > before
@@ -298,3 +299,19 @@ def test_at_first_all_columns_fit_whatever_the_shape_of_the_pictures(visit, tmp_
     assert page.evaluate(
         "document.querySelector('.scroller').scrollWidth <= document.querySelector('.scroller').clientWidth"
     )
+
+
+def test_what_flies_past_is_blank_and_is_drawn_when_it_stands(visit, large):
+    page = visit(large)
+    page.evaluate("""() => {
+        globalThis.blanks = 0;
+        const blank = () => document.querySelectorAll(".cell:not([title])").length;
+        new MutationObserver(() => { blanks = Math.max(blanks, blank()); })
+            .observe(document.querySelector("#scroller"), { childList: true, subtree: true });
+    }""")
+    page.mouse.move(700, 500)
+    for _ in range(20):
+        page.mouse.wheel(0, 3000)
+    expect(page.locator(".cell:not([title])")).to_have_count(0)
+    assert page.evaluate("blanks") > 0
+    assert page.locator(".cell").count() > 10

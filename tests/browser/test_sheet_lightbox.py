@@ -54,6 +54,27 @@ def test_the_edges_say_where_they_lead_and_lead_there(visit, small):
     assert "scale 0.4" in crumbs(page)
 
 
+def test_an_edge_that_leads_out_of_the_group_says_what_else_changes(visit, small):
+    page = open_first(visit, small)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    words = page.locator(".way.down").inner_text()
+    page.locator(".way.down").click()
+    where = crumbs(page)
+    assert "seed 1000" in where
+    assert all(word.strip() in where for word in words.split("·"))
+    assert len(words.split("·")) > 1
+
+
+def test_up_and_down_walk_the_rows_after_the_strip_was_dragged(visit, small):
+    page = open_first(visit, small)
+    page.locator(".scrubber input").focus()
+    page.keyboard.press("ArrowRight")
+    assert crumbs(page) == "subject red fox lora film scale 0.4 seed 1000"
+    page.keyboard.press("ArrowDown")
+    assert crumbs(page) == "subject red fox lora film scale 0.4 seed 1001"
+
+
 def test_the_original_is_shown_with_everything_known_about_it(visit, small):
     page = open_first(visit, small)
     until(page, "document.querySelector('.original').naturalWidth > 0")

@@ -18,10 +18,18 @@ function cellElement(data, slot, turn, layout) {
   });
   element.style.width = `${box.width}px`;
   element.style.height = `${box.height}px`;
-  if (state === "done") element.append((element.image = thumbnail(data, cell, element)));
+  if (state === "done") element.append(thumbnail(data, cell, element));
   else element.append(...verdict(data, cell, state, box));
   element.cell = cell;
   return element;
+}
+
+/** What stands for a cell while it flies past. */
+function blankElement(cell, box) {
+  const element = make("div", { class: "cell", role: "gridcell", tabindex: -1 });
+  element.style.width = `${box.width}px`;
+  element.style.height = `${box.height}px`;
+  return Object.assign(element, { cell, blank: true });
 }
 
 function tip(data, cell, twins, stack) {
@@ -35,14 +43,13 @@ function tip(data, cell, twins, stack) {
   return hint(parts.join("\n"));
 }
 
-/** Without its address, which the grid gives it when it is to be loaded. */
 function thumbnail(data, cell, element) {
   const image = make("img", { alt: data.describe(cell), decoding: "async", draggable: "false" });
   image.addEventListener("error", () => {
     element.dataset.state = "missing";
     element.replaceChildren(icon("missing"), make("span", { class: "word", text: "file missing" }));
   });
-  image.load = () => { image.src = data.thumb(cell); };
+  image.src = data.thumb(cell);
   return image;
 }
 

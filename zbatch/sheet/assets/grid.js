@@ -7,8 +7,8 @@ class Grid {
     Object.assign(this, { root, data, open, folded });
     this.turns = new Map(); // which cell of a stack lies on top, by its first cell
     this.shown = new Map();
-    this.coming = []; // thumbnails that are drawn and not loaded yet
-    this.last = { top: 0, at: 0 };
+    this.last = { top: 0, at: 0 }; // where the window was, and when
+    this.fastUntil = 0;
     this.active = null;
     const layer = (name) => make("div", { class: name });
     this.layers = { corner: layer("corner"), columns: layer("columns"), rows: layer("rows"), cells: layer("cells"), sections: layer("sections") };
@@ -94,6 +94,7 @@ class Grid {
 
   render() {
     const { layout, root } = this;
+    this.#hurry();
     const margin = Math.round(layout.size * 0.5);
     const top = root.scrollTop - margin;
     const bottom = root.scrollTop + this.room.height + margin;
@@ -121,28 +122,23 @@ class Grid {
       if (layout.sections[at].titled) wanted.set(`section ${at}`, () => this.#section(layout.sections[at], at));
     }
     this.#replace(wanted);
-    this.#load();
   }
 
-  /** Where thousands fly past, each would be read and decoded for nothing: they wait until one can see them. */
-  #load() {
+  /** Where thousands fly past, each would be drawn, read and decoded for nothing: until then they are blank. */
+  #hurry() {
     const { scrollTop: top } = this.root;
     const now = performance.now();
-    const fast = Math.abs(top - this.last.top) / Math.max(1, now - this.last.at) > HURRY * Math.max(1, this.room.height);
+    if (Math.abs(top - this.last.top) > HURRY * Math.max(1, this.room.height) * (now - this.last.at)) this.fastUntil = now + 80;
     this.last = { top, at: now };
     clearTimeout(this.timer);
-    if (fast) {
-      this.timer = setTimeout(() => this.#load(), 80);
-      return;
-    }
-    for (const image of this.coming) if (image.isConnected) image.load();
-    this.coming = [];
+    this.fast = now < this.fastUntil;
+    if (this.fast) this.timer = setTimeout(() => this.render(), this.fastUntil - now + 1);
   }
 
   #replace(wanted) {
     const focused = document.activeElement?.cell;
     for (const [id, element] of this.shown) {
-      if (wanted.has(id)) continue;
+      if (wanted.has(id) && (this.fast || !element.blank)) continue;
       // A focused cell that leaves the window hands the focus to the grid, so that arrow keys go on working.
       if (element.contains(document.activeElement)) this.root.focus({ preventScroll: true });
       element.remove();
@@ -173,13 +169,14 @@ class Grid {
 
   #cell(row, slot, line) {
     const turn = this.turns.get(slot.cells[0]) ?? 0;
-    const element = cellElement(this.data, slot, turn, this.layout);
-    const box = slot.box ?? this.layout.box(element.cell);
+    const cell = slot.cells[turn % slot.cells.length];
+    const box = slot.box ?? this.layout.box(cell);
+    const blank = this.fast && cell !== this.active;
+    const element = blank ? blankElement(cell, box) : cellElement(this.data, slot, turn, this.layout);
     const height = row.height - this.layout.caption;
     const left = slot.left + Math.round((slot.width - box.width) / 2);
     const top = row.top + (this.layout.wall ? height - box.height : Math.round((height - box.height) / 2));
-    if (element.image) this.coming.push(element.image);
-    if (this.layout.wall) element.append(this.#caption(element.cell, Math.floor(box.width / 6)));
+    if (this.layout.wall && !blank) element.append(this.#caption(cell, Math.floor(box.width / 6)));
     element.order = slot.column;
     element.ariaColIndex = String(slot.column + 1);
     return this.#put(line, element, left, top);
@@ -273,6 +270,8 @@ class Grid {
     else if (row.top + row.height + GAP > root.scrollTop + this.room.height) root.scrollTop = row.top + row.height + GAP - this.room.height;
     if (slot.left < root.scrollLeft) root.scrollLeft = slot.left - GAP;
     else if (slot.left + slot.width + GAP > root.scrollLeft + this.room.width) root.scrollLeft = slot.left + slot.width + GAP - this.room.width;
+    // One leap is no hurry, but one after the other is.
+    if (performance.now() - this.last.at > 120) this.last.top = root.scrollTop;
     this.render();
     this.element(cell)?.focus({ preventScroll: true });
   }

@@ -153,15 +153,19 @@ class Lightbox {
       element.hidden = next === null;
       if (next === null) continue;
       const axis = dx ? x : y;
-      const words = axis ? axis.brief(axis.column[next], 24) : "";
-      element.replaceChildren(icon(name), make("span", { dir: "auto", text: words }));
-      element.setAttribute("aria-label", `${name}: ${axis ? `${axis.short} ${words}` : "next image"}`);
+      // Over the edge of a group more changes than the row: what does is said, too.
+      const changed = this.data.varying.filter((other) => other === axis || (axis && other.column[next] !== other.column[this.cell]));
+      const words = changed.map((other) => other.brief(other.column[next], changed.length > 1 ? 16 : 24));
+      element.replaceChildren(icon(name), make("span", { dir: "auto", text: words.join(" · ") }));
+      element.setAttribute("aria-label", `${name}: ${changed.map((other, at) => `${other.short} ${words[at]}`).join(", ") || "next image"}`);
     }
   }
 
   #pressed(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const typing = event.target.matches("input, select");
+    // The strip's slider has left and right for itself: up and down walk the rows, there as everywhere.
+    const sideways = event.target.matches("input") && ["ArrowUp", "ArrowDown"].includes(event.key);
+    const typing = event.target.matches("input, select") && !sideways;
     const scrolling = this.side.contains(event.target) && ["ArrowUp", "ArrowDown"].includes(event.key);
     const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     if (!event.target.matches("select") && this.copies.pressed(event.key)) { /* Y, or the letter after it */ }

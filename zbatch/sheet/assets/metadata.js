@@ -39,6 +39,7 @@ function stateBlock(data, cell) {
     reason ? make("p", { dir: "auto", text: state === "excluded" ? `by the rule ${reason}` : reason }) : null,
     ...warnings.map((warning) => make("p", { dir: "auto", text: warning })),
     flagged ? make("p", { text: "The server's own verdict; the image is kept." }) : null,
+    data.retried(cell) > 1 ? make("p", { text: `This submits all ${count(data.retried(cell))} ${state} jobs again; each may be billed.` }) : null,
     command ? make("div", { class: "command" }, code(command), button({ label: "Copy command", glyph: "copy", act: () => copyText(command, "command"), kind: "square quiet" })) : null);
 }
 
