@@ -91,7 +91,7 @@ class Limiter:
     def learned(self) -> Learned:
         """What was found of the server's own limit."""
         pace = self._cause.pace
-        if pace.rate is not None and not pace.trial:
+        if pace.rate is not None and not pace.trial and not pace.eager:
             return Learned(rate=pace.rate)
         return Learned(tasks=self._cause.window.found)
 
