@@ -24,26 +24,22 @@ def packed_numbers(column: Sequence[int | None]) -> dict[str, Any] | list[int | 
 
     With None among them, 0 stands for it and the others are one more. What does not fit stays a list.
     """
-    known = [number for number in column if number is not None] if None in column else column
-    least, most = (min(known), max(known)) if known else (0, 0)  # type: ignore[type-var]
-    gaps = len(known) < len(column)
+    numbers = [number for number in column if number is not None]
+    gaps = len(numbers) < len(column)
     if gaps:
-        least -= 1  # type: ignore[operator]
-    span = most - least  # type: ignore[operator]
+        hole = min(numbers, default=0) - 1
+        numbers = [hole if number is None else number for number in column]
+    least = min(numbers, default=0)
+    span = max(numbers, default=0) - least
+    packed = {"count": len(numbers), "from": least, "gaps": gaps}
     if span == 0:
-        return {"count": len(column), "from": least, "gaps": gaps, "bytes": 0, "data": ""}
+        return {**packed, "bytes": 0, "data": ""}
     for width, code in WIDTHS:
-        if span < 256**width and abs(least) + span <= EXACT:  # type: ignore[arg-type]
-            if gaps:
-                numbers = array(code, [0 if number is None else number - least for number in column])  # type: ignore[operator]
-            elif least:
-                numbers = array(code, [number - least for number in column])  # type: ignore[operator]
-            else:
-                numbers = array(code, column)  # type: ignore[arg-type]
+        if span < 256**width and abs(least) + span <= EXACT:
+            codes = array(code, [number - least for number in numbers] if least else numbers)
             if sys.byteorder == "big":
-                numbers.byteswap()
-            data = base64.b64encode(numbers).decode("ascii")
-            return {"count": len(column), "from": least, "gaps": gaps, "bytes": width, "data": data}
+                codes.byteswap()
+            return {**packed, "bytes": width, "data": base64.b64encode(codes).decode("ascii")}
     return list(column)
 
 
