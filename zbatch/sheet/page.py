@@ -20,10 +20,10 @@ from zbatch.sheet.data import SheetData
 HOME: Final = Path(__file__).parent
 
 SCRIPTS: Final = (
-    "dom", "words", "shortening", "columns", "dataset", "spelling", "query", "order", "view", "layout",
-    "cell", "grid", "twins", "touch", "chips", "controls", "metadata", "snippet", "copies", "scrubber",
-    "zoom", "pane", "reference", "difference", "compare", "comparebar", "lightbox",
-    "paper", "help", "live", "main",
+    "dom", "words", "shortening", "columns", "dataset", "spelling", "query", "selection", "order",
+    "sizes", "view", "layout", "cell", "heads", "grid", "twins", "touch", "chips", "controls",
+    "metadata", "snippet", "copies", "scrubber", "zoom", "pane", "reference", "difference",
+    "compare", "comparebar", "lightbox", "paper", "help", "live", "main",
 )  # fmt: skip
 """The page's scripts, in the order they are joined."""
 

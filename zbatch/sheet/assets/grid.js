@@ -39,7 +39,7 @@ class Grid {
     style.height = `${this.colhead + this.layout.height}px`;
     this.root.classList.toggle("wall", this.layout.wall);
     this.#describe();
-    this.#drawCorner();
+    this.layers.corner.replaceChildren(...cornerWords(view));
     this.root.scrollTop = share * this.layout.height;
     if (!keep) this.root.scrollLeft = 0;
     this.render();
@@ -56,17 +56,9 @@ class Grid {
   }
 
   #measure() {
-    const { x, y } = this.view;
-    const narrow = this.root.clientWidth < 640;
-    const longest = y ? Math.max(y.longest, y.short.length + 2) : 0;
-    // Numbers are set bold and must not break: a chosen seed has ten digits.
-    const [most, letter, margin] = y?.numeric ? [narrow ? 116 : 208, narrow ? 8 : 9, narrow ? 20 : 36] : [narrow ? 92 : 208, 7.2, 28];
-    const width = y ? Math.min(most, Math.max(narrow ? 60 : 76, Math.ceil(longest * letter) + margin)) : 0;
-    const wall = !x && !y;
-    this.rowhead = y ? width : wall && !narrow ? 12 : GAP;
-    const words = x && !x.numeric && x.longest * 7.2 > (this.view.size ?? SIZES.usual);
-    this.colhead = x ? (words ? 64 : 38) : 0;
-    this.room = { width: this.root.clientWidth - this.rowhead * (wall ? 2 : 1), height: this.root.clientHeight - this.colhead };
+    const { clientWidth, clientHeight } = this.root;
+    Object.assign(this, headSizes(this.view, clientWidth));
+    this.room = { width: clientWidth - this.rowhead * (this.view.wall ? 2 : 1), height: clientHeight - this.colhead };
   }
 
   #resized() {
@@ -81,13 +73,6 @@ class Grid {
   #clear() {
     this.shown.clear();
     for (const layer of Object.values(this.layers)) layer.replaceChildren();
-  }
-
-  #drawCorner() {
-    const { x, y } = this.view;
-    this.layers.corner.replaceChildren(
-      ...(x && y ? [make("span", { class: "along", text: `${x.short} →`, title: x.name }), make("span", { class: "along", text: `${y.short} ↓`, title: y.name })] : []),
-    );
   }
 
   // ── drawing what the window shows ────────────────────────────────────────────────────────────────────
@@ -176,44 +161,22 @@ class Grid {
     const height = row.height - this.layout.caption;
     const left = slot.left + Math.round((slot.width - box.width) / 2);
     const top = row.top + (this.layout.wall ? height - box.height : Math.round((height - box.height) / 2));
-    if (this.layout.wall && !blank) element.append(this.#caption(cell, Math.floor(box.width / 6)));
+    if (this.layout.wall && !blank) element.append(caption(this.data, cell, { view: this.view, room: Math.floor(box.width / 6), twoLines: this.layout.twoLines }));
     element.order = slot.column;
     element.ariaColIndex = String(slot.column + 1);
     return this.#put(line, element, left, top);
   }
 
-  /** Two lines: what is long, shortened, and what is short. */
-  #caption(cell, room) {
-    const own = this.data.coordinates(cell).filter(([axis]) => axis.varies && !this.view.groups.includes(axis));
-    const long = own.filter(([axis, value]) => axis.label(value).length > 16).map(([axis, value]) => axis.brief(value, room));
-    const short = own.filter(([axis, value]) => axis.label(value).length <= 16).map(([axis, value]) => (axis.numeric ? `${axis.short}\u00a0${axis.label(value)}` : axis.label(value)));
-    const lines = long.length ? [long[0], short.join(" · ")] : inLines(short.length ? short : [middle(this.data.prompt(cell), room)], this.layout.twoLines ? room : Infinity);
-    return make("span", { class: "caption", dir: "auto", text: lines.filter(Boolean).join("\n") });
-  }
-
   #rowHead(row) {
-    const { y } = this.view;
-    const element = make("div", { class: `rowhead${y.numeric ? " number" : ""}`, title: hint(y.label(row.value)) },
-      make("span", { dir: "auto", text: y.brief(row.value, Math.max(18, Math.floor((this.rowhead / 7) * Math.min(5, row.height / 18)))) }));
-    return this.#put("rows", element, 0, row.top, undefined, row.height);
+    return this.#put("rows", rowHead(this.view.y, row, this.rowhead), 0, row.top, undefined, row.height);
   }
 
   #columnHead(column) {
-    const { x } = this.view;
-    const element = make("div", { class: `colhead${x.numeric ? " number" : ""}`, role: "columnheader", "aria-colindex": column.index + 1, title: hint(`${x.name}: ${x.label(column.value)}`) },
-      make("span", { dir: "auto", text: x.brief(column.value, Math.max(x.numeric ? 14 : 8, Math.floor(column.width / 6.2) * (this.colhead > 40 ? 2 : 1))) }));
-    return this.#put("columns", element, column.left, 0, column.width);
+    return this.#put("columns", columnHead(this.view.x, column, this.colhead > 40 ? 2 : 1), column.left, 0, column.width);
   }
 
   #section(section, at) {
-    const long = section.values.filter((value, index) => this.view.groups[index].label(value).length > 24).length;
-    const room = Math.max(14, Math.floor((this.root.clientWidth - 110 * (this.view.groups.length - long) - 60 * long - 70) / 7.2 / Math.max(1, long)));
-    const parts = this.view.groups.map((axis, index) => make("span", { class: "pair" },
-      make("span", { class: "axis", text: axis.short }), make("span", { class: "value", dir: "auto", text: axis.brief(section.values[index], room), title: hint(axis.label(section.values[index])) })));
-    const bar = make("button", {
-      type: "button", class: "sectionbar", "aria-expanded": String(!section.closed), onclick: () => this.#toggle(section),
-    }, icon("down"), ...parts, make("span", { class: "many", text: count(section.count) }));
-    const element = make("div", { class: "section", role: "row", "aria-rowindex": this.layout.lineOfSection(at) }, make("div", { class: "sectioncell", role: "gridcell", "aria-colindex": 1 }, bar));
+    const element = groupHead(this.view.groups, section, { width: this.root.clientWidth, line: this.layout.lineOfSection(at), toggle: () => this.#toggle(section) });
     // Not by a transform: what sticks inside would not know of it.
     element.style.top = `${section.top}px`;
     element.style.height = `${section.height}px`;
@@ -233,12 +196,7 @@ class Grid {
   /** Draw these cells anew where they stand, and leave everything else alone. */
   redraw(cells) {
     const focused = document.activeElement?.cell;
-    for (const cell of cells) {
-      const at = this.layout.at(cell);
-      const id = at && `cell ${at.row} ${at.slot}`;
-      this.shown.get(id)?.remove();
-      this.shown.delete(id);
-    }
+    for (const cell of cells) this.#forget(cell);
     this.render();
     if (focused !== undefined && document.activeElement?.cell !== focused) this.element(focused)?.focus({ preventScroll: true });
   }
@@ -246,8 +204,19 @@ class Grid {
   // ── which cell is the active one ─────────────────────────────────────────────────────────────────────
 
   element(cell) {
+    return this.shown.get(this.#idOf(cell));
+  }
+
+  #idOf(cell) {
     const at = this.layout.at(cell);
-    return at ? this.shown.get(`cell ${at.row} ${at.slot}`) : undefined;
+    return at && `cell ${at.row} ${at.slot}`;
+  }
+
+  /** Take what is drawn of a cell out of the page: the next `render` draws it anew. */
+  #forget(cell) {
+    const id = this.#idOf(cell);
+    this.shown.get(id)?.remove();
+    this.shown.delete(id);
   }
 
   #markActive() {
@@ -313,10 +282,7 @@ class Grid {
     if (stack.length < 2) return;
     const turn = ((this.turns.get(stack[0]) ?? 0) + 1) % stack.length;
     this.turns.set(stack[0], turn);
-    const at = this.layout.at(cell);
-    const id = `cell ${at.row} ${at.slot}`;
-    this.shown.get(id)?.remove();
-    this.shown.delete(id);
+    this.#forget(cell);
     this.active = stack[turn];
     this.render();
     this.element(stack[turn])?.focus({ preventScroll: true });
@@ -329,11 +295,4 @@ function insert(layer, element) {
   while (before && before.order > element.order) before = before.previousElementSibling;
   if (before) before.after(element);
   else layer.prepend(element);
-}
-
-/** Two lines of what belongs together, the first as full as it gets. */
-function inLines(parts, room) {
-  let first = 1;
-  while (first < parts.length && parts.slice(0, first + 1).join(" · ").length <= room) first += 1;
-  return [parts.slice(0, first).join(" · "), parts.slice(first).join(" · ")];
 }

@@ -138,8 +138,7 @@ class Lightbox {
   #drawCrumbs() {
     const { data, cell, layout } = this;
     const pairs = data.coordinates(cell).filter(([axis]) => axis.varies);
-    this.where.replaceChildren(...pairs.map(([axis, value]) => make("span", { class: "pair", title: hint(`${axis.name}: ${axis.label(value)}`) },
-      make("span", { class: "axis", text: axis.short }), make("span", { class: "value", dir: "auto", text: axis.brief(value, 48) }))));
+    this.where.replaceChildren(...pairs.map(([axis, value]) => pair(axis, value, 48)));
     const stack = layout.stack(cell);
     const alone = data.raw.thumbnails && data.state(cell) === "done";
     this.place.textContent = [stack.length > 1 ? `${stack.indexOf(cell) + 1} of ${stack.length} in this cell` : "", alone ? "thumbnail" : ""].filter(Boolean).join(" · ");

@@ -46,8 +46,6 @@ function nameOf(axis, value) {
   return `~${sum.toString(36)}`;
 }
 
-const SIZES = { least: 56, most: 480, usual: 184, snug: [88, 224] };
-
 class View {
   constructor(data) {
     this.data = data;

@@ -1,0 +1,48 @@
+// What stands at the edges of the grid: the head of a row, of a column, of a group; and a coordinate in words.
+
+/** An axis and a value on it, as the heads of groups and the lightbox say it. */
+function pair(axis, value, room) {
+  return make("span", { class: "pair", title: hint(`${axis.name}: ${axis.label(value)}`) },
+    make("span", { class: "axis", text: axis.short }), make("span", { class: "value", dir: "auto", text: axis.brief(value, room) }));
+}
+
+/** How wide the heads of rows are, and how high those of columns: as their texts need, within reason. */
+function headSizes({ x, y, wall, size }, width) {
+  const narrow = width < 640;
+  const words = x && !x.numeric && x.longest * 7.2 > (size ?? SIZES.usual);
+  const colhead = x ? (words ? 64 : 38) : 0;
+  if (!y) return { rowhead: wall && !narrow ? 12 : GAP, colhead };
+  const longest = Math.max(y.longest, y.short.length + 2);
+  // Numbers are set bold and must not break: a chosen seed has ten digits.
+  const [most, letter, margin] = y.numeric ? [narrow ? 116 : 208, narrow ? 8 : 9, narrow ? 20 : 36] : [narrow ? 92 : 208, 7.2, 28];
+  return { rowhead: Math.min(most, Math.max(narrow ? 60 : 76, Math.ceil(longest * letter) + margin)), colhead };
+}
+
+/** Which axis runs which way; one alone needs no telling. */
+function cornerWords({ x, y }) {
+  if (!x || !y) return [];
+  return [make("span", { class: "along", text: `${x.short} →`, title: x.name }), make("span", { class: "along", text: `${y.short} ↓`, title: y.name })];
+}
+
+/** In a column `width` wide, over as many lines as the row is high, but five at most. */
+function rowHead(axis, { value, height }, width) {
+  const room = Math.floor((width / 7) * Math.min(5, height / 18));
+  return make("div", { class: `rowhead${axis.numeric ? " number" : ""}`, title: hint(axis.label(value)) },
+    make("span", { dir: "auto", text: axis.brief(value, Math.max(18, room)) }));
+}
+
+function columnHead(axis, { value, width, index }, lines) {
+  const room = Math.floor(width / 6.2) * lines;
+  return make("div", {
+    class: `colhead${axis.numeric ? " number" : ""}`, role: "columnheader", "aria-colindex": index + 1, title: hint(`${axis.name}: ${axis.label(value)}`),
+  }, make("span", { dir: "auto", text: axis.brief(value, Math.max(axis.numeric ? 14 : 8, room)) }));
+}
+
+/** The head of a section, which is a group: short values take what they need, long ones share what is left. */
+function groupHead(axes, section, { width, line, toggle }) {
+  const long = section.values.filter((value, index) => axes[index].label(value).length > 24).length;
+  const room = Math.max(14, Math.floor((width - 110 * (axes.length - long) - 60 * long - 70) / 7.2 / Math.max(1, long)));
+  const bar = make("button", { type: "button", class: "sectionbar", "aria-expanded": String(!section.closed), onclick: toggle },
+    icon("down"), ...axes.map((axis, index) => pair(axis, section.values[index], room)), make("span", { class: "many", text: count(section.count) }));
+  return make("div", { class: "section", role: "row", "aria-rowindex": line }, make("div", { class: "sectioncell", role: "gridcell", "aria-colindex": 1 }, bar));
+}

@@ -1,0 +1,65 @@
+// What the filters leave: the cells, and how many each chip and each state has.
+
+/** Which cells pass the filters, and for each value of each axis how many would if that axis had no filter. */
+function select(data, view) {
+  const query = new Query(view.query, data);
+  const filters = data.varying.map((axis) => new Filter(axis, view.hides(axis)));
+  const active = filters.filter(({ hides }) => hides);
+  const free = filters.filter(({ hides }) => !hides);
+  const wanted = view.state === null ? ABSENT : data.states.indexOf(view.state);
+  const none = data.states.indexOf("excluded"); // told of apart
+  const { stateOf } = data;
+  const states = new Uint32Array(data.states.length);
+  const cells = [];
+  for (let cell = 0; cell < data.size; cell += 1) {
+    if (!query.empty && !query.accepts(cell)) continue;
+    let against = null;
+    let more = false;
+    for (const filter of active) {
+      if (filter.hidden[filter.column[cell] + 1] === 0) continue;
+      more = against !== null;
+      if (more) break;
+      against = filter;
+    }
+    if (more) continue;
+    const state = stateOf[cell];
+    if (against === null) states[state] += 1;
+    if (wanted !== ABSENT && wanted !== state) continue;
+    if (against !== null) {
+      if (state !== none) against.counts[against.column[cell] + 1] += 1;
+      continue;
+    }
+    cells.push(cell);
+    if (state !== none) for (const filter of active) filter.counts[filter.column[cell] + 1] += 1;
+  }
+  for (const filter of free) filter.count(cells, stateOf, none);
+  return {
+    cells,
+    states: new Map(data.states.map((state, number) => [state, states[number]]).filter(([, number]) => number > 0)),
+    complaints: query.complaints,
+    counts: new Map(filters.map((filter) => [filter.axis, filter.counted])),
+  };
+}
+
+/** What is hidden along one axis, and the count of each of its values; both begin with the absent value. */
+class Filter {
+  constructor(axis, hidden) {
+    Object.assign(this, { axis, column: axis.column });
+    this.hides = hidden.size > 0;
+    this.hidden = new Uint8Array(axis.values.length + 1);
+    for (const value of hidden) this.hidden[value + 1] = 1;
+    this.counts = new Uint32Array(axis.values.length + 1);
+  }
+
+  count(cells, stateOf, none) {
+    const { column, counts } = this;
+    for (let at = 0; at < cells.length; at += 1) {
+      const cell = cells[at];
+      if (stateOf[cell] !== none) counts[column[cell] + 1] += 1;
+    }
+  }
+
+  get counted() {
+    return new Map(Array.from(this.counts, (number, value) => [value - 1, number]));
+  }
+}

@@ -1,0 +1,21 @@
+// How large pictures are drawn, as the side of a square one in pixels; other shapes get the same area.
+
+const SIZES = { least: 56, most: 480, usual: 184, snug: [88, 224] };
+
+/** The size at which all columns fit into the window, within reason. */
+function fittingSize(data, view, cells, room) {
+  if (!view.x) return SIZES.usual;
+  const { column } = view.x;
+  const seen = new Uint8Array(view.x.values.length + 1);
+  for (const cell of cells) seen[column[cell] + 1] = 1;
+  const columns = seen.reduce((sum, one) => sum + one, 0);
+  const [least, most] = SIZES.snug;
+  const widest = data.raw.shapes.reduce((most, [width, height]) => Math.max(most, Math.sqrt(width / height)), 0) || 1;
+  const wide = Math.floor((room.width - GAP) / Math.max(1, columns)) - GAP;
+  return Math.min(Math.max(most, Math.floor(room.height / 3.4)), Math.max(least, Math.floor(wide / widest)));
+}
+
+/** Smaller than this and the window would hold more pictures than a page stays quick with. */
+function leastSize(room) {
+  return Math.ceil(Math.sqrt((room.width * room.height) / 85)) - GAP;
+}
