@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from decimal import Decimal
 from pathlib import Path
 
@@ -172,11 +172,10 @@ def _beside(gallery: Gallery, order: Order, *, report: bool) -> Outcome:
         if interrupted:
             session.drain()
 
-    thread = _Work(lambda: perform(order, Silence(), report=report, started=started))
-    thread.start()
-    while thread.is_alive():
+    work = _on_a_thread(lambda: perform(order, Silence(), report=report, started=started))
+    while not work.done():
         try:
-            thread.join(_LOOK)
+            wait([work], _LOOK)
             gallery.tick()
         except KeyboardInterrupt:
             if interrupted:
@@ -188,7 +187,7 @@ def _beside(gallery: Gallery, order: Order, *, report: bool) -> Outcome:
     gallery.draw()
     if interrupted:
         raise KeyboardInterrupt
-    return thread.result()
+    return work.result()
 
 
 def _outside_of_loops(work: Callable[[], Outcome]) -> Outcome:
@@ -197,31 +196,11 @@ def _outside_of_loops(work: Callable[[], Outcome]) -> Outcome:
         asyncio.get_running_loop()
     except RuntimeError:
         return work()
-    thread = _Work(work)
-    thread.start()
-    thread.join()
-    return thread.result()
+    return _on_a_thread(work).result()
 
 
-class _Work(threading.Thread):
-    """A thread whose end is handed on, whichever it was."""
-
-    def __init__(self, work: Callable[[], Outcome]) -> None:
-        super().__init__(name="zbatch-run")
-        self._work = work
-        self._outcome: Outcome | None = None
-        self._error: BaseException | None = None
-
-    def run(self) -> None:
-        """Do the work."""
-        try:
-            self._outcome = self._work()
-        except BaseException as error:  # noqa: BLE001 - handed on below
-            self._error = error
-
-    def result(self) -> Outcome:
-        """Give what came of it, or raise what it raised."""
-        if self._error is not None:
-            raise self._error
-        assert self._outcome is not None  # noqa: S101 - it has one of the two
-        return self._outcome
+def _on_a_thread(work: Callable[[], Outcome]) -> Future[Outcome]:
+    pool = ThreadPoolExecutor(1, thread_name_prefix="zbatch-run")
+    future = pool.submit(work)
+    pool.shutdown(wait=False)
+    return future

@@ -13,6 +13,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from support.command import counts, environment, wait_until, zbatch, zbatch_started
+from support.disks import mounted
 from support.misbehaving import MisbehavingServer
 from support.runs import write_manifest
 
@@ -393,16 +394,8 @@ def test_a_disk_that_fills_up_is_4_and_the_next_run_completes(tmp_path, server, 
 @pytest.fixture
 def small_disk(tmp_path):
     """A disk of a few megabytes; only where this process may mount one."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", place]
-    if (
-        shutil.which("mount") is None
-        or subprocess.run(mount, capture_output=True, check=False).returncode != 0
-    ):
-        pytest.skip("mounting a small disk is not allowed here")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
+    with mounted(tmp_path / "disk", megabytes=12) as place:
+        yield place
 
 
 def fill(disk):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from support.command import counts, wait_until, zbatch, zbatch_started
+from support.disks import mounted
 from support.misbehaving import MisbehavingServer
 from support.runs import check_files, write_manifest
 
@@ -186,6 +187,17 @@ def test_a_run_that_is_deleted_while_it_runs_submits_no_more(tmp_path, server):
     assert len(server.ledger.accepted) < 20
 
 
+def deleted_while_it_runs(folder, server):
+    """What a run of 20 jobs says whose directory was deleted once some were done."""
+    write_manifest(folder, 20, "concurrency: 4")
+    with started(folder, server) as process:
+        wait_until(some_done(folder), process)
+        shutil.rmtree(folder / "run", ignore_errors=True)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 4, err
+    return err
+
+
 def rescued(err):
     """The copy that the hint names."""
     return Path(re.search(r"what it held is saved in (\S+\.sqlite3): put that at ", err)[1])
@@ -193,12 +205,7 @@ def rescued(err):
 
 def test_a_run_that_is_deleted_while_it_runs_goes_on_with_the_copy_of_its_state(tmp_path, server):
     """Whatever is met first, pictures that cannot be written among it, is not what it is told as."""
-    write_manifest(tmp_path, 20, "concurrency: 4")
-    with started(tmp_path, server) as process:
-        wait_until(some_done(tmp_path), process)
-        shutil.rmtree(tmp_path / "run", ignore_errors=True)
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == 4, err
+    err = deleted_while_it_runs(tmp_path, server)
     assert f"the state {tmp_path}/run/state.sqlite3 was taken away while the run went on" in err
     assert "cannot write" not in err
     copy = rescued(err)
@@ -214,17 +221,12 @@ def test_a_run_that_is_deleted_while_it_runs_goes_on_with_the_copy_of_its_state(
 @pytest.fixture
 def read_only(tmp_path):
     """A file system that can be made read-only by calling what is given; only where mounting is permitted."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(place)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting is not permitted here")
+    with mounted(tmp_path / "disk", megabytes=32) as place:
 
-    def remount(mode):
-        subprocess.run(["mount", "-o", f"remount,{mode}", str(place)], check=True)
+        def remount(mode):
+            subprocess.run(["mount", "-o", f"remount,{mode}", str(place)], check=True)
 
-    yield place, remount
-    subprocess.run(["umount", "-l", str(place)], check=True)
+        yield place, remount
 
 
 @pytest.mark.parametrize("name", ["images", "thumbs", ".parts"])
@@ -298,11 +300,7 @@ def test_a_process_that_was_stopped_for_longer_than_its_deadlines(tmp_path, serv
 
 
 def test_while_a_rescued_copy_lies_beside_it_a_run_does_not_begin_anew(tmp_path, server):
-    write_manifest(tmp_path, 20, "concurrency: 4")
-    with started(tmp_path, server) as process:
-        wait_until(some_done(tmp_path), process)
-        shutil.rmtree(tmp_path / "run", ignore_errors=True)
-        _, err = process.communicate(timeout=60)
+    err = deleted_while_it_runs(tmp_path, server)
     copy, accepted = rescued(err), len(server.ledger.accepted)
     shutil.rmtree(tmp_path / "run", ignore_errors=True)
     for command in (words(tmp_path, server), ["plan", str(tmp_path / "trial.yaml"), "--run-dir"], ["status"]):
@@ -324,3 +322,18 @@ def test_pictures_without_a_state_are_not_paid_for_again(tmp_path, server):
         assert done.returncode == 4, done.stderr
         assert "has pictures, but the state" in done.stderr
     assert len(server.ledger.accepted) == 3
+
+
+def test_a_run_directory_that_cannot_be_looked_into_is_said_and_nothing_is_submitted(tmp_path, server, bound):
+    write_manifest(tmp_path, 3)
+    place = tmp_path / "runs" / "trial-local"
+    place.mkdir(parents=True)
+    place.chmod(0o000)
+    for command in ("run", "plan"):
+        asked = [command, "trial.yaml", "--endpoint", server.url]
+        with zbatch_started(*asked, cwd=tmp_path, before=bound) as process:
+            _, err = process.communicate(timeout=60)
+        assert process.returncode == 4, err
+        assert "cannot look into the run directory runs/trial-local/" in err
+    place.chmod(0o755)
+    assert server.ledger.accepted == []

@@ -51,7 +51,7 @@ def illegal(store):
 
 def foreign(store):
     # A step that breaks a rule of the schema; no move of the store's own does.
-    store._db.execute("INSERT INTO attempts (job_id, number, intent_at) VALUES (99, 1, 'x')")  # noqa: SLF001
+    store._db.execute("INSERT INTO attempts (job_id, number, intent_at) VALUES (99, 1, 'x')")  # noqa: SLF001 - no step does that
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_disk_error_fails_the_whole_group_keeps_nothing_of_it_and_passes(tmp_p
 def test_a_disk_error_of_a_step_itself_is_ours(tmp_path):
     async def act(writer, ids):
         # A disk that can no longer be written.
-        await writer.commit(lambda store: store._db.execute("PRAGMA query_only = ON"))  # noqa: SLF001
+        await writer.commit(lambda store: store._db.execute("PRAGMA query_only = ON"))  # noqa: SLF001 - a disk gone bad
         return await gathered(writer, lambda store: store.advance(Submitting(ids[0])))
 
     (error,) = with_writer(tmp_path, act)

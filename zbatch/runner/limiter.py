@@ -223,10 +223,11 @@ class Limiter:
         return self._pause(now, retry_after, self._backoff)
 
     def _pause(self, now: float, retry_after: float | None, backoff: float) -> float:
-        pause = backoff if retry_after is None else min(MAX_PAUSE, retry_after)
-        if pause < 1.0:
+        pause = backoff
+        if retry_after is not None:
             # Less than a second, or a date in the past: where nothing is accepted, that would hammer.
-            pause = max(0.05, pause, self._backoff)
+            least = 0.05 if retry_after >= 1.0 else max(0.05, self._backoff)
+            pause = min(MAX_PAUSE, max(least, retry_after))
         if now + pause > self._paused_until:
             self._paused_until, self._pause_asked = now + pause, retry_after is not None
         self._changed.set()

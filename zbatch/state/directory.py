@@ -86,8 +86,13 @@ class RunDirectory:
         return self.path / "manifest.src"
 
     def exists(self) -> bool:
-        """Tell whether there is a run here."""
-        return self.state.is_file()
+        """Tell whether there is a run here.
+
+        Raises:
+            DiskError: the directory cannot be looked into.
+        """
+        with _looked_into():
+            return self.state.is_file()
 
     def create(self) -> None:
         """Make the directory and its rooms.
@@ -96,8 +101,8 @@ class RunDirectory:
             DiskError: naming the path that could not be made, or that leads out of the directory.
             UsageError: the path is a directory full of something else.
         """
+        self.check()
         try:
-            self.check()
             self._check_links()
             for path in (self.path, *self._rooms()):
                 make_durable_directory(path)
@@ -120,17 +125,25 @@ class RunDirectory:
         """Check that a run lies here, or may begin here.
 
         Raises:
+            DiskError: it cannot be looked into.
             StateError: a run lay here, and its state was damaged or is gone.
             UsageError: the path is a directory full of something else.
         """
-        if self.exists():
-            if self.state.stat().st_size == 0 and self._has_pictures():
-                raise StateError(
-                    f"the state {self.state} is empty, though {self.images} has pictures: it was damaged",
-                    hint=f"restore it from a backup; {_ANEW}",
-                )
-            return
-        self.check_lost()
+        with _looked_into():
+            if self.exists():
+                self._check_damaged()
+            else:
+                self.check_lost()
+                self._check_foreign()
+
+    def _check_damaged(self) -> None:
+        if self.state.stat().st_size == 0 and self._has_pictures():
+            raise StateError(
+                f"the state {self.state} is empty, though {self.images} has pictures: it was damaged",
+                hint=f"restore it from a backup; {_ANEW}",
+            )
+
+    def _check_foreign(self) -> None:
         strange = self.path.is_dir() and sorted(e.name for e in self.path.iterdir() if e.name not in _OURS)
         if strange:
             raise UsageError(
@@ -244,6 +257,17 @@ _ELSEWHERE = (
     "by -o/--run-dir, or by output.dir"
 )
 _OURS = frozenset({".lock", ".parts", ".reserve", "images", "thumbs", "run.log.jsonl"})
+
+
+@contextlib.contextmanager
+def _looked_into() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DiskError(
+            f"cannot look into the run directory {error.filename}: {error.strerror or error}",
+            hint="mend that and run again",
+        ) from error
 
 
 def make_durable_directory(path: Path) -> None:

@@ -91,8 +91,7 @@ class Run:
     @property
     def price(self) -> Decimal | None:
         """USD an image, where the manifest says so."""
-        price = self._meta.get(Meta.PRICE)
-        return None if price is None else Decimal(price)
+        return self.spending.price
 
     @property
     def again(self) -> Again:
