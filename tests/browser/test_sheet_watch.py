@@ -70,6 +70,17 @@ def test_a_page_that_is_opened_later_catches_up(visit, growing):
     expect(mark(page)).to_have_text("live, 4 of 48 jobs done")
 
 
+def test_a_filter_that_the_run_leaves_nothing_of_says_so(visit, growing):
+    growing.make(47)
+    page = visit(growing.tell(), "#state=pending")
+    expect(page.locator(".cell")).to_have_count(1)
+    growing.make(1)
+    growing.tell()
+    expect(page.locator(".nothing")).to_contain_text("Nothing matches.")
+    page.get_by_role("button", name="Clear all filters").last.click()
+    expect(pictures(page).first).to_be_visible()
+
+
 def test_place_selection_and_what_is_typed_stay(visit, growing):
     growing.make(6)
     page = visit(growing.tell(), "#x=lora.scale&y=seed&group=subject&group=lora.name&size=200")

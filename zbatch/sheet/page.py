@@ -20,9 +20,9 @@ from zbatch.sheet.data import SheetData
 HOME: Final = Path(__file__).parent
 
 SCRIPTS: Final = (
-    "dom", "words", "shortening", "columns", "dataset", "spelling", "query", "selection", "order",
-    "sizes", "view", "layout", "cell", "heads", "grid", "twins", "touch", "chips", "controls",
-    "metadata", "snippet", "copies", "scrubber", "zoom", "pane", "reference", "difference",
+    "dom", "words", "toast", "clipboard", "shortening", "columns", "dataset", "spelling", "query",
+    "selection", "order", "sizes", "view", "layout", "cell", "heads", "grid", "twins", "touch", "chips",
+    "controls", "metadata", "snippet", "copies", "scrubber", "zoom", "pane", "reference", "difference",
     "compare", "comparebar", "lightbox", "paper", "help", "live", "main",
 )  # fmt: skip
 """The page's scripts, in the order they are joined."""

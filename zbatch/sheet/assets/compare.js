@@ -16,7 +16,7 @@ class Compare {
     Object.assign(this, { references: [], mode: "slider", split: 0.5, rate: 1, gain: 4, shown: 0, fit: 0 });
     this.panes = Array.from({ length: MOST_PINS }, () => new Pane(this.data, "reference"));
     this.names = make("div", { class: "names" });
-    this.handle = new SplitHandle((split) => { this.split = split; this.place(); });
+    this.handle = new SplitHandle((split) => this.#splitAt(split));
     this.bar = new CompareBar(this);
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
     this.calm.addEventListener("change", () => this.#blink());
@@ -25,6 +25,11 @@ class Compare {
 
   get on() {
     return this.references.length > 0;
+  }
+
+  /** Slider and difference show one reference, however many there are. */
+  get paired() {
+    return ["slider", "difference"].includes(this.mode);
   }
 
   get images() {
@@ -99,9 +104,12 @@ class Compare {
 
   adjust(steps) {
     const { adjust } = MODES[this.mode];
-    if (this.mode === "slider") this.split = Math.min(1, Math.max(0, this.split + steps * 0.05));
-    else if (adjust) this.set(adjust.field, this[adjust.field] + steps * adjust.step);
-    else return;
+    if (adjust) this.set(adjust.field, this[adjust.field] + steps * adjust.step);
+    else if (this.mode === "slider") this.#splitAt(this.split + steps * 0.05);
+  }
+
+  #splitAt(split) {
+    this.split = Math.min(1, Math.max(0, split));
     this.place();
   }
 
@@ -128,7 +136,7 @@ class Compare {
     else delete frame.dataset.compare;
     this.panes.forEach((pane, index) => {
       const one = this.resolved[index];
-      const away = one === undefined || (index > 0 && ["slider", "difference"].includes(this.mode));
+      const away = one === undefined || (index > 0 && this.paired);
       if (away) {
         pane.root.remove();
         pane.empty();
@@ -147,7 +155,7 @@ class Compare {
 
   /** The pictures that are on the screen in this way of comparing. */
   get seen() {
-    return ["slider", "difference"].includes(this.mode) ? [this.all[0], this.all.at(-1)] : this.all;
+    return this.paired ? [this.all[0], this.all.at(-1)] : this.all;
   }
 
   #drawNames() {
@@ -206,7 +214,7 @@ class Compare {
     const { zoom, data } = this.box;
     [...this.names.children].forEach((name, index) => {
       const aspect = data.aspect((this.seen[index] ?? this.seen.at(-1)).cell);
-      const right = index > 0 && ["slider", "difference"].includes(this.mode);
+      const right = index > 0 && this.paired;
       const [halfWide, halfHigh] = [Math.min(width, height * aspect), Math.min(height, width / aspect)].map((side) => (side / 2) * zoom.scale);
       name.style.setProperty("--aside", `${8 + Math.max(0, width / 2 + (right ? -zoom.x : zoom.x) - halfWide)}px`);
       name.style.setProperty("--above", `${8 + Math.max(0, height / 2 + zoom.y - halfHigh)}px`);
@@ -222,9 +230,9 @@ class Compare {
   }
 
   read(words, cellOf) {
-    const references = words.getAll("ref").map((name) => (name in RELATIONS ? name : cellOf(name))).filter((one) => one !== null);
+    const references = words.getAll("ref").map((name) => (Object.hasOwn(RELATIONS, name) ? name : cellOf(name))).filter((one) => one !== null);
     this.references = [...new Set(references)].slice(0, MOST_PINS);
-    if (words.get("compare") in MODES) this.mode = words.get("compare");
+    if (Object.hasOwn(MODES, words.get("compare"))) this.mode = words.get("compare");
     this.#begin(false);
   }
 

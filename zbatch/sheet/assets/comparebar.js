@@ -89,7 +89,7 @@ class SplitHandle {
     if (this.offset === null) return;
     event.stopPropagation();
     const x = event.clientX - this.offset - this.root.parentElement.getBoundingClientRect().left;
-    this.moved(Math.min(1, Math.max(0, (x - this.left) / Math.max(1, this.right - this.left))));
+    this.moved((x - this.left) / Math.max(1, this.right - this.left));
   }
 
   #line() {
@@ -103,6 +103,6 @@ class SplitHandle {
     if (!(event.key in places) || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     event.stopPropagation();
-    this.moved(Math.min(1, Math.max(0, places[event.key])));
+    this.moved(places[event.key]);
   }
 }

@@ -61,18 +61,18 @@ class Controls {
 
   drawFacts({ cells, states, complaints }) {
     const { data, view } = this;
-    const order = Object.keys(STATE_WORDS).filter((state) => states.has(state) || view.state === state);
+    const order = STATES.filter((state) => states.has(state) || view.state === state);
     const pills = order.map((state) => make("button", {
       type: "button", class: "pill", "data-state": state, "aria-pressed": String(view.state === state),
-      title: view.state === state ? "Show every state" : `Show only what is ${STATE_WORDS[state]}`,
+      title: view.state === state ? "Show every state" : `Show only what is ${state}`,
       onclick: () => this.change(() => { view.state = view.state === state ? null : state; }),
-    }, make("i", { class: "dot" }), make("b", { text: count(states.get(state) ?? 0) }), make("span", { text: STATE_WORDS[state] })));
+    }, make("i", { class: "dot" }), make("b", { text: count(states.get(state) ?? 0) }), make("span", { text: state })));
     // Excluded cells are drawn and told of apart: no job stands behind them.
     const every = data.size - data.excluded;
     const shown = data.shown(cells);
     const total = shown === every ? plural(every, "cell") : `${count(shown)} of ${plural(every, "cell")}`;
     const jobs = data.jobs.count;
-    const spared = data.size - data.excluded - jobs;
+    const spared = every - jobs;
     const shared = spared > 0 && cells.length === data.size ? `${plural(jobs, "job")} · ${count(spared)} shared` : null;
     // Where nothing matches, the middle of the page says it.
     const said = cells.length ? complaints.map((complaint) => this.complaint(complaint)) : [];

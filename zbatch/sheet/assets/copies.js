@@ -10,10 +10,12 @@ const COPIES = [
   { letter: "m", words: "Manifest", text: ({ data, cell }) => manifestText(data, cell), hint: "A manifest that makes this image and no other" },
   {
     letter: "z", words: "zbatch run", text: ({ data, cell }) => onlyText(data, cell), hint: "The command that runs this cell only",
-    note: ({ data, cell }) => (onlyCount(data, cell) > 1 ? `selects ${count(onlyCount(data, cell))} jobs: this cell has no axis of its own` : ""),
+    note: ({ data, cell }) => onlyNote(onlyCount(data, cell)),
   },
   { letter: "l", words: "Link", text: ({ link }) => link(), hint: "The address of what you see", always: true },
 ];
+
+const onlyNote = (jobs) => (jobs > 1 ? `selects ${count(jobs)} jobs: this cell has no axis of its own` : "");
 
 const named = ({ words }) => words.toLowerCase();
 

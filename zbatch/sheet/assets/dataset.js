@@ -3,10 +3,8 @@
 const ABSENT = -1;
 const FORMAT = 2; // of `data.js`: the shape that this page reads
 const REQUEST_ORDER = ["prompt", "size", "seed", "loras", "image_url", "strength", "mask", "output_format", "enable_base64_output"];
-const STATE_WORDS = {
-  done: "done", failed: "failed", rejected: "rejected", unknown: "unknown", pending: "pending",
-  submitting: "submitting", submitted: "submitted", excluded: "excluded",
-};
+const STATES = ["done", "failed", "rejected", "unknown", "pending", "submitting", "submitted", "excluded"]; // as they are shown
+const RETRIED = ["failed", "rejected", "unknown"]; // again only where `--retry` says so
 
 class Axis {
   constructor({ name, values, numeric }, index, column) {
@@ -128,12 +126,12 @@ class Dataset {
 
   /** The state in a word or two, for a thumbnail. */
   word(cell) {
-    return this.waits(cell) ? "not here yet" : STATE_WORDS[this.state(cell)];
+    return this.waits(cell) ? "not here yet" : this.state(cell);
   }
 
   /** The state where there is room to say what it means. */
   words(cell) {
-    return this.waits(cell) ? "known to the server, picture not here yet" : STATE_WORDS[this.state(cell)];
+    return this.waits(cell) ? "known to the server, picture not here yet" : this.state(cell);
   }
 
   /** The reason in a few words: the server's or the runner's own code, or the rule. */
@@ -222,7 +220,7 @@ class Dataset {
   /** How many jobs `command` is for, where it submits them again. */
   retried(cell) {
     const state = this.state(cell);
-    if (!["failed", "rejected", "unknown"].includes(state)) return 0;
+    if (!RETRIED.includes(state)) return 0;
     const number = this.raw.states.indexOf(state);
     let many = 0;
     for (let job = 0; job < this.jobs.count; job += 1) many += this.jobs.state[job] === number;
@@ -233,7 +231,7 @@ class Dataset {
   command(cell) {
     const { again } = this;
     const state = this.state(cell);
-    if (["failed", "rejected", "unknown"].includes(state)) return `${again} --retry ${state}`;
+    if (RETRIED.includes(state)) return `${again} --retry ${state}`;
     return ["pending", "submitted", "submitting"].includes(state) ? again : "";
   }
 }

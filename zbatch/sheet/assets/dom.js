@@ -24,7 +24,7 @@ const ICONS = {
   copy: "M6 6h7v7H6zM10 6V3H3v7h3", open: "M9 3h4v4M13 3 7.5 8.5M11 9.5V13H3V5h3.5", info: "M8 7v4M8 4.8v.2M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12Z",
   split: "M2.5 3.5h11v9h-11zM8 1.5v13", beside: "M2 4h5v8H2zM9 4h5v8H9z", overlap: "M6 12A4 4 0 1 0 6 4a4 4 0 0 0 0 8Zm4 0a4 4 0 1 0 0-8 4 4 0 0 0 0 8Z",
   eye: "M1.5 8S4 3.5 8 3.5 14.5 8 14.5 8 12 12.5 8 12.5 1.5 8 1.5 8ZM8 9.8a1.8 1.8 0 1 0 0-3.6 1.8 1.8 0 0 0 0 3.6Z", pin: "M8 10v4M4.5 10h7L10 7.2V2.5H6v4.7z",
-  plus: "M8 3.5v9M3.5 8h9", wall: "M2.5 3h5v4h-5zM9 3h4.500v4H9zM2.500 9h3.500v4H2.500zM7.500 9h6v4h-6z", table: "M2.5 2.5h11v11h-11zM2.500 6h11M6 2.500v11",
+  wall: "M2.5 3h5v4h-5zM9 3h4.500v4H9zM2.500 9h3.500v4H2.500zM7.500 9h6v4h-6z", table: "M2.5 2.5h11v11h-11zM2.500 6h11M6 2.500v11",
   fold: "M3 8h10M8 1.500v4M6 4l2 2 2-2M8 14.500v-4M6 12l2-2 2 2", unfold: "M3 8h10M8 5.500v-4M6 3l2-2 2 2M8 10.500v4M6 13l2 2 2-2", ascending: "M8 13V3M4 7l4-4 4 4", descending: "M8 3v10M4 9l4 4 4-4", done: "m3.5 8.5 3 3 6-7", failed: "m4 4 8 8M12 4l-8 8", rejected: "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12ZM4 4l8 8",
   unknown: "M6 6a2 2 0 1 1 2.9 1.8c-.6.3-.9.8-.9 1.4v.3M8 12.3v.2", pending: "M8 4.5V8l2.3 1.5M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12Z",
   submitting: "M8 12V4M5 7l3-3 3 3", submitted: "M3.5 8v.2M8 8v.2M12.5 8v.2", excluded: "M4 8h8", missing: "M2.5 3.5h11v9h-11zM3 12l3.5-4 2.5 2.5L10.5 9l3 3",
@@ -49,53 +49,4 @@ function button({ label, glyph, words, kind = "", act, ...rest }) {
 /** A path inside the run directory as a relative address, whatever characters a file name holds. */
 function address(path) {
   return "./" + path.split("/").map(encodeURIComponent).join("/");
-}
-
-/** `what` was copied is said, with how it begins; where the browser refuses, the text lies there to be copied by hand. */
-async function copyText(text, what = "", note = "") {
-  const copied = (await navigator.clipboard?.writeText(text).then(() => true, () => false)) || copyByCommand(text);
-  if (copied) announce(["Copied", what, note].filter(Boolean).join(" "), { detail: text });
-  else showByHand(text, what);
-}
-
-/** The older way, for pages that have no clipboard of their own: it copies what is selected. */
-function copyByCommand(text) {
-  const focused = document.activeElement;
-  const area = make("textarea", { class: "offscreen" });
-  area.value = text;
-  topmost().append(area);
-  area.select();
-  const copied = document.execCommand("copy");
-  area.remove();
-  focused?.focus();
-  return copied;
-}
-
-function showByHand(text, what) {
-  const area = make("textarea", { readonly: true, rows: 8, spellcheck: "false", "aria-label": what || "Text" });
-  area.value = text;
-  const dialog = make("dialog", { class: "byhand", "aria-label": "Copy by hand", onclose: () => dialog.remove() },
-    make("p", { text: "This browser lets no page copy. The text is selected: copy it with Ctrl+C or ⌘C." }), area,
-    button({ words: "Close", act: () => dialog.close() }));
-  topmost().append(dialog);
-  dialog.showModal();
-  area.select();
-}
-
-const topmost = () => [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
-
-/** Says a short word on screen and to screen readers; `detail` is shown below it, cut to its beginning. */
-function announce(text, { detail = "", stay = false, time = detail ? 2600 : 1600 } = {}) {
-  const place = document.querySelector("dialog[open] .toast") ?? document.getElementById("toast");
-  const lines = detail.trimEnd().split("\n");
-  const shown = lines.slice(0, 3).map((line) => middle(line, 72)).join("\n") + (lines.length > 3 ? "\n…" : "");
-  place.replaceChildren(make("span", { text }), detail ? make("code", { dir: "auto", "aria-hidden": "true", text: shown }) : "");
-  place.classList.add("shown");
-  clearTimeout(announce.timer);
-  if (!stay) announce.timer = setTimeout(hush, time);
-}
-
-function hush() {
-  clearTimeout(announce.timer);
-  for (const place of document.querySelectorAll(".toast.shown")) place.classList.remove("shown");
 }

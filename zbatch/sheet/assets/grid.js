@@ -257,8 +257,8 @@ class Grid {
     const cell = document.activeElement?.cell ?? this.active ?? this.layers.cells.querySelector(".cell")?.cell;
     if (cell === undefined || cell === null) return;
     const page = Math.max(1, Math.floor(this.room.height / (this.layout.size + GAP)));
-    const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1], PageUp: [0, -page], PageDown: [0, page] };
-    if (event.key in steps) this.#walk(cell, ...steps[event.key]);
+    const steps = { ...ARROWS, PageUp: { dx: 0, dy: -page }, PageDown: { dx: 0, dy: page } };
+    if (event.key in steps) this.#walk(cell, steps[event.key]);
     else if (event.key === "Home") this.focus(this.layout.rows[0].slots[0].cells[0]);
     else if (event.key === "End") this.focus(this.layout.rows.at(-1).slots.at(-1).cells[0]);
     else if (event.key === "Enter") this.open(cell);
@@ -267,7 +267,7 @@ class Grid {
     event.preventDefault();
   }
 
-  #walk(cell, dx, dy) {
+  #walk(cell, { dx, dy }) {
     let next = this.layout.step(cell, dx, dy);
     if (next === null && Math.abs(dy) > 1) {
       const edge = dy > 0 ? this.layout.rows.length - 1 : 0;

@@ -13,7 +13,7 @@ function fillHelp(root, about) {
   const keys = FINGERS.matches ? [["Fingers", TOUCH], ...KEYS] : KEYS;
   const facts = [
     ["endpoint", about.endpoint === "preview" ? "preview, the built-in one" : about.endpoint], ["model", about.model], ["manifest", about.manifest],
-    [about.endpoint_kind === "preview" ? "would have cost" : "cost", about.cost === null ? null : `$${about.cost}`], ["page written", about.written_at.replace("T", " ").replace(/\.\d+Z/, " UTC")], ["zbatch", about.version],
+    [about.endpoint_kind === "preview" ? "would have cost" : "cost", about.cost === null ? null : `$${about.cost}`], ["page written", timeText(Date.parse(about.written_at))], ["zbatch", about.version],
   ];
   root.append(
     make("div", { class: "helphead" }, make("h2", { text: "Keys and help" }), button({ label: "Close (Esc)", glyph: "close", act: () => root.close(), kind: "square quiet" })),

@@ -4,6 +4,12 @@ const GAP = 8;
 const BAR = 40; // height of a section's title
 const CAPTIONS = [26, 42]; // room for one or two lines under a picture of the wall
 
+/** Where the arrow keys lead, here and in the lightbox: so many slots along the row, so many rows on. */
+const ARROWS = {
+  ArrowLeft: { way: "left", dx: -1, dy: 0 }, ArrowRight: { way: "right", dx: 1, dy: 0 },
+  ArrowUp: { way: "up", dx: 0, dy: -1 }, ArrowDown: { way: "down", dx: 0, dy: 1 },
+};
+
 /** The order of values on the page; cells without the axis come last. */
 const rank = (value) => (value === ABSENT ? Infinity : value);
 const byRank = (one, other) => (rank(one) === rank(other) ? 0 : rank(one) - rank(other));

@@ -12,12 +12,12 @@ class Lightbox {
     this.side = make("aside", { class: "side", "aria-label": "About this image", tabindex: 0 });
     this.copies = new Copies(() => ({ data, cell: this.cell, link }));
     this.scrubber = new Scrubber(data, { go: (cell) => this.go(cell), choose: (axis) => this.#choose(axis) });
-    this.ways = Object.fromEntries([["left", -1, 0], ["right", 1, 0], ["up", 0, -1], ["down", 0, 1]].map(([name, dx, dy]) =>
-      [name, { dx, dy, element: make("button", { type: "button", class: `way ${name}`, tabindex: -1, onclick: () => this.walk(dx, dy) }) }]));
+    this.ways = Object.values(ARROWS).map(({ way, dx, dy }) =>
+      ({ way, dx, dy, element: make("button", { type: "button", class: `way ${way}`, tabindex: -1, onclick: () => this.walk(dx, dy) }) }));
     this.frame = make("div", { class: "frame", role: "group", "aria-label": "Picture", tabindex: -1, autofocus: true });
     this.compare = new Compare(this, () => { if (this.cell !== null) this.go(this.cell); });
     this.frame.append(make("div", { class: "panes" }, this.pane.root),
-      this.compare.names, this.compare.handle.root, ...Object.values(this.ways).map((way) => way.element));
+      this.compare.names, this.compare.handle.root, ...this.ways.map(({ element }) => element));
     this.zoom = new Zoom(this.frame, [...this.pane.images, ...this.compare.images], () => this.compare.place());
     root.append(
       make("div", { class: "top" }, this.where, this.place,
@@ -45,8 +45,7 @@ class Lightbox {
     this.pane.draw(cell, () => this.#lookAhead(cell));
     this.#drawCrumbs();
     this.#drawWays();
-    const lines = linesThrough(this.data, this.layout, cell);
-    this.scrubber.draw(cell, lines, favourite(lines, this.wanted));
+    this.#drawStrip();
     this.compare.draw();
     this.#drawSide();
     this.#keepFocus();
@@ -60,13 +59,17 @@ class Lightbox {
     if (this.scrubber.cells?.some((cell) => cells.has(cell))) this.scrubber.cells = null;
     if (cells.has(this.cell)) this.go(this.cell);
     else {
-      const lines = linesThrough(this.data, this.layout, this.cell);
-      this.scrubber.draw(this.cell, lines, favourite(lines, this.wanted));
+      this.#drawStrip();
       this.#drawWays();
       if (!this.compare.on) return;
       this.compare.draw();
       this.#drawSide();
     }
+  }
+
+  #drawStrip() {
+    const lines = linesThrough(this.data, this.layout, this.cell);
+    this.scrubber.draw(this.cell, lines, favourite(lines, this.wanted));
   }
 
   /** What had the focus may be gone or hidden now: without one, keys would lead nowhere. */
@@ -129,7 +132,7 @@ class Lightbox {
 
   #lookAhead(cell) {
     if (this.data.raw.thumbnails) return;
-    this.ahead = Object.values(this.ways)
+    this.ahead = this.ways
       .map(({ dx, dy }) => this.layout.step(cell, dx, dy))
       .filter((next) => next !== null && this.data.state(next) === "done")
       .map((next) => Object.assign(new Image(), { src: this.data.picture(next) }));
@@ -147,7 +150,7 @@ class Lightbox {
   /** Each edge says where its arrow leads. */
   #drawWays() {
     const { x, y } = this.layout.view;
-    for (const [name, { dx, dy, element }] of Object.entries(this.ways)) {
+    for (const { way, dx, dy, element } of this.ways) {
       const next = this.layout.step(this.cell, dx, dy);
       element.hidden = next === null;
       if (next === null) continue;
@@ -155,8 +158,8 @@ class Lightbox {
       // Over the edge of a group more changes than the row: what does is said, too.
       const changed = this.data.varying.filter((other) => other === axis || (axis && other.column[next] !== other.column[this.cell]));
       const words = changed.map((other) => other.brief(other.column[next], changed.length > 1 ? 16 : 24));
-      element.replaceChildren(icon(name), make("span", { dir: "auto", text: words.join(" · ") }));
-      element.setAttribute("aria-label", `${name}: ${changed.map((other, at) => `${other.short} ${words[at]}`).join(", ") || "next image"}`);
+      element.replaceChildren(icon(way), make("span", { dir: "auto", text: words.join(" · ") }));
+      element.setAttribute("aria-label", `${way}: ${changed.map((other, at) => `${other.short} ${words[at]}`).join(", ") || "next image"}`);
     }
   }
 
@@ -166,11 +169,10 @@ class Lightbox {
     const sideways = event.target.matches("input") && ["ArrowUp", "ArrowDown"].includes(event.key);
     const typing = event.target.matches("input, select") && !sideways;
     const scrolling = this.side.contains(event.target) && ["ArrowUp", "ArrowDown"].includes(event.key);
-    const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     if (!event.target.matches("select") && this.copies.pressed(event.key)) { /* Y, or the letter after it */ }
     else if (!event.target.matches("select") && this.compare.pressed(event)) { /* it steered the comparison */ }
     else if (event.key === "?") document.getElementById("help").showModal();
-    else if (event.key in arrows && !typing && !scrolling) this.walk(...arrows[event.key]);
+    else if (event.key in ARROWS && !typing && !scrolling) this.walk(ARROWS[event.key].dx, ARROWS[event.key].dy);
     else if (event.key === "[") this.turn(-1);
     else if (event.key === "]") this.turn(1);
     else if (event.key.toLowerCase() === "i" && !typing) this.toggleDetails();
@@ -187,9 +189,9 @@ class Lightbox {
     this.frame.addEventListener("pointerdown", (event) => { start = event.pointerType === "touch" && !this.zoom.closer ? event : null; });
     this.frame.addEventListener("pointerup", (event) => {
       if (!start) return;
-      if (this.frame.dataset.compare === "blink" && Math.hypot(start.clientX - event.clientX, start.clientY - event.clientY) < 8) this.compare.flip();
       const [dx, dy] = [start.clientX - event.clientX, start.clientY - event.clientY];
       start = null;
+      if (this.frame.dataset.compare === "blink" && Math.hypot(dx, dy) < 8) this.compare.flip();
       if (Math.max(Math.abs(dx), Math.abs(dy)) < 40) return;
       if (Math.abs(dx) > Math.abs(dy)) this.walk(Math.sign(dx), 0);
       else this.walk(0, Math.sign(dy));

@@ -40,7 +40,7 @@ class Live {
     this.reads = 0;
     this.heard = -Infinity;
     mark.hidden = false;
-    mark.append((this.dot = make("i", { class: "beat" })), (this.words = make("span", { text: "live" })));
+    mark.append(make("i", { class: "beat" }), (this.words = make("span", { text: "live" })));
     document.addEventListener("visibilitychange", () => { if (!document.hidden && this.idle) this.#listen(); });
     this.#listen();
   }
@@ -119,7 +119,7 @@ class Live {
     else {
       if (page.panelShown) page.chips.draw(page.selection.counts);
       this.#relayout(grid, view, after);
-      grid.nothing.hidden = after.length > 0;
+      page.sayNothing();
     }
     data.reshaped = false;
     for (const cell of cells) grid.element(cell)?.classList.add("fresh");

@@ -43,7 +43,7 @@ class Page {
     this.grid.show(this.view, this.selection.cells, { keep });
     this.controls.drawSize(this.grid);
     this.controls.drawFolds(this.grid);
-    this.#sayNothing();
+    this.sayNothing();
     this.#remember(this.lightbox.cell);
   }
 
@@ -75,7 +75,8 @@ class Page {
     this.refresh({ keep: true });
   }
 
-  #sayNothing() {
+  /** In the middle of a page without cells: why there are none, and the way out. */
+  sayNothing() {
     const { nothing } = this.grid;
     nothing.hidden = this.selection.cells.length > 0;
     nothing.replaceChildren();

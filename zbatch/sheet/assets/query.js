@@ -66,9 +66,8 @@ class Query {
   }
 
   #stated(value) {
-    const states = Object.keys(STATE_WORDS);
-    if (states.some((state) => state.startsWith(value))) return (cell) => this.data.state(cell).startsWith(value);
-    const meant = nearestName(value, states);
+    if (STATES.some((state) => state.startsWith(value))) return (cell) => this.data.state(cell).startsWith(value);
+    const meant = nearestName(value, STATES);
     return this.#complain(`No state is called “${middle(value, 20)}”`, meant, meant === null ? null : [value, meant]);
   }
 

@@ -55,10 +55,7 @@ class View {
   }
 
   reset() {
-    const { view } = this.data.raw;
-    this.x = this.data.byName.get(view.x) ?? null;
-    this.y = this.data.byName.get(view.y) ?? null;
-    this.groups = view.group.map((name) => this.data.byName.get(name)).filter(Boolean);
+    Object.assign(this, this.#usual);
     this.sort = "";
     this.down = false;
     this.folds.clear();
@@ -66,6 +63,13 @@ class View {
     this.size = null; // fits the columns into the window
     this.panel = null;
     this.clearFilters();
+  }
+
+  /** The axes that the run's own view has. */
+  get #usual() {
+    const { x, y, group } = this.data.raw.view;
+    const { byName } = this.data;
+    return { x: byName.get(x) ?? null, y: byName.get(y) ?? null, groups: group.map((name) => byName.get(name)).filter(Boolean) };
   }
 
   clearFilters() {
@@ -96,11 +100,9 @@ class View {
       Object.assign(this, { x: null, y: null, groups: [] });
       return;
     }
-    const { view } = this.data.raw;
-    const usual = { x: this.data.byName.get(view.x), y: this.data.byName.get(view.y), groups: view.group.map((name) => this.data.byName.get(name)).filter(Boolean) };
-    const { x, y, groups } = this.left ?? usual;
+    const { x, y, groups } = this.left ?? this.#usual;
     this.x = x ?? (y ? null : (this.data.varying[0] ?? null));
-    this.y = y ?? null;
+    this.y = y;
     this.groups = groups.filter((axis) => axis !== this.x && axis !== this.y);
     this.left = null;
   }
@@ -171,7 +173,7 @@ class View {
       const only = words.getAll(`only.${axis.name}`).flatMap((name) => this.#named(axis, name));
       if (only.length) for (let value = ABSENT; value < axis.values.length; value += 1) if (!only.includes(value)) this.hides(axis).add(value);
     }
-    if (words.get("state") in STATE_WORDS) this.state = words.get("state");
+    if (STATES.includes(words.get("state"))) this.state = words.get("state");
     this.query = words.get("q") ?? "";
     if (this.orders.has(words.get("sort"))) this.sort = words.get("sort");
     this.down = words.get("down") === "1";
