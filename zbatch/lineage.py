@@ -20,6 +20,7 @@ from zbatch.manifest.tracing import Trace, trace_job
 from zbatch.model import Coordinates, InputImage, JobState, fold
 from zbatch.state.database import Meta
 from zbatch.state.run import JobRecord, JobSketch, Run
+from zbatch.state.sources import find_source
 
 _KEY: Final = re.compile(r"[0-9a-f]{4,64}")
 _FIELDS: Final = ("prompt", "size", "seed", "loras", "image_url", "strength", "mask", "output_format")
@@ -108,8 +109,7 @@ def _manifest_now(run: Run, notes: list[str]) -> Manifest | None:
     named = str(run.about(Meta.MANIFEST) or "")
     if not named:
         return None
-    bases = [Path(), *run.directory.path.resolve().parents]
-    found = next((base / named for base in bases if (base / named).is_file()), None)
+    found = find_source(run, named)
     if found is None:
         notes.append(f"the manifest {named} is not there; --manifest says where it is now")
         return None

@@ -20,7 +20,7 @@ from zbatch.runner.order import Order
 from zbatch.runner.plan import Plan
 from zbatch.runner.plan import make_plan as plan_order
 from zbatch.settings import ENDPOINT_VARIABLE, Settings, resolve
-from zbatch.state.directory import write_aside
+from zbatch.state.durable import write_aside
 
 _NEW_PLAN: Final = "make a new plan: zbatch plan ... -o FILE"
 

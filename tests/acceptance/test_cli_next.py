@@ -160,3 +160,22 @@ def test_status_tells_of_pictures_that_are_gone_and_the_next_run_fetches_them(tm
     assert zbatch("run", "trial.yaml", *flags, cwd=tmp_path).returncode == 0
     assert json.loads(zbatch("status", "run", "--json", cwd=tmp_path).stdout)["gone"] == 0
     assert len(server.ledger.accepted) == 4
+
+
+def test_status_tells_of_what_was_edited_since(tmp_path, server):
+    write_manifest(tmp_path, 3)
+    assert zbatch("run", "trial.yaml", "--endpoint", server.url, cwd=tmp_path).returncode == 0
+    [run] = (tmp_path / "runs").iterdir()
+    assert "edited" not in zbatch("status", run, cwd=tmp_path).stdout
+    with (tmp_path / "trial.yaml").open("a") as stream:
+        stream.write("# another word\n")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "trial.yaml").write_text("another one of that name\n")
+    for place in (tmp_path, elsewhere):
+        assert "edited since: trial.yaml" in zbatch("status", run, cwd=place).stdout
+    assert json.loads(zbatch("status", run, "--json", cwd=tmp_path).stdout)["edited"] == ["trial.yaml"]
+    assert zbatch("run", "trial.yaml", "--endpoint", server.url, cwd=tmp_path).returncode == 0
+    assert "edited" not in zbatch("status", run, cwd=tmp_path).stdout
+    (tmp_path / "trial.yaml").unlink()
+    assert "edited" not in zbatch("status", run, cwd=tmp_path).stdout

@@ -78,8 +78,7 @@ def test_the_pictures_may_not_be_written_any_more(tmp_path, server, bound):
         (tmp_path / "run" / "images").chmod(0o555)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 4, err
-    assert f"cannot write {tmp_path}/run/images/" in err
-    assert "Permission denied" in err
+    assert f"nothing may be written into {tmp_path}/run/images: no permission" in err
     assert "its task is recorded" in err
     balanced(tmp_path, server)
     with Run(tmp_path / "run") as run:
@@ -266,6 +265,32 @@ def test_a_room_that_is_a_link_to_elsewhere_is_refused_before_anything_is_submit
     (tmp_path / "run").rename(tmp_path / "other")
     (tmp_path / "run").symlink_to(tmp_path / "other")
     assert zbatch(*words(tmp_path, server), cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (
+            lambda place: place.symlink_to(place.parents[2]),
+            "leads out of the run directory by a symbolic link",
+        ),
+        (lambda place: place.write_text("mine"), "is no directory"),
+        (lambda place: place.symlink_to("nowhere"), "is no directory"),
+    ],
+)
+def test_a_folder_that_takes_no_pictures_is_told_before_one_is_paid_for(tmp_path, server, make, said):
+    write_manifest(tmp_path, 3, more="output: {file: \"{{ 'flat' if seed == 1 else 'deep' }}/{{ seed }}\"}")
+    assert zbatch(*words(tmp_path, server, "--first", "1"), cwd=tmp_path).returncode == 0
+    place = tmp_path / "run" / "images" / "deep"
+    make(place)
+    done = zbatch(*words(tmp_path, server), cwd=tmp_path)
+    assert done.returncode == 4, done.stderr
+    assert f"{place} {said}" in done.stderr
+    assert "mend that and run again" in done.stderr
+    assert len(server.ledger.accepted) == 1
+    place.unlink()
+    assert zbatch(*words(tmp_path, server), cwd=tmp_path).returncode == 0
+    assert len(server.ledger.accepted) == 3
 
 
 def test_a_disk_that_became_read_only(read_only, server):

@@ -68,7 +68,7 @@ def test_a_disk_error_crosses_over_with_its_hint(directory):
 
     error, bad = with_pool(directory, act)
     assert isinstance(error, DiskError)
-    assert "images/0.webp" in error.message
+    assert "images is no directory" in error.message
     assert "its task is recorded" in error.hint
     assert isinstance(bad, BadImageError)  # and the helper lives on
 

@@ -18,6 +18,7 @@ from zbatch.cli.whereabouts import find_run
 from zbatch.model import UNFINISHED, JobState
 from zbatch.state.database import Meta
 from zbatch.state.run import Run
+from zbatch.state.sources import edited
 
 _EVERY = 2.0
 
@@ -80,6 +81,7 @@ def _json(run: Run) -> dict[str, Any]:
             for failure in run.failures()
         ],
         "gone": run.gone(),
+        "edited": edited(run),
         "done_with_warnings": warned.jobs,
         "warnings": [{"warning": text, "count": count} for text, count in warned.kinds.items()],
     }
@@ -98,6 +100,8 @@ def _print(run: Run) -> None:
         say(f"  {label} {cost:.2f} USD: {_priced(run)}")
     if gone := run.gone():
         say(f"  pictures of {plural(gone, 'done job')} are gone: the next run asks for them, for nothing")
+    if names := edited(run):
+        say(f"  edited since: {', '.join(names)}: `zbatch plan` says what a run would do now")
     if run.orphans():
         say(f"  {plural(run.orphans(), 'job')} of earlier manifests kept, not shown")
     if counts[JobState.PENDING] and cap_reached(run):

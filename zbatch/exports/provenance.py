@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 
 from zbatch.model import JobState
-from zbatch.state.directory import replacing
+from zbatch.state.durable import replacing
 from zbatch.state.records import JobFacts
 from zbatch.state.run import Run
 

@@ -24,7 +24,8 @@ from zbatch.runner.standing import Standing
 from zbatch.runner.trust import is_trusted, trust
 from zbatch.runner.wiring import Policy
 from zbatch.state.database import Meta
-from zbatch.state.directory import RunDirectory, write_aside
+from zbatch.state.directory import RunDirectory
+from zbatch.state.durable import write_aside
 from zbatch.state.store import Store
 from zbatch.state.writer import StateWriter
 from zbatch.version import __version__
@@ -183,6 +184,7 @@ class Preparation:
             Meta.MODEL: manifest.model,
             Meta.MANIFEST: str(manifest.path),
             Meta.MANIFEST_SHA256: manifest.document.fingerprint,
+            Meta.SOURCES: [[str(source.path), source.sha256] for source in manifest.document.sources],
             Meta.VIEW: {
                 "x": report.x,
                 "y": report.y,

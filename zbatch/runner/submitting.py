@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from zbatch.api.errors import (
@@ -16,7 +16,7 @@ from zbatch.api.errors import (
     ThrottledError,
     WrongAddressError,
 )
-from zbatch.errors import EndpointError, SurroundingsError, ZbatchError
+from zbatch.errors import DiskError, EndpointError, SurroundingsError, ZbatchError
 from zbatch.manifest.inputs import InputChangedError, data_uri
 from zbatch.model import InputImage, JobState, Request
 from zbatch.runner.access import refusal
@@ -102,11 +102,32 @@ class Submitter:
     async def _turn_page(self) -> None:
         after = self._last_position
         page = await self._wiring.writer.commit(lambda store: store.next_pending(after, _PAGE))
+        if error := await asyncio.to_thread(self._closed, page):
+            # Better said before these are paid for. What is in flight still comes.
+            self._wiring.halt.drain("disk", error)
+            self._exhausted = True
+            return
         self._page.extend(job for job in page if job.id not in self._put_back)
         if page:
             self._last_position = page[-1].position
         else:
             self._exhausted = True
+
+    def _closed(self, page: Sequence[PendingJob]) -> DiskError | None:
+        directory = self._wiring.directory
+        folders = {str((directory.path / job.file).parent) for job in page}
+        return next(
+            (
+                error
+                for folder in sorted(folders)
+                if (
+                    error := directory.closed(
+                        folder, "what it is for was not submitted; mend that and run again"
+                    )
+                )
+            ),
+            None,
+        )
 
     def _affordable(self) -> bool:
         policy = self._wiring.policy

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from zbatch.api.endpoint import Endpoint
 from zbatch.errors import ZbatchError
-from zbatch.state.directory import write_aside
+from zbatch.state.durable import write_aside
 
 
 def _file() -> Path:

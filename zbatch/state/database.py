@@ -24,6 +24,7 @@ class Meta(StrEnum):
     ENDPOINT_KIND = "endpoint_kind"  # preview, local, hosted
     MANIFEST = "manifest"  # path of the manifest as it was given
     MANIFEST_SHA256 = "manifest_sha256"
+    SOURCES = "sources"  # [[path, sha256], ...]: the manifest and what it is made of, as they were
     PRICE = "price"  # USD an image, text of a decimal, or null
     EARLIER_PRICES = "earlier_prices"  # [[price, attempts], ...]: how many were made at each before
     VIEW = "view"  # {"x", "y", "group": [...]} of `report`

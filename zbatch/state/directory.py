@@ -1,4 +1,4 @@
-"""The run directory: where its files lie, and how they are written whole."""
+"""The run directory: where its files lie, and whether a run lies or may begin there."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from zbatch.errors import DiskError, StateError, UsageError
+from zbatch.state.durable import make_durable_directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +204,24 @@ class RunDirectory:
                     hint=f"nothing was submitted; {_ELSEWHERE}",
                 )
 
+    def closed(self, folder: str, hint: str) -> DiskError | None:
+        """Give what keeps files out of a folder below, made already or not: with `hint`, or `None`."""
+        root = os.path.realpath(self.path)
+        if os.path.commonpath((os.path.realpath(folder), root)) != root:
+            return DiskError(
+                f"{folder} leads out of the run directory by a symbolic link: no picture is written there",
+                hint=hint,
+            )
+        while not os.path.lexists(folder):
+            folder = os.path.dirname(folder)  # noqa: PTH120 - text, as below: asked for every folder of a run
+        if not os.path.isdir(folder):  # noqa: PTH112 - as above
+            return DiskError(f"{folder} is no directory: no picture can be written into it", hint=hint)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            return DiskError(
+                f"nothing may be written into {folder}: no permission, or a read-only disk", hint=hint
+            )
+        return None
+
     def clear_parts(self) -> None:
         """Drop what a crash left half written. Only the owner of the lock may.
 
@@ -268,62 +286,3 @@ def _looked_into() -> Iterator[None]:
             f"cannot look into the run directory {error.filename}: {error.strerror or error}",
             hint="mend that and run again",
         ) from error
-
-
-def make_durable_directory(path: Path) -> None:
-    """Make a directory and its parents, each name on disk before the next.
-
-    So of those that are there only the last one's name may not be on disk, where whoever made it was killed.
-    """
-    missing = []
-    while not path.is_dir():
-        missing.append(path)
-        path = path.parent
-    with contextlib.suppress(PermissionError):  # of another's home: nothing of ours was made there
-        sync_directory(path.parent)
-    for directory in reversed(missing):
-        directory.mkdir(exist_ok=True)
-        sync_directory(directory.parent)
-
-
-def sync_directory(path: str | Path) -> None:
-    """Make names in a directory durable: a file that is fsynced but whose name is not can vanish."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextlib.contextmanager
-def replacing(path: Path, *, hint: str = "") -> Iterator[BinaryIO]:
-    """Replace a file whole: what is written goes aside, is fsynced, then moved into place, name and all.
-
-    Where anything goes wrong the old file is untouched and nothing is left beside it.
-
-    Raises:
-        DiskError: naming the file, with `hint`.
-    """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-        sync_directory(path.parent)
-    except OSError as error:
-        raise DiskError(f"cannot write {path}: {error.strerror or error}", hint=hint) from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-
-
-def write_aside(path: Path, data: bytes) -> None:
-    """Replace a file whole with some bytes (see `replacing`).
-
-    Raises:
-        DiskError: naming the file; the old one is untouched.
-    """
-    with replacing(path) as stream:
-        stream.write(data)

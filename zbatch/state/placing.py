@@ -19,12 +19,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
 from zbatch.errors import DiskError
-from zbatch.state.directory import RunDirectory, sync_directory
+from zbatch.state.directory import RunDirectory
+from zbatch.state.durable import sync_directory
 
 _SYNCS_AT_ONCE = 32
 _QUICK = 0.002
 """Seconds. Threads cost as much CPU as an fsync itself, so they only pay where one takes longer than this."""
-_HINT = "its task is recorded: make room or mend the permission, then run again"
+_HINT = "its task is recorded: make room or mend what is in the way, then run again"
 
 
 @dataclass(slots=True)
@@ -117,15 +118,12 @@ class _Placing:
                 return
 
     def _refused(self, target: str) -> DiskError | None:
-        """Make the target's directory, before which a link in the way would lead elsewhere."""
+        """Make the target's directory, unless something is in its way."""
         folder = os.path.dirname(target)
         if folder in self._checked:
             return None
-        if os.path.commonpath((os.path.realpath(folder), real := os.path.realpath(self._root))) != real:
-            return DiskError(
-                f"{target} leaves the run directory by a symbolic link; the picture was not written",
-                hint="remove the link and run again: the task is known and will be asked again",
-            )
+        if error := self._directory.closed(folder, _HINT):
+            return error
         os.makedirs(folder, exist_ok=True)
         self._checked.add(folder)
         return None

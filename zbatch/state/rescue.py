@@ -10,7 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 from zbatch.errors import DiskError
-from zbatch.state.directory import RESCUED, RunDirectory, sync_directory
+from zbatch.state.directory import RESCUED, RunDirectory
+from zbatch.state.durable import sync_directory
 from zbatch.state.store import Store
 
 
