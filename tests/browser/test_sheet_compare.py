@@ -285,6 +285,121 @@ def test_what_has_no_picture_says_why_in_its_pane(visit, small):
     expect(page.locator(".pane.reference:visible .under")).to_be_visible()
 
 
+NAMES_AND_PICTURES = """() => {
+    const box = (element) => element.getBoundingClientRect();
+    const panes = [...document.querySelectorAll(".pane")].filter((pane) => pane.checkVisibility());
+    return [...document.querySelectorAll(".nametag:not(.away)")].map((tag, index) => {
+        const pane = box(panes[Math.min(index, panes.length - 1)]);
+        const shape = Number(panes[0].style.getPropertyValue("--shape"));
+        const half = Math.min(pane.width, pane.height * shape) / 2;
+        const middle = pane.left + pane.width / 2;
+        const { left, right, top, bottom } = box(tag);
+        const whole = [...tag.children].slice(1).every((one) => one.scrollWidth < one.clientWidth + 2);
+        const across = left >= middle - half - 1 && right <= middle + half + 1;
+        return whole && across && top >= pane.top - 1 && bottom <= pane.bottom + 1;
+    });
+}"""
+
+
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory):
+    """Pictures twice as high as wide."""
+    sample = Sample(sizes=("512*1024",), seeds=2, troubles=False, excluded=False)
+    return write_sheet(write_sample(tmp_path_factory.mktemp("narrow") / "run", sample))
+
+
+@pytest.mark.parametrize(
+    "size", [{"viewport": {"width": 1600, "height": 1000}}, PHONE], ids=["wide", "phone"]
+)
+def test_names_stand_in_their_pictures_whole_however_narrow_those_are(visit, narrow, size):
+    page = opened(visit, narrow, reduced_motion="reduce", **size)
+    for key in ("c", "ArrowRight", "ArrowDown"):
+        page.keyboard.press(key)
+    for mode in "1234":
+        page.keyboard.press(mode)
+        assert set(page.evaluate(NAMES_AND_PICTURES)) == {True}, mode
+    page.keyboard.press("2")
+    for number in (3, 4):
+        for key in ("c", "ArrowRight"):
+            page.keyboard.press(key)
+        assert page.evaluate(NAMES_AND_PICTURES) == [True] * number
+    page.keyboard.press("+")
+    assert page.evaluate(NAMES_AND_PICTURES) == [True] * 4
+
+
+@pytest.mark.parametrize("mode", ["1", "3", "4"])
+def test_nothing_to_compare_with_is_said_and_what_there_is_stays_in_view(visit, small, mode):
+    page = opened(visit, small)
+    for key in ("c", mode, "ArrowDown", "ArrowDown"):
+        page.keyboard.press(key)
+    note = page.locator(".pane.current .note")
+    expect(note).to_contain_text("There is nothing to compare with")
+    expect(note).to_contain_text("failed")
+    expect(note).to_contain_text("NSFW filter <b>tripped</b>")
+    expect(page.locator(".pane.reference .under")).to_be_visible()
+    picture = page.locator(".pane.reference").bounding_box()
+    assert picture["x"] + picture["width"] <= note.bounding_box()["x"] + 1
+    expect(page.locator(".handle")).to_be_hidden()
+    page.keyboard.press("ArrowUp")  # there is a picture again
+    way = {"1": "slider", "3": "blink", "4": "difference"}[mode]
+    expect(frame(page)).to_have_attribute("data-compare", way)
+    expect(note).to_be_hidden()
+
+
+def test_a_picture_whose_files_are_gone_is_nothing_to_compare_with(visit, watch, tmp_path):
+    index = write_sheet(write_sample(tmp_path / "run", Sample(seeds=1, troubles=False, excluded=False)))
+    watch.forgiven = ("ERR_FILE_NOT_FOUND",)
+    page = opened(visit, index)
+    page.keyboard.press("c")
+    page.keyboard.press("4")
+    page.keyboard.press("ArrowRight")
+    # Small pictures are their own thumbnails.
+    (index.parent / page.locator(".pane.current .original").get_attribute("src")).unlink()
+    until(page, "location.hash.includes('compare=difference')")
+    page.wait_for_timeout(200)
+    again = visit(index, page.evaluate("location.hash"))
+    expect(again.locator(".pane.current .note")).to_contain_text("file missing")
+    expect(again.locator(".pane.current .note")).to_contain_text("There is nothing to compare with")
+    expect(again.locator(".pane.reference .under")).to_be_visible()
+
+
+def test_pins_wait_until_they_are_let_go(visit, calm):
+    page = opened(visit, calm)
+    page.keyboard.press("c")
+    page.keyboard.press("Escape")  # ends comparing
+    page.keyboard.press("Escape")
+    expect(page.locator("#lightbox")).to_be_hidden()
+    page.locator(".cell").nth(2).click()
+    expect(page.locator(".comparebar")).to_be_hidden()
+    until(page, "location.hash.includes('pin=')")
+    again = visit(calm, page.evaluate("location.hash"))
+    again.get_by_role("button", name="Compare with 1 pinned (C)").click()
+    assert names(again) == ["Reference scale 0", "This scale 0.8"]
+    again.keyboard.press("p")
+    assert names(again) == ["Reference scale 0.4", "This scale 0.8"]
+    again.keyboard.press("p")  # ends it: the pin was not lost to it
+    again.keyboard.press("c")
+    assert names(again) == ["Reference scale 0", "This scale 0.8"]
+    again.keyboard.press("Escape")
+    again.get_by_role("button", name="Let the pins go").click()
+    expect(again.get_by_role("button", name="Compare (C)")).to_be_visible()
+    until(again, "!location.hash.includes('pin=')")
+
+
+def test_all_ways_stand_beside_what_is_compared(visit, calm):
+    page = opened(visit, calm)
+    page.keyboard.press("c")
+    page.keyboard.press("ArrowDown")
+    box = frame(page).bounding_box()
+    up, right = (page.locator(f".way.{way}").bounding_box() for way in ("up", "right"))
+    assert up["y"] + up["height"] <= box["y"] + 1
+    assert up["x"] + up["width"] / 2 == pytest.approx(box["x"] + box["width"] / 2, abs=1)
+    assert right["x"] >= box["x"] + box["width"]
+    page.keyboard.press("ArrowUp")
+    down = page.locator(".way.down").bounding_box()
+    assert down["y"] >= box["y"] + box["height"] - 1
+
+
 def test_zoom_is_kept_when_comparing_begins_and_ends(visit, calm):
     page = opened(visit, calm)
     page.keyboard.press("ArrowRight")

@@ -135,6 +135,17 @@ def test_a_link_leads_to_the_cell(visit, small):
     assert crumbs(again) == "subject red fox lora film scale 0.4 seed 1000"
 
 
+def test_a_link_shows_the_same_strip(visit, small):
+    page = open_first(visit, small)
+    page.get_by_label("Axis of the strip").select_option("seed")
+    until(page, "location.hash.includes('strip=seed')")
+    again = visit(small, page.evaluate("location.hash"))
+    assert again.locator(".tick").all_inner_texts() == ["1000", "1001", "1002"]
+    again.keyboard.press("Escape")
+    again.locator(".cell").nth(1).click()
+    expect(again.get_by_label("Axis of the strip")).to_have_value("seed")
+
+
 def test_filters_hold_in_the_lightbox(visit, small):
     page = visit(small)
     page.locator(".chip", has_text="0.4").click()

@@ -7,15 +7,13 @@ const MODES = {
   difference: { words: "Difference", glyph: "overlap", adjust: { words: "Gain", field: "gain", min: 1, max: 16, step: 1, text: (gain) => `× ${gain}` } },
 };
 
-const SEAM = 6; // pixels between panes
-
 class Compare {
   /** `box` is the lightbox: its frame, pane, zoom, scrubber and cell; `changed` is called when anything here did. */
   constructor(box, changed) {
     Object.assign(this, { box, changed, data: box.data });
-    Object.assign(this, { references: [], mode: "slider", split: 0.5, rate: 1, gain: 4, shown: 0, fit: 0 });
-    this.panes = Array.from({ length: MOST_PINS }, () => new Pane(this.data, "reference"));
-    this.names = make("div", { class: "names" });
+    Object.assign(this, { references: [], aside: [], active: false, mode: "slider", split: 0.5, rate: 1, gain: 4, shown: 0, fit: 0 });
+    this.panes = Array.from({ length: MOST_PINS }, () => new Pane(box.missing, "reference", changed));
+    this.names = new NameTags(this.data);
     this.handle = new SplitHandle((split) => this.#splitAt(split));
     this.bar = new CompareBar(this);
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -24,7 +22,12 @@ class Compare {
   }
 
   get on() {
-    return this.references.length > 0;
+    return this.active && this.references.length > 0;
+  }
+
+  /** Pins that wait: nothing is compared now, and they are still there for the next time. */
+  get waiting() {
+    return this.active ? [] : this.references;
   }
 
   /** Slider and difference show one reference, however many there are. */
@@ -34,6 +37,27 @@ class Compare {
 
   get images() {
     return this.panes.flatMap((pane) => pane.images);
+  }
+
+  /** The way it is drawn: over one another only where there are two pictures for it. */
+  get way() {
+    if (!this.on) return null;
+    if (!this.resolved.length) return "none";
+    return this.mode !== "side" && this.#pictured < 2 ? "side" : this.mode;
+  }
+
+  get #pictured() {
+    return this.seen.filter(({ cell }) => !this.box.missing.has(cell)).length;
+  }
+
+  /** Compare with the pins that there are; without any, with this picture. */
+  begin() {
+    if (!this.waiting.length) {
+      this.pin();
+      return;
+    }
+    this.active = true;
+    this.#begin(false);
   }
 
   /** Pin this picture, or let it go again. */
@@ -46,13 +70,14 @@ class Compare {
     const before = this.on;
     if (this.references.length === MOST_PINS) this.references.pop();
     this.references.push(cell);
+    this.active = true;
     this.#begin(before);
     announce(before ? `Pinned: ${plural(this.references.length, "reference")}` : "Pinned as the reference: now walk or drag the strip");
   }
 
-  /** Take a relation as the reference, in place of all others; the same again ends it. */
+  /** Take a relation as the reference, in place of pins, which wait meanwhile; the same again ends it. */
   relate(relation) {
-    if (this.references[0] === relation) {
+    if (this.on && this.references[0] === relation) {
       this.leave();
       return;
     }
@@ -62,7 +87,8 @@ class Compare {
     }
     hush(); // what was said of the reference before
     const before = this.on;
-    this.references = [relation];
+    this.aside = this.#pins;
+    Object.assign(this, { references: [relation], active: true });
     this.#begin(before);
   }
 
@@ -77,15 +103,31 @@ class Compare {
     else this.leave();
   }
 
+  /** End comparing; pins stay for the next time. */
   leave() {
-    this.references = [];
+    this.#rest();
     this.changed();
   }
 
   /** The lightbox closes: whatever is next opened in it stands alone. */
   close() {
-    this.references = [];
+    this.#rest();
     this.draw();
+  }
+
+  /** Let all pins go. */
+  clear() {
+    Object.assign(this, { references: [], aside: [], active: false });
+    this.changed();
+  }
+
+  #rest() {
+    Object.assign(this, { references: this.#pins, aside: [], active: false });
+  }
+
+  get #pins() {
+    const pinned = this.references.filter((reference) => typeof reference === "number");
+    return pinned.length ? pinned : this.aside;
   }
 
   /** Go to the reference, and make this picture the reference. */
@@ -129,11 +171,23 @@ class Compare {
 
   draw() {
     const { frame, cell, scrubber } = this.box;
-    this.resolved = this.references.map((reference) => ({ reference, cell: resolveReference(reference, this.data, cell, scrubber) })).filter((one) => one.cell !== null);
+    const references = this.on ? this.references : [];
+    this.resolved = references.map((reference) => ({ reference, cell: resolveReference(reference, this.data, cell, scrubber) })).filter((one) => one.cell !== null);
     this.resolved.forEach((one, index) => { one.words = this.resolved.length > 1 ? `Ref ${index + 1}` : "Reference"; });
     this.all = [...this.resolved, { words: "This", cell }];
-    if (this.on) frame.dataset.compare = this.resolved.length ? this.mode : "none";
+    const { way } = this;
+    if (way) frame.dataset.compare = way;
     else delete frame.dataset.compare;
+    this.#drawPanes(way);
+    this.handle.root.hidden = way !== "slider";
+    this.shown = Math.min(this.shown, this.resolved.length);
+    this.#drawNames();
+    this.bar.draw();
+    this.place();
+    this.#blink();
+  }
+
+  #drawPanes(way) {
     this.panes.forEach((pane, index) => {
       const one = this.resolved[index];
       const away = one === undefined || (index > 0 && this.paired);
@@ -145,12 +199,8 @@ class Compare {
         pane.draw(one.cell);
       }
     });
-    this.handle.root.hidden = frame.dataset.compare !== "slider";
-    this.shown = Math.min(this.shown, this.resolved.length);
-    this.#drawNames();
-    this.bar.draw();
-    this.place();
-    this.#blink();
+    const alone = way === "side" && this.mode !== "side";
+    for (const pane of [...this.panes.slice(0, this.resolved.length), this.box.pane]) pane.say(alone ? "There is nothing to compare with." : "");
   }
 
   /** The pictures that are on the screen in this way of comparing. */
@@ -159,87 +209,72 @@ class Compare {
   }
 
   #drawNames() {
-    const shown = this.on && this.resolved.length ? this.seen : [];
-    const differing = this.data.varying.filter((axis) => new Set(shown.map(({ cell }) => axis.column[cell])).size > 1);
-    this.names.replaceChildren(...shown.map(({ words, cell }) => make("div", { class: "nametag" }, make("b", { text: words }),
-      differing.length ? make("span", { dir: "auto", text: differing.map((axis) => `${axis.short} ${axis.brief(axis.column[cell], 28)}`).join(", ") }) : null)));
-    if (this.on && !this.resolved.length) this.names.append(make("div", { class: "nametag" }, make("b", { text: `There is no ${this.references[0]} one here` })));
+    if (this.way === "none") this.names.say(`There is no ${this.references[0]} one here`);
+    else this.names.draw(this.on ? this.seen : []);
     this.#drawShown();
   }
 
   #drawShown() {
-    const blinking = this.on && this.mode === "blink";
+    const blinking = this.way === "blink";
     const roots = [...this.resolved.map((_, index) => this.panes[index].root), this.box.pane.root];
     roots.forEach((root, index) => root.classList.toggle("away", blinking && index !== this.shown));
-    [...this.names.children].forEach((name, index) => name.classList.toggle("away", blinking && index !== this.shown));
+    [...this.names.root.children].forEach((name, index) => name.classList.toggle("away", blinking && index !== this.shown));
   }
 
   #blink() {
     clearInterval(this.timer);
-    if (this.on && this.mode === "blink" && this.resolved.length && !this.calm.matches) this.timer = setInterval(() => this.flip(), 1000 / this.rate);
+    if (this.way === "blink" && !this.calm.matches) this.timer = setInterval(() => this.flip(), 1000 / this.rate);
   }
 
-  /** Where things stand, after the window, the zoom or the pictures changed. */
+  /** Put things where they belong, after the window, the zoom or the pictures changed. */
   place() {
     const { frame, cell, zoom, data } = this.box;
     if (cell === null || !this.all) return;
-    const aspects = this.on ? this.seen.map((one) => data.aspect(one.cell)) : [data.aspect(cell)];
-    const beside = this.on && this.mode === "side" ? this.seen.length : 1;
-    const wanted = bestColumns(beside, Math.max(...aspects), roomFor(frame));
-    frame.style.setProperty("--columns", wanted);
-    frame.style.setProperty("--aspect", (Math.max(...aspects) * wanted) / Math.ceil(beside / wanted));
+    const cells = this.on ? this.seen.map((one) => one.cell) : [cell];
+    const arrangement = new Arrangement(frame, data, zoom, cells, this.way === "side");
+    arrangement.apply();
     frame.style.setProperty("--gain", this.gain);
-    const rows = Math.ceil(beside / wanted);
-    const height = (frame.clientHeight - SEAM * (rows - 1)) / rows;
-    const room = (frame.clientWidth - SEAM * (wanted - 1)) / wanted;
-    // Beside each other, panes are no wider than their pictures: the eye has less far to go.
-    const width = beside > 1 ? Math.min(room, height * Math.max(...aspects)) : room;
-    frame.style.setProperty("--pane", `${width}px`);
-    const fit = Math.min(width, height * data.aspect(cell));
+    const fit = arrangement.fit(cell);
     if (this.fit && fit && fit !== this.fit) zoom.refit(fit / this.fit);
     this.fit = fit;
-    this.#placeNames(width, height);
-    const half = (Math.max(...aspects.map((aspect) => Math.min(width, height * aspect))) / 2) * zoom.scale;
-    const [left, right] = [Math.max(0, width / 2 + zoom.x - half), Math.min(width, width / 2 + zoom.x + half)];
-    frame.style.setProperty("--split", `${left + this.split * Math.max(0, right - left)}px`);
-    // The line is as high as the higher picture, as far as that is in view.
-    const halfHigh = (Math.max(...aspects.map((aspect) => Math.min(height, width / aspect))) / 2) * zoom.scale;
-    frame.style.setProperty("--top", `${Math.max(0, height / 2 + zoom.y - halfHigh)}px`);
-    frame.style.setProperty("--bottom", `${Math.max(0, height / 2 - zoom.y - halfHigh)}px`);
-    this.handle.draw(this.split, left, right);
+    const { pictures } = arrangement;
+    this.names.place(pictures, ["slider", "difference"].includes(this.way), frame.clientWidth);
+    this.#placeLine(pictures);
   }
 
-  /** Each name stands in the upper corner of its picture, as far as that is in view. */
-  #placeNames(width, height) {
-    const { zoom, data } = this.box;
-    [...this.names.children].forEach((name, index) => {
-      const aspect = data.aspect((this.seen[index] ?? this.seen.at(-1)).cell);
-      const right = index > 0 && this.paired;
-      const [halfWide, halfHigh] = [Math.min(width, height * aspect), Math.min(height, width / aspect)].map((side) => (side / 2) * zoom.scale);
-      name.style.setProperty("--aside", `${8 + Math.max(0, width / 2 + (right ? -zoom.x : zoom.x) - halfWide)}px`);
-      name.style.setProperty("--above", `${8 + Math.max(0, height / 2 + zoom.y - halfHigh)}px`);
-    });
+  /** The line of the slider is as high as the higher picture, as far as that is in view. */
+  #placeLine(pictures) {
+    const { frame } = this.box;
+    const ends = (side, pick) => pick(...pictures.map((picture) => picture[side]));
+    const [left, right] = [ends("left", Math.min), ends("right", Math.max)];
+    frame.style.setProperty("--split", `${left + this.split * Math.max(0, right - left)}px`);
+    frame.style.setProperty("--top", `${ends("top", Math.min)}px`);
+    frame.style.setProperty("--bottom", `${frame.clientHeight - ends("bottom", Math.max)}px`);
+    this.handle.draw(this.split, left, right);
   }
 
   // ── the address ──────────────────────────────────────────────────────────────────────────────────────
 
   write(words, nameOf) {
-    if (!this.on) return;
-    words.set("compare", this.mode);
-    for (const reference of this.references) words.append("ref", typeof reference === "number" ? nameOf(reference) : reference);
+    if (this.on) words.set("compare", this.mode);
+    if (this.on) for (const reference of this.references) words.append("ref", typeof reference === "number" ? nameOf(reference) : reference);
+    for (const pin of this.on ? this.aside : this.waiting) words.append("pin", nameOf(pin));
   }
 
+  /** What an address says of it, before a picture is opened. */
   read(words, cellOf) {
-    const references = words.getAll("ref").map((name) => (Object.hasOwn(RELATIONS, name) ? name : cellOf(name))).filter((one) => one !== null);
-    this.references = [...new Set(references)].slice(0, MOST_PINS);
+    const all = (word, known) => [...new Set(words.getAll(word).map((name) => (known(name) ? name : cellOf(name))).filter((one) => one !== null))].slice(0, MOST_PINS);
+    const references = all("ref", (name) => Object.hasOwn(RELATIONS, name));
+    const pins = all("pin", () => false);
+    this.active = references.length > 0;
+    Object.assign(this, this.active ? { references, aside: pins } : { references: pins, aside: [] });
     if (Object.hasOwn(MODES, words.get("compare"))) this.mode = words.get("compare");
-    this.#begin(false);
   }
 
   /** Tell whether a key was meant for comparing. */
   pressed(event) {
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    const always = { c: () => this.pin(), b: () => this.relate("baseline"), p: () => this.relate("previous"), n: () => this.relate("next") };
+    const always = { c: () => this.begin(), b: () => this.relate("baseline"), p: () => this.relate("previous"), n: () => this.relate("next") };
     if (key in always) {
       always[key]();
       return true;
@@ -254,20 +289,4 @@ class Compare {
     else return false;
     return true;
   }
-}
-
-/** How many columns show pictures beside each other largest. */
-function bestColumns(pictures, aspect, { width, height }) {
-  let best = [0, 1];
-  for (let columns = 1; columns <= pictures; columns += 1) {
-    const side = Math.min(width / columns, (height / Math.ceil(pictures / columns)) * aspect);
-    if (side > best[0] * 1.02) best = [side, columns];
-  }
-  return best[1];
-}
-
-/** On an upright phone the frame is as high as its pictures make it: what counts is how high it may get. */
-function roomFor(frame) {
-  const upright = matchMedia("(max-width: 860px) and (orientation: portrait)").matches;
-  return { width: frame.clientWidth, height: upright ? innerHeight * 0.56 : frame.clientHeight };
 }

@@ -12,6 +12,8 @@ class CompareBar {
     this.adjust = make("label", { class: "adjust" }, make("span", { class: "label" }), this.range, this.value);
     this.pins = make("div", { class: "pins" });
     this.pin = button({ label: "Pin this one too (C)", glyph: "pin", act: () => compare.pin(), kind: "square quiet" });
+    this.opener = button({ label: "Compare (C)", glyph: "split", words: "Compare", act: () => compare.begin(), kind: "quiet opener" });
+    this.clearer = button({ label: "Let the pins go", glyph: "close", act: () => compare.clear(), kind: "square quiet clearer", hidden: true });
     this.root = make("div", { class: "comparebar", role: "toolbar", "aria-label": "Compare", hidden: true },
       make("div", { class: "segments", role: "group", "aria-label": "Way to compare" }, ...this.modes), this.adjust,
       make("span", { class: "spring" }),
@@ -22,6 +24,7 @@ class CompareBar {
 
   draw() {
     const { compare } = this;
+    this.#drawOpener(compare.waiting.length);
     this.root.hidden = !compare.on;
     if (!compare.on) return;
     for (const mode of this.modes) mode.setAttribute("aria-pressed", mode.dataset.mode === compare.mode);
@@ -34,6 +37,16 @@ class CompareBar {
     this.drawAdjust();
   }
 
+  /** In the lightbox's own head: whether pins wait there. */
+  #drawOpener(pins) {
+    const words = pins ? `Compare with ${pins} pinned` : "Compare";
+    this.opener.hidden = this.compare.on;
+    this.opener.querySelector("span").textContent = words;
+    for (const name of ["title", "aria-label"]) this.opener.setAttribute(name, `${words} (C)`);
+    this.opener.dataset.pins = pins || "";
+    this.clearer.hidden = pins === 0;
+  }
+
   #drawPins() {
     const { compare } = this;
     const { data } = compare;
@@ -41,7 +54,7 @@ class CompareBar {
     this.pin.hidden = compare.references.includes(compare.box.cell);
     this.pins.replaceChildren(...pinned.map(([cell, index]) => make("button", {
       type: "button", class: "pinned", title: `${data.describe(cell)}: click to unpin`, "aria-label": `Unpin ${data.describe(cell)}`, onclick: () => compare.drop(index),
-    }, data.state(cell) === "done" ? make("img", { src: data.thumb(cell), alt: "" }) : icon(data.state(cell)), icon("close"))));
+    }, ...(compare.box.missing.has(cell) ? [icon(compare.box.missing.of(cell).glyph)] : [make("img", { src: data.thumb(cell), alt: "" }), icon("close")]))));
   }
 
   drawAdjust() {

@@ -6,7 +6,9 @@ class Lightbox {
     this.cell = null;
     this.wanted = null; // the axis that was scrubbed last
     this.details = true;
-    this.pane = new Pane(data, "current");
+    this.missing = new Missing(data);
+    const again = () => { if (this.cell !== null) this.go(this.cell); };
+    this.pane = new Pane(this.missing, "current", again);
     this.where = make("div", { class: "crumbs" });
     this.place = make("div", { class: "place" });
     this.side = make("aside", { class: "side", "aria-label": "About this image", tabindex: 0 });
@@ -15,13 +17,13 @@ class Lightbox {
     this.ways = Object.values(ARROWS).map(({ way, dx, dy }) =>
       ({ way, dx, dy, element: make("button", { type: "button", class: `way ${way}`, tabindex: -1, onclick: () => this.walk(dx, dy) }) }));
     this.frame = make("div", { class: "frame", role: "group", "aria-label": "Picture", tabindex: -1, autofocus: true });
-    this.compare = new Compare(this, () => { if (this.cell !== null) this.go(this.cell); });
+    this.compare = new Compare(this, again);
     this.frame.append(make("div", { class: "panes" }, this.pane.root),
-      this.compare.names, this.compare.handle.root, ...this.ways.map(({ element }) => element));
+      this.compare.names.root, this.compare.handle.root, ...this.ways.map(({ element }) => element));
     this.zoom = new Zoom(this.frame, [...this.pane.images, ...this.compare.images], () => this.compare.place());
     root.append(
       make("div", { class: "top" }, this.where, this.place,
-        button({ label: "Compare (C)", glyph: "split", words: "Compare", act: () => this.compare.pin(), kind: "quiet" }),
+        this.compare.bar.opener, this.compare.bar.clearer,
         button({ label: "Details (I)", glyph: "info", act: () => this.toggleDetails(), kind: "square quiet" }),
         button({ label: "Close (Esc)", glyph: "close", act: () => root.close(), kind: "square quiet" })),
       make("div", { class: "middle" }, make("div", { class: "stage" }, this.compare.bar.root, this.frame, this.scrubber.root), this.side),
@@ -37,6 +39,17 @@ class Lightbox {
     this.root.classList.toggle("bare", !this.details);
     if (!this.root.open) this.root.showModal();
     this.go(cell);
+  }
+
+  /** What an address says of how pictures are looked at here, before one is opened. */
+  read(words, cellOf) {
+    this.wanted = this.data.byName.get(words.get("strip")) ?? null;
+    this.compare.read(words, cellOf);
+  }
+
+  write(words, nameOf) {
+    if (this.wanted !== null) words.set("strip", this.wanted.name);
+    if (this.cell !== null) this.compare.write(words, nameOf);
   }
 
   go(cell) {

@@ -15,6 +15,7 @@ class Page {
     this.grid = new Grid(this.scroller, data, { open: (cell) => this.lightbox.open(cell, this.grid.layout), folded: () => this.#folded() });
     this.chips = new Chips(this.panel, data, this.view, change);
     this.lightbox = new Lightbox(document.getElementById("lightbox"), data, { moved: (cell) => this.#remember(cell), closed: (cell) => this.#closed(cell), link: () => location.href.replace(/#.*/, "") + this.hash });
+    this.#readLightbox();
     this.controls = new Controls(data, this.view, {
       change, resize: (size) => this.resize(size), panel: () => this.togglePanel(), theme: () => toggleTheme(), help: () => this.help.showModal(), fold: () => this.foldAll(),
     });
@@ -104,20 +105,20 @@ class Page {
     return cell >= 0 && cell < this.data.size && Number.isInteger(cell) ? cell : null;
   }
 
+  #readLightbox() {
+    this.lightbox.read(new URLSearchParams(location.hash.replace(/^#/, "")), (name) => this.#cellOf(name));
+  }
+
   #openAt(name) {
     const cell = this.#cellOf(name);
     if (cell === null) return;
-    const words = new URLSearchParams(location.hash.replace(/^#/, "")); // before it is written anew
     this.lightbox.open(cell, this.grid.layout);
-    if (words.has("ref")) this.lightbox.compare.read(words, (other) => this.#cellOf(other));
   }
 
   #remember(cell) {
     const words = this.view.hash;
-    if (cell !== null) {
-      words.set("at", this.#nameOf(cell));
-      this.lightbox.compare.write(words, (other) => this.#nameOf(other));
-    }
+    if (cell !== null) words.set("at", this.#nameOf(cell));
+    this.lightbox.write(words, (other) => this.#nameOf(other));
     this.hash = `#${words}`;
     // Browsers refuse more than some hundred of these a minute or so: a slider's last one counts.
     clearTimeout(this.timer);
@@ -134,6 +135,7 @@ class Page {
     this.view.reset();
     const at = this.view.read(location.hash);
     if (this.lightbox.root.open) this.lightbox.root.close();
+    this.#readLightbox();
     this.refresh();
     if (at) this.#openAt(at);
   }
