@@ -28,6 +28,7 @@ SHOWN: Final = frozenset(
 """Events a person should see as they happen; the log has all of them."""
 
 _MAX_LINES: Final = 20
+_MOST_SAID: Final = 300  # characters of one message; state and run.log.jsonl have all of it
 _FINISHING: Final = "no new submits, what is in flight is finished"
 _DRAINING: Final[dict[str, str]] = {
     Ending.INTERRUPTED: f"stopping: {_FINISHING} (Ctrl-C again leaves at once)",
@@ -95,7 +96,8 @@ def _words(event: Event) -> str:
         else ""
     )
     label = "" if event.name is EventName.NOTICE else f"{event.name.value.replace('_', ' ')}: "
-    return f"{where}{label}{reason}{event.message}"
+    message = event.message if len(event.message) <= _MOST_SAID else event.message[: _MOST_SAID - 1] + "…"
+    return f"{where}{label}{reason}{message}"
 
 
 class _Field(NamedTuple):

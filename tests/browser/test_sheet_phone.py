@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 from support.browser import until
@@ -27,6 +29,127 @@ def open_on(visit, index, **options):
     page.locator(".cell").nth(1).click()
     until(page, "document.querySelector('.original').naturalWidth > 0")
     return page
+
+
+class Fingers:
+    """Two hands' worth of touch events, as a screen sends them."""
+
+    def __init__(self, page):
+        self._session = page.context.new_cdp_session(page)
+
+    def _send(self, kind, points):
+        touches = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
+        self._session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+
+    def go(self, *ways):
+        """Each way is a start and an end; all fingers move at once."""
+        self._send("touchStart", [ways[0][0]])
+        if len(ways) > 1:  # a hand never lands all at once
+            self._send("touchStart", [start for start, _ in ways])
+        for step in range(1, 9):
+            self._send(
+                "touchMove",
+                [(x0 + (x1 - x0) * step / 8, y0 + (y1 - y0) * step / 8) for (x0, y0), (x1, y1) in ways],
+            )
+        self._send("touchEnd", [])
+
+
+def scale(page):
+    found = re.search(r"scale\(([\d.]+)\)", transform(page))
+    return float(found[1]) if found else 1
+
+
+def transform(page):
+    return page.locator(".original").evaluate("image => image.style.transform")
+
+
+def crumbs(page):
+    return re.sub(r"\s+", " ", page.locator(".crumbs").inner_text()).strip()
+
+
+def test_two_fingers_bring_it_closer_and_one_moves_it_then(visit, small):
+    page = open_on(visit, small)
+    box = page.locator(".frame").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    before = crumbs(page)
+    fingers = Fingers(page)
+    fingers.go(((x - 30, y), (x - 90, y)), ((x + 30, y), (x + 90, y)))
+    assert scale(page) == pytest.approx(3, rel=0.02)
+    at = transform(page)
+    fingers.go(((x, y), (x - 80, y - 40)))  # a swipe, were it not closer
+    assert transform(page) != at
+    assert crumbs(page) == before
+    at = transform(page)
+    page.locator(".scrubber input").fill("2")
+    assert crumbs(page) != before
+    assert transform(page) == at
+    fingers.go(((x - 150, y), (x - 10, y)), ((x + 150, y), (x + 10, y)))
+    assert transform(page) == ""
+    fingers.go(((x + 60, y), (x - 60, y)))  # a swipe again
+    assert "scale 1.2" in crumbs(page)
+    assert page.evaluate("visualViewport.scale") == 1  # the picture, not the page
+
+
+def test_what_lies_between_two_fingers_goes_along_with_them(visit, small):
+    page = open_on(visit, small)
+    box = page.locator(".frame").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    Fingers(page).go(((x - 40, y), (x - 20, y + 50)), ((x + 40, y), (x + 140, y + 50)))
+    left, top = (float(number) for number in re.findall(r"(-?[\d.]+)px", transform(page)))
+    assert scale(page) == pytest.approx(2, rel=0.02)
+    assert (left, top) == (pytest.approx(60, abs=3), pytest.approx(50, abs=3))
+
+
+def test_two_fingers_move_all_that_is_compared(visit, small):
+    page = open_on(visit, small)
+    page.keyboard.press("b")
+    page.keyboard.press("2")
+    box = page.locator(".pane.current").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    Fingers(page).go(((x - 20, y), (x - 50, y)), ((x + 20, y), (x + 50, y)))
+    both = page.locator(".pane:visible .under").evaluate_all("all => all.map(one => one.style.transform)")
+    assert len(both) == 2
+    assert len(set(both)) == 1
+    assert scale(page) == pytest.approx(2.5, rel=0.03)
+
+
+def test_short_coordinates_are_always_in_view(visit, tmp_path):
+    prompts = tuple(f"a {animal} " + "in a long and winding sentence " * 8 for animal in ("fox", "crow"))
+    page = open_on(visit, write_sheet(write_sample(tmp_path / "run", Sample(subjects=prompts))))
+    for word in ("film", "0.4", "1000"):
+        value = page.locator(".crumbs .value", has_text=re.compile(f"^{word}$"))
+        expect(value).to_be_in_viewport(ratio=1)
+        assert value.evaluate("element => element.scrollWidth <= element.clientWidth + 1")
+    assert page.locator("#lightbox .top").bounding_box()["height"] < 90
+
+
+def test_the_details_close_by_their_own_button_and_by_escape(visit, small):
+    page = open_on(visit, small)
+    side = page.locator(".side")
+    page.get_by_role("button", name="Close this panel (I)").tap()
+    expect(side).to_be_hidden()
+    page.get_by_role("button", name="Details (I)", exact=True).tap()
+    expect(side).to_be_visible()
+    side.focus()
+    page.keyboard.press("Escape")
+    expect(side).to_be_hidden()
+    expect(page.locator("#lightbox")).to_be_visible()
+
+
+def test_the_values_close_by_their_button_by_escape_and_by_a_tap_beside(visit, small):
+    page = visit(small, **PHONE)
+    panel = page.locator("#panel")
+    values = page.get_by_role("button", name="Show or hide values (F)")
+    values.tap()
+    page.get_by_role("button", name="Close the values (F)").tap()
+    expect(panel).to_be_hidden()
+    values.tap()
+    page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+    values.tap()
+    page.touchscreen.tap(370, 500)
+    expect(panel).to_be_hidden()
+    expect(page.locator("#lightbox")).to_be_hidden()  # the tap opened nothing
 
 
 def test_nothing_is_empty_and_all_of_it_is_on_the_screen(visit, small):

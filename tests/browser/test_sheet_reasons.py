@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import expect
+from support.browser import until
 from support.sample_run import Sample, write_sample
 
 from zbatch.sheet import write_sheet
@@ -41,6 +42,31 @@ def test_a_reason_stays_within_its_thumbnail(visit, small):
 def test_a_large_thumbnail_says_it_in_full(visit, small):
     page = visit(small, "#x=&y=&size=220&panel=0")
     expect(page.locator(".cell[data-state=failed] .why").first).to_contain_text("NSFW filter <b>tripped</b>")
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (390, 844)], ids=["wide", "phone"])
+def test_a_long_reason_is_whole_in_the_lightbox_and_short_elsewhere(visit, tmp_path, size):
+    said = "the prompt was refused because " + "of this and that, " * 100 + "and that is all"
+    index = write_sheet(write_sample(tmp_path / "run", Sample(reason=said)))
+    page = visit(index, f"{WALL}&state=failed", viewport={"width": size[0], "height": size[1]})
+    cell = page.locator(".cell").first
+    assert len(cell.inner_text()) < 250
+    cell.click()
+    for place in (".note .reason", ".notice"):
+        expect(page.locator(place)).to_contain_text(said)
+    reason = page.locator(".note .reason")
+    box, frame = reason.bounding_box(), page.locator(".frame").bounding_box()
+    assert box["y"] >= frame["y"]
+    assert box["y"] + box["height"] <= frame["y"] + frame["height"]
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.wheel(0, 5000)
+    until(
+        page,
+        """(() => {
+        const reason = document.querySelector(".note .reason");
+        return reason.scrollTop + reason.clientHeight >= reason.scrollHeight - 2;
+    })()""",
+    )
 
 
 def test_what_an_earlier_run_gave_up_on_is_not_drawn_as_under_way(visit, small):

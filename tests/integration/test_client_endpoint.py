@@ -3,12 +3,13 @@
 import asyncio
 
 import httpx
+import orjson
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
-from zbatch.api.answers import shown
+from zbatch.api.answers import MAX_REASON, Answer, shown, words_of
 from zbatch.api.client import ApiClient
 from zbatch.api.errors import ApiError, NotAcceptedError, OutcomeUnknownError, RejectedError
 from zbatch.api.timeouts import Timeouts
@@ -105,6 +106,16 @@ def test_neither_key_nor_signed_url_stands_in_a_message():
 def test_a_key_at_the_cut_of_a_long_message_is_not_cut_into_view():
     for length in range(270, 310):
         assert "sk-pl" not in shown("x" * length + KEY, KEY)
+    for length in range(MAX_REASON - 30, MAX_REASON + 10):
+        assert "sk-pl" not in shown("x" * length + KEY, KEY, MAX_REASON)
+
+
+def test_what_a_server_says_of_a_request_is_kept_to_two_thousand_characters():
+    answer = Answer(400, {}, orjson.dumps({"reason": "BAD", "message": "word " * 390}))
+    assert words_of(answer, KEY).message == ("word " * 390).strip()
+    answer = Answer(400, {}, orjson.dumps({"reason": "BAD", "message": f"word {KEY} " * 390}))
+    assert len(words_of(answer, KEY).message) == MAX_REASON
+    assert "sk-pl" not in words_of(answer, KEY).message
 
 
 @pytest.mark.parametrize(

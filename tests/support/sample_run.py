@@ -50,6 +50,7 @@ class Sample:
     view: tuple[tuple[str, object], ...] = ()
     pictures: int = 48
     endpoint: str = "preview"
+    reason: str = ""  # what the server says of the job that failed, in place of its usual words
 
 
 TROUBLES = (
@@ -151,6 +152,8 @@ def _settle(store: Store, directory: RunDirectory, sample: Sample) -> None:
     with store.transaction():
         for number, job in enumerate(jobs):
             state, reason, message = troubles.get(number, (JobState.DONE, "", ""))
+            if sample.reason and state is JobState.FAILED:
+                message = sample.reason
             if not sample.troubles:
                 state = JobState.DONE
             if state is JobState.PENDING:

@@ -5,7 +5,7 @@ from support.sample_run import HOSTILE, Sample, write_sample
 
 from zbatch.model import JobState
 from zbatch.sheet.axes import ABSENT, Axis, AxisBuilder, View, choose_view
-from zbatch.sheet.data import NONE, Interner, SheetData, is_flagged
+from zbatch.sheet.data import LONGEST_REASON, NONE, Interner, SheetData, is_flagged
 from zbatch.state.run import Run
 
 
@@ -51,6 +51,15 @@ def test_states_reasons_and_requests_are_there(data):
     assert {data.strings[data.jobs.prompt[job]] for job in range(len(data.jobs.key))} >= set(HOSTILE)
     assert data.about["counts"]["failed"] == 1
     assert data.about["endpoint"] == "preview"
+
+
+def test_a_reason_is_kept_to_two_thousand_characters_and_without_signatures(tmp_path):
+    said = "see https://host/a.png?X-Amz-Signature=secret " + "word " * 600
+    with Run(write_sample(tmp_path / "run", Sample(reason=said))) as run:
+        strings = SheetData.of(run).strings
+    shown = next(text for text in strings if text.startswith("see https"))
+    assert len(shown) == LONGEST_REASON
+    assert "secret" not in shown
 
 
 def test_an_empty_run_has_a_sheet_too(tmp_path):

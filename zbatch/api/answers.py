@@ -29,6 +29,9 @@ MAX_ERROR: Final = 64 * 1024
 MAX_RETRY_AFTER: Final = 3600.0
 """Seconds. A server that asks for a longer pause is heard, but not beyond this."""
 
+MAX_REASON: Final = 2000
+"""Characters kept of what a server says about a request or a task: whoever paid for it reads all of that."""
+
 _MAX_WORDS: Final = 300
 _MAX_SCRUBBED: Final = 4000
 
@@ -189,7 +192,7 @@ def words_of(answer: Answer, key: str | None) -> Words:
     message = _first_text(
         body.get("message"), nested.get("message"), inner, body.get("detail"), body.get("msg")
     )
-    return Words(shown(reason, key)[:80], shown(message, key))
+    return Words(shown(reason, key)[:80], shown(message, key, MAX_REASON))
 
 
 def _first_text(*values: Any) -> str:
@@ -221,7 +224,7 @@ _USER: Final = re.compile(_SCHEME + r""")[^\s/?#@"'<>]*@""", re.IGNORECASE)
 _QUERY: Final = re.compile(_SCHEME + r"""[^\s?#"'<>]*)[?#][^\s"'<>]*""", re.IGNORECASE)
 
 
-def shown(text: str, key: str | None) -> str:
+def shown(text: str, key: str | None, most: int = _MAX_WORDS) -> str:
     """Make text from outside fit for a message: one line, bounded, no key, no query or user of a URL."""
     if key:
         text = text.replace(key, "***")
@@ -229,4 +232,4 @@ def shown(text: str, key: str | None) -> str:
         text = text[:_MAX_SCRUBBED].rpartition(" ")[0] + "…"
     text = _QUERY.sub(r"\1", _USER.sub(r"\1", _DATA.sub("data:…", text)))
     text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return text if len(text) <= _MAX_WORDS else text[: _MAX_WORDS - 1] + "…"
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -32,7 +32,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 import orjson
 
-from zbatch.api.answers import MAX_JSON, Answer, Call, TooLargeError, read_answer, shown
+from zbatch.api.answers import MAX_JSON, MAX_REASON, Answer, Call, TooLargeError, read_answer, shown
 from zbatch.api.contract import (
     RESULT_PATH,
     TaskResult,
@@ -142,11 +142,9 @@ class ApiClient:
         try:
             if 200 <= answer.status < 300:
                 result = parse_task_result(answer.json())
-                return (
-                    dataclasses.replace(result, reason=self._shown(result.reason))
-                    if result.reason
-                    else result
-                )
+                if not result.reason:
+                    return result
+                return dataclasses.replace(result, reason=shown(result.reason, self._key, MAX_REASON))
         except ValueError:
             pass
         raise result_error(answer, self._key)

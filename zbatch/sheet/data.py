@@ -27,6 +27,9 @@ FORMAT: Final = 2
 NONE: Final = -1
 """Index that points nowhere."""
 
+LONGEST_REASON: Final = 2000
+"""Characters of a server's words that go onto the page."""
+
 STATES: Final = tuple(JobState)
 """States by the number that stands for them in the columns."""
 
@@ -207,7 +210,7 @@ class JobReader:
         columns.key.append(job.key)
         columns.state.append(self._states[job.state])
         columns.reason.append(text(job.reason))
-        columns.message.append(text(job.message))
+        columns.message.append(text(_told(job.message)))
         columns.attempts.append(job.attempts)
         columns.task_ids.append(list(job.task_ids))
         columns.submitted_at.append(_milliseconds(job.submitted_at))
@@ -235,6 +238,12 @@ class JobReader:
         columns.media_type.append(text(artifact.media_type if artifact else None))
         warnings = "\n".join(artifact.warnings) if artifact else ""
         columns.warnings.append(text(warnings or None))
+
+
+def _told(message: str | None) -> str | None:
+    """Give a server's words as the page shows them: without signatures, and not without end."""
+    shown: str | None = unsigned(message)
+    return shown if shown is None or len(shown) <= LONGEST_REASON else shown[: LONGEST_REASON - 1] + "…"
 
 
 def _read_cells(run: Run, numbers: dict[str, int], strings: Interner) -> tuple[tuple[Axis, ...], CellColumns]:

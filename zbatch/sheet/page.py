@@ -22,8 +22,8 @@ HOME: Final = Path(__file__).parent
 SCRIPTS: Final = (
     "dom", "words", "toast", "clipboard", "shortening", "columns", "dataset", "spelling", "query",
     "selection", "order", "sizes", "view", "layout", "cell", "heads", "grid", "twins", "touch", "chips",
-    "controls", "metadata", "snippet", "copies", "scrubber", "zoom", "missing", "pane", "reference",
-    "difference", "nametags", "arrangement", "compare", "comparebar", "lightbox", "paper",
+    "drawer", "controls", "metadata", "snippet", "copies", "scrubber", "pinch", "zoom", "missing", "pane",
+    "reference", "difference", "nametags", "arrangement", "compare", "comparebar", "lightbox", "paper",
     "help", "live", "main",
 )  # fmt: skip
 """The page's scripts, in the order they are joined."""

@@ -4,8 +4,9 @@ const FINGERS = matchMedia("(pointer: coarse)");
 const CHIPS = 48; // more values than this wait behind a button
 
 class Chips {
-  constructor(root, data, view, change) {
+  constructor(root, data, view, change, close) {
     Object.assign(this, { root, data, view, change });
+    this.closer = button({ label: "Close the values (F)", glyph: "close", act: close, kind: "square quiet closer" });
     this.whole = new Set();
   }
 
@@ -17,7 +18,7 @@ class Chips {
     // Asked of an empty panel, it would make the browser lay out a page that is not finished.
     const top = this.root.childElementCount ? this.root.scrollTop : 0;
     const focused = document.activeElement?.dataset?.chip;
-    this.root.replaceChildren(make("div", { class: "panelhead" }, make("h2", { text: "Values" }), clear), ...sections,
+    this.root.replaceChildren(make("div", { class: "panelhead" }, make("h2", { text: "Values" }), clear, this.closer), ...sections,
       make("p", { class: "aside", text: FINGERS.matches ? "A tap hides or shows a value. A long press shows it alone." : "Click hides or shows a value. Shift-click shows it alone." }));
     if (top) this.root.scrollTop = top;
     if (focused) [...this.root.querySelectorAll("[data-chip]")].find((chip) => chip.dataset.chip === focused)?.focus();

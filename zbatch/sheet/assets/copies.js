@@ -21,8 +21,9 @@ const named = ({ words }) => words.toLowerCase();
 
 class Copies {
   /** `from` gives what the copies are of: `data`, `cell`, and `link()`. */
-  constructor(from) {
+  constructor(from, close) {
     this.from = from;
+    this.closer = button({ label: "Close this panel (I)", glyph: "close", act: close, kind: "square quiet closer" });
     this.waiting = false; // Y was pressed: the next letter says what
     this.root = make("div", { class: "copies", role: "group", "aria-label": "Copy" });
   }
@@ -35,7 +36,7 @@ class Copies {
       const name = `Copy ${named(copy)}`;
       return make("button", { type: "button", class: "copy", "aria-label": name, title: `${name} (Y ${copy.letter.toUpperCase()})${copy.hint ? `\n${copy.hint}` : ""}`, onclick: () => this.take(copy) },
         make("span", { text: copy.words }));
-    }));
+    }), this.closer);
   }
 
   take(copy) {

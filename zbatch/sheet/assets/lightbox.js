@@ -1,5 +1,7 @@
 // One picture, large: walk along the axes with the arrows, scrub along one, read everything about it beside it.
 
+const SHORT = 18; // letters of a coordinate that always shows, whatever else there is
+
 class Lightbox {
   constructor(root, data, { moved, closed, link }) {
     Object.assign(this, { root, data, moved, closed });
@@ -12,7 +14,7 @@ class Lightbox {
     this.where = make("div", { class: "crumbs" });
     this.place = make("div", { class: "place" });
     this.side = make("aside", { class: "side", "aria-label": "About this image", tabindex: 0 });
-    this.copies = new Copies(() => ({ data, cell: this.cell, link }));
+    this.copies = new Copies(() => ({ data, cell: this.cell, link }), () => this.toggleDetails());
     this.scrubber = new Scrubber(data, { go: (cell) => this.go(cell), choose: (axis) => this.#choose(axis) });
     this.ways = Object.values(ARROWS).map(({ way, dx, dy }) =>
       ({ way, dx, dy, element: make("button", { type: "button", class: `way ${way}`, tabindex: -1, onclick: () => this.walk(dx, dy) }) }));
@@ -31,7 +33,10 @@ class Lightbox {
     root.addEventListener("close", () => this.#close());
     root.addEventListener("keydown", (event) => this.#pressed(event));
     root.addEventListener("cancel", (event) => this.#cancelled(event));
-    this.#listenForSwipes();
+    new Swipes(this.frame, {
+      free: () => !this.zoom.closer, walk: (dx, dy) => this.walk(dx, dy),
+      tapped: () => { if (this.frame.dataset.compare === "blink") this.compare.flip(); },
+    });
   }
 
   open(cell, layout) {
@@ -103,11 +108,13 @@ class Lightbox {
     side.scrollTop = top;
   }
 
-  /** A phone's way back leaves comparing first, as Escape does. */
+  /** A phone's way back leaves comparing first, and Escape in the details closes those. */
   #cancelled(event) {
-    if (event.target !== this.root || !this.compare.on) return;
+    const reading = this.side.contains(document.activeElement);
+    if (event.target !== this.root || !(this.compare.on || reading)) return;
     event.preventDefault();
-    this.compare.leave();
+    if (reading) this.toggleDetails();
+    else this.compare.leave();
   }
 
   walk(dx, dy) {
@@ -154,7 +161,11 @@ class Lightbox {
   #drawCrumbs() {
     const { data, cell, layout } = this;
     const pairs = data.coordinates(cell).filter(([axis]) => axis.varies);
-    this.where.replaceChildren(...pairs.map(([axis, value]) => pair(axis, value, 48)));
+    this.where.replaceChildren(...pairs.map(([axis, value]) => {
+      const crumb = pair(axis, value, 48);
+      crumb.classList.toggle("long", axis.label(value).length > SHORT);
+      return crumb;
+    }));
     const stack = layout.stack(cell);
     const alone = data.raw.thumbnails && data.state(cell) === "done";
     this.place.textContent = [stack.length > 1 ? `${stack.indexOf(cell) + 1} of ${stack.length} in this cell` : "", alone ? "thumbnail" : ""].filter(Boolean).join(" · ");
@@ -183,6 +194,7 @@ class Lightbox {
     const typing = event.target.matches("input, select") && !sideways;
     const scrolling = this.side.contains(event.target) && ["ArrowUp", "ArrowDown"].includes(event.key);
     if (!event.target.matches("select") && this.copies.pressed(event.key)) { /* Y, or the letter after it */ }
+    else if (event.key === "Escape" && this.side.contains(event.target)) this.toggleDetails();
     else if (!event.target.matches("select") && this.compare.pressed(event)) { /* it steered the comparison */ }
     else if (event.key === "?") document.getElementById("help").showModal();
     else if (event.key in ARROWS && !typing && !scrolling) this.walk(ARROWS[event.key].dx, ARROWS[event.key].dy);
@@ -195,20 +207,6 @@ class Lightbox {
     else return;
     event.preventDefault();
     event.stopPropagation();
-  }
-
-  #listenForSwipes() {
-    let start = null;
-    this.frame.addEventListener("pointerdown", (event) => { start = event.pointerType === "touch" && !this.zoom.closer ? event : null; });
-    this.frame.addEventListener("pointerup", (event) => {
-      if (!start) return;
-      const [dx, dy] = [start.clientX - event.clientX, start.clientY - event.clientY];
-      start = null;
-      if (this.frame.dataset.compare === "blink" && Math.hypot(dx, dy) < 8) this.compare.flip();
-      if (Math.max(Math.abs(dx), Math.abs(dy)) < 40) return;
-      if (Math.abs(dx) > Math.abs(dy)) this.walk(Math.sign(dx), 0);
-      else this.walk(0, Math.sign(dy));
-    });
   }
 
   #close() {

@@ -13,7 +13,8 @@ class Page {
     this.panel = document.getElementById("panel");
     this.help = document.getElementById("help");
     this.grid = new Grid(this.scroller, data, { open: (cell) => this.lightbox.open(cell, this.grid.layout), folded: () => this.#folded() });
-    this.chips = new Chips(this.panel, data, this.view, change);
+    this.chips = new Chips(this.panel, data, this.view, change, () => this.togglePanel());
+    new Drawer(this.panel, this.scroller, () => this.togglePanel());
     this.lightbox = new Lightbox(document.getElementById("lightbox"), data, { moved: (cell) => this.#remember(cell), closed: (cell) => this.#closed(cell), link: () => location.href.replace(/#.*/, "") + this.hash });
     this.#readLightbox();
     this.controls = new Controls(data, this.view, {

@@ -12,6 +12,7 @@ class Zoom {
     frame.addEventListener("pointerdown", (event) => this.#grab(event));
     frame.addEventListener("pointermove", (event) => this.#drag(event));
     for (const end of ["pointerup", "pointercancel"]) frame.addEventListener(end, () => { this.grabbed = null; frame.classList.remove("grabbing"); });
+    this.pinch = new Pinch(frame, (factor, from, to) => this.#pinched(factor, from, to));
   }
 
   get closer() {
@@ -43,7 +44,18 @@ class Zoom {
     this.#transform();
   }
 
+  /** Two fingers: what lay between them goes along with them. */
+  #pinched(factor, from, to) {
+    this.grabbed = null;
+    this.by(factor, from);
+    if (!this.closer) return;
+    this.x += to.clientX - from.clientX;
+    this.y += to.clientY - from.clientY;
+    this.#draw();
+  }
+
   #wheel(event) {
+    if (event.target.closest(".reason")) return; // a long one scrolls
     event.preventDefault();
     this.by(Math.exp(-event.deltaY * (event.deltaMode === 1 ? 0.05 : 0.0018)), event);
   }
@@ -55,14 +67,14 @@ class Zoom {
   }
 
   #grab(event) {
-    if (!this.closer || event.button !== 0 || event.target.closest("button")) return;
+    if (!this.closer || this.pinch?.on || event.button !== 0 || event.target.closest("button")) return;
     this.grabbed = { x: event.clientX - this.x, y: event.clientY - this.y };
     this.frame.classList.add("grabbing");
     this.frame.setPointerCapture(event.pointerId);
   }
 
   #drag(event) {
-    if (!this.grabbed) return;
+    if (!this.grabbed || this.pinch.on) return;
     this.x = event.clientX - this.grabbed.x;
     this.y = event.clientY - this.grabbed.y;
     this.#draw();
