@@ -285,6 +285,59 @@ def test_what_has_no_picture_says_why_in_its_pane(visit, small):
     expect(page.locator(".pane.reference:visible .under")).to_be_visible()
 
 
+SEASONS = ("misty autumn", "snowy winter", "blooming spring", "burning summer")
+LONG = "a red fox that sits on a mossy log beside a stream in the very middle of a quiet and wide "
+LONG += "valley under tall old trees in a {} forest at dawn, soft light through the leaves, a 50mm photograph"
+
+
+@pytest.fixture(scope="module")
+def seasons(tmp_path_factory):
+    """Long prompts that differ in two words."""
+    sample = Sample(subjects=tuple(LONG.format(season) for season in SEASONS), seeds=1, troubles=False)
+    return write_sheet(write_sample(tmp_path_factory.mktemp("seasons") / "run", sample))
+
+
+@pytest.mark.parametrize(
+    "size", [{"viewport": {"width": 1600, "height": 1000}}, PHONE], ids=["wide", "phone"]
+)
+def test_what_differs_in_long_prompts_shows_on_the_strip_and_between_four(visit, seasons, size):
+    page = visit(seasons, **size)
+    page.locator(".cell").nth(1).click()
+    page.get_by_label("Axis of the strip").select_option("subject")
+    ticks = page.locator(".tick").all_inner_texts()
+    for tick, season in zip(ticks, SEASONS, strict=True):
+        assert season.split()[0] in tick
+    page.keyboard.press("c")
+    for number in (1, 2, 3):
+        page.locator(".stop").nth(number).click()
+        if number < 3:
+            page.keyboard.press("c")
+    rows = page.get_by_role("table", name="subject").locator("td").all_inner_texts()
+    for row, season in zip(rows, SEASONS, strict=True):
+        assert season in row
+        assert len(row) < 100
+    for paragraph, season in zip(page.locator(".promptdiff p").all(), SEASONS, strict=False):
+        assert paragraph.locator("del").all_inner_texts() == [season]
+        assert paragraph.locator("ins").all_inner_texts() == [SEASONS[3]]
+        assert len(paragraph.inner_text()) < 160
+        assert paragraph.evaluate("element => element.scrollHeight <= element.clientHeight + 1")
+
+
+def test_a_path_breaks_between_its_parts_if_at_all(visit, calm):
+    page = opened(visit, calm)
+    for key in ("c", "ArrowRight", "c", "ArrowRight", "2"):
+        page.keyboard.press(key)
+    assert page.get_by_role("table", name="loras").locator("td").all_inner_texts() == [
+        "\u2014", "org/film-v2 @ 0.4", "org/film-v2 @ 0.8",
+    ]  # fmt: skip
+    lines = (
+        page.get_by_role("table", name="loras")
+        .locator("td")
+        .evaluate_all("all => all.map(one => one.getBoundingClientRect().height)")
+    )
+    assert max(lines) - min(lines) < 4  # each on one line, as the dash is
+
+
 NAMES_AND_PICTURES = """() => {
     const box = (element) => element.getBoundingClientRect();
     const panes = [...document.querySelectorAll(".pane")].filter((pane) => pane.checkVisibility());

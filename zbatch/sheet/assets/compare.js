@@ -105,6 +105,7 @@ class Compare {
 
   /** End comparing; pins stay for the next time. */
   leave() {
+    hush(); // what was said of the pin
     this.#rest();
     this.changed();
   }

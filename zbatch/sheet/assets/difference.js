@@ -1,6 +1,8 @@
 // What differs between the pictures that are compared, in words: coordinates, request fields, the words of prompts.
 
 const MOST_WORDS = 3000; // longer prompts are compared from both ends only
+const ONE_COLUMN = 12; // letters that a column of three or four holds
+const AROUND = 40; // letters of what is the same that stand before and after a change
 
 /** `others` are `{ words, cell }`, the last of them the picture itself. */
 function differencePanel(data, others) {
@@ -9,7 +11,7 @@ function differencePanel(data, others) {
   const same = rows.filter(({ values }) => new Set(values).size === 1);
   return make("section", { class: "block difference", "aria-label": "What differs" },
     make("h3", { text: others.length > 2 ? `What differs between the ${others.length}` : "What differs" }),
-    differing.length ? rowTable(others, differing) : make("p", { class: "alike", text: sameWords(data, others) }),
+    differing.length ? differingRows(others, differing) : make("p", { class: "alike", text: sameWords(data, others) }),
     ...promptDifferences(data, others),
     same.length ? make("details", { class: "same" }, make("summary", { text: `${plural(same.length, "thing")} the same` }),
       make("dl", {}, ...same.flatMap(({ name, values }) => [make("dt", { text: name }), make("dd", { dir: "auto", text: middle(values[0], 400) })]))) : null);
@@ -38,20 +40,55 @@ function fieldText(value) {
   return value?.file ?? String(value);
 }
 
+/** Two beside each other in columns; of more, only what is short: long values take a line each. */
+function differingRows(others, rows) {
+  const long = ({ values }) => others.length > 2 && values.some((value) => value.length > ONE_COLUMN);
+  const [short, lines] = [rows.filter((row) => !long(row)), rows.filter(long)];
+  return make("div", {}, short.length ? rowTable(others, short) : null, ...lines.map((row) => lineTable(others, row)));
+}
+
 function rowTable(others, rows) {
   return make("table", {},
     make("thead", {}, make("tr", {}, make("th", { scope: "col" }, make("span", { class: "offscreen", text: "what" })), ...others.map(({ words }) => make("th", { scope: "col", text: words })))),
     make("tbody", {}, ...rows.map(({ name, values }) => make("tr", {}, make("th", { scope: "row", text: name }),
-      ...values.map((value) => make("td", { dir: "auto", title: hint(value), text: middle(value, others.length > 2 ? 60 : 160) }))))));
+      ...differently(values, 160).map((text, index) => make("td", { dir: "auto", title: hint(values[index]) }, ...breakable(text)))))));
 }
+
+function lineTable(others, { name, values }) {
+  return make("table", { class: "lines", "aria-label": name }, make("caption", { text: name }),
+    make("tbody", {}, ...differently(values, 90).map((text, index) => make("tr", {},
+      make("th", { scope: "row", text: others[index].words }), make("td", { dir: "auto", title: hint(values[index]) }, ...breakable(text))))));
+}
+
+/** Values that stand beside each other, shortened so that what differs shows. */
+function differently(values, room) {
+  const apart = [...new Set(values)];
+  const siblings = new Siblings(apart);
+  return values.map((value) => siblings.brief(apart.indexOf(value), room));
+}
+
+/** A path or a name breaks where its parts do, not in the middle of a word. */
+const breakable = (text) => visible(text).split(/(?<=[/_\-.@])(?=[^\s/_\-.@])/u).flatMap((part, index) => (index ? [make("wbr"), part] : [part]));
 
 /** The prompt against each other one: what only the reference says is struck, what only this one says is underlined. */
 function promptDifferences(data, others) {
   const now = data.prompt(others.at(-1).cell);
   return others.slice(0, -1).filter(({ cell }) => data.prompt(cell) !== now && now && data.prompt(cell)).map(({ words, cell }) =>
     make("div", { class: "promptdiff" }, make("h4", { text: others.length > 2 ? `Prompt, from ${words} to this` : "Prompt, from the reference to this" }),
-      make("p", { dir: "auto" }, ...wordDifference(data.prompt(cell), now).map(({ kind, text }) =>
+      make("p", { dir: "auto" }, ...nearChanges(wordDifference(data.prompt(cell), now), others.length > 2 ? AROUND : 4 * AROUND).map(({ kind, text }) =>
         (kind === "same" ? document.createTextNode(visible(text)) : make(kind === "gone" ? "del" : "ins", { text }))))));
+}
+
+/** Of what is the same only what stands near a change: a long beginning in common would hide the change. */
+function nearChanges(runs, around) {
+  return runs.map((run, index) => {
+    const { kind, text } = run;
+    const [first, last] = [index === 0, index === runs.length - 1];
+    if (kind !== "same" || text.length <= (first || last ? 1.5 : 2.5) * around) return run;
+    const head = first ? "" : text.slice(0, around).replace(/\S*$/u, "");
+    const tail = last ? "" : text.slice(-around).replace(/^\S*/u, "");
+    return { kind, text: `${head}…${tail}` };
+  });
 }
 
 /** Runs of words that are the same, gone or new, in order. */

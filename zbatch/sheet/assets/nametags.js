@@ -2,6 +2,7 @@
 
 const INSET = 8; // pixels between a name and the edge of its picture
 const NARROWEST = 76; // no name is pressed together further than this
+const LONG = 24; // letters of a value that needs no axis named with it: a prompt
 
 class NameTags {
   constructor(data) {
@@ -12,8 +13,10 @@ class NameTags {
   /** `shown` are `{ words, cell }`; each name says what tells its picture from the others. */
   draw(shown) {
     const differing = this.data.varying.filter((axis) => new Set(shown.map(({ cell }) => axis.column[cell])).size > 1);
+    const room = innerWidth <= 640 ? 20 : 28;
+    const said = (axis, cell) => (axis.longest > LONG ? "" : `${axis.short} `) + axis.brief(axis.column[cell], room);
     this.root.replaceChildren(...shown.map(({ words, cell }) => make("div", { class: "nametag" }, make("b", { text: words }),
-      differing.length ? make("span", { dir: "auto", text: differing.map((axis) => `${axis.short} ${axis.brief(axis.column[cell], 28)}`).join(", ") }) : null)));
+      differing.length ? make("span", { dir: "auto", text: differing.map((axis) => said(axis, cell)).join(", ") }) : null)));
   }
 
   /** One line instead of names, where there is nothing to name. */

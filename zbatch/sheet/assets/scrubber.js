@@ -1,6 +1,7 @@
 // A strip along one axis with everything else held: drag it and watch what the axis does.
 
 const TICKS = 40; // more stops than this are a bare slider
+const FEW = 5; // so many have room for two words each
 
 /** Axes along which the cell has neighbours in the grid as it is filtered now, each with its line of cells. */
 function linesThrough(data, layout, cell) {
@@ -53,7 +54,7 @@ class Scrubber {
   #stop(cell) {
     const state = this.data.state(cell);
     const picture = state === "done" ? make("img", { src: this.data.thumb(cell), alt: "", draggable: "false", decoding: "async" }) : make("span", { class: "none", "data-state": state }, icon(state));
-    const label = this.axis.brief(this.axis.column[cell], 10);
+    const label = this.axis.brief(this.axis.column[cell], this.cells.length <= FEW ? 16 : 10);
     return make("button", {
       type: "button", class: "stop", tabindex: -1, title: this.data.describe(cell), "aria-label": `${this.axis.short} ${label}`, onclick: () => this.go(cell),
     }, picture, make("span", { class: "tick", text: label }));
@@ -63,7 +64,7 @@ class Scrubber {
     this.range.value = at;
     const label = this.axis.label(this.axis.column[this.cells[at]]);
     this.range.setAttribute("aria-valuetext", label);
-    this.value.textContent = visible(middle(label, 18));
+    this.value.textContent = visible(this.axis.brief(this.axis.column[this.cells[at]], 20));
     this.stops.forEach((stop, index) => stop.toggleAttribute("data-current", index === at));
   }
 }
