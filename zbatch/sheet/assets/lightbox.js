@@ -25,7 +25,7 @@ class Lightbox {
     this.zoom = new Zoom(this.frame, [...this.pane.images, ...this.compare.images], () => this.compare.place());
     root.append(
       make("div", { class: "top" }, this.where, this.place,
-        this.compare.bar.opener, this.compare.bar.clearer,
+        make("span", { class: "waiting" }, this.compare.bar.opener, this.compare.bar.clearer),
         button({ label: "Details (I)", glyph: "info", act: () => this.toggleDetails(), kind: "square quiet" }),
         button({ label: "Close (Esc)", glyph: "close", act: () => root.close(), kind: "square quiet" })),
       make("div", { class: "middle" }, make("div", { class: "stage" }, this.compare.bar.root, this.frame, this.scrubber.root), this.side),

@@ -54,7 +54,7 @@ class Scrubber {
   #stop(cell) {
     const state = this.data.state(cell);
     const picture = state === "done" ? make("img", { src: this.data.thumb(cell), alt: "", draggable: "false", decoding: "async" }) : make("span", { class: "none", "data-state": state }, icon(state));
-    const label = this.axis.brief(this.axis.column[cell], this.cells.length <= FEW ? 16 : 10);
+    const label = this.axis.brief(this.axis.column[cell], this.cells.length > FEW ? 10 : innerWidth > 860 ? 16 : 12);
     return make("button", {
       type: "button", class: "stop", tabindex: -1, title: this.data.describe(cell), "aria-label": `${this.axis.short} ${label}`, onclick: () => this.go(cell),
     }, picture, make("span", { class: "tick", text: label }));
