@@ -181,6 +181,7 @@ def opened(path: Path) -> Iterator[Page]:
         page.on("pageerror", lambda error: print(f"  page error: {error}"))
         page.add_init_script(PROBE)
         page.goto("about:blank")
+        page.wait_for_timeout(1000)  # until the browser itself has started
         session = page.context.new_cdp_session(page)
         session.send("Performance.enable", {"timeDomain": "threadTicks"})
         CPU[page] = lambda: next(

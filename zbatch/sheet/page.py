@@ -20,7 +20,7 @@ from zbatch.sheet.data import SheetData
 HOME: Final = Path(__file__).parent
 
 SCRIPTS: Final = (
-    "dom", "words", "toast", "clipboard", "shortening", "columns", "dataset", "spelling", "query",
+    "dom", "later", "words", "toast", "clipboard", "shortening", "columns", "dataset", "spelling", "query",
     "selection", "order", "sizes", "view", "layout", "cell", "heads", "grid", "twins", "touch", "chips",
     "drawer", "controls", "metadata", "snippet", "copies", "scrubber", "pinch", "zoom", "missing", "pane",
     "reference", "difference", "nametags", "arrangement", "compare", "comparebar", "lightbox", "paper",

@@ -49,7 +49,7 @@ function thumbnail(data, cell, element) {
     element.dataset.state = "missing";
     element.replaceChildren(icon("missing"), make("span", { class: "word", text: "file missing" }));
   });
-  image.src = data.thumb(cell);
+  later.do(() => { image.src = data.thumb(cell); });
   return image;
 }
 

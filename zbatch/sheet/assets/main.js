@@ -15,19 +15,27 @@ class Page {
     this.grid = new Grid(this.scroller, data, { open: (cell) => this.lightbox.open(cell, this.grid.layout), folded: () => this.#folded() });
     this.chips = new Chips(this.panel, data, this.view, change, () => this.togglePanel());
     new Drawer(this.panel, this.scroller, () => this.togglePanel());
-    this.lightbox = new Lightbox(document.getElementById("lightbox"), data, { moved: (cell) => this.#remember(cell), closed: (cell) => this.#closed(cell), link: () => location.href.replace(/#.*/, "") + this.hash });
-    this.#readLightbox();
+    if (location.hash) this.#readLightbox();
     this.controls = new Controls(data, this.view, {
       change, resize: (size) => this.resize(size), panel: () => this.togglePanel(), theme: () => toggleTheme(), help: () => this.help.showModal(), fold: () => this.foldAll(),
     });
     new Twins(this.scroller, data);
     new Touch(this.scroller, { size: () => this.grid.layout.size, resize: (size) => this.resize(size) });
     this.paper = new Paper(document.getElementById("paper"), data, this.grid);
-    fillHelp(this.help, data.about);
+    later.do(() => fillHelp(this.help, data.about));
     addEventListener("keydown", (event) => this.#pressed(event));
     this.refresh();
+    later.do(() => this.lightbox);
+    later.begin();
     if (at) this.#openAt(at);
     addEventListener("hashchange", () => this.#readAgain());
+  }
+
+  /** Made when it is first asked for: nobody opens a picture before there is one. */
+  get lightbox() {
+    return (this.box ??= new Lightbox(document.getElementById("lightbox"), this.data, {
+      moved: (cell) => this.#remember(cell), closed: (cell) => this.#closed(cell), link: () => location.href.replace(/#.*/, "") + this.hash,
+    }));
   }
 
   change(act) {
@@ -41,12 +49,12 @@ class Page {
     this.selection = select(this.data, this.view);
     // What stands round the grid comes first: it decides how much room the grid has.
     this.controls.draw(this.selection, shown);
-    if (shown) this.chips.draw(this.selection.counts);
+    if (shown) later.do(() => this.chips.draw(this.selection.counts));
     this.grid.show(this.view, this.selection.cells, { keep });
     this.controls.drawSize(this.grid);
     this.controls.drawFolds(this.grid);
     this.sayNothing();
-    this.#remember(this.lightbox.cell);
+    this.#remember(this.box?.cell ?? null);
   }
 
   /** A new size only moves things: nothing is counted again. */
@@ -65,7 +73,7 @@ class Page {
 
   #folded() {
     this.controls.drawFolds(this.grid);
-    this.#remember(this.lightbox.cell);
+    this.#remember(this.box?.cell ?? null);
   }
 
   get panelShown() {
@@ -119,7 +127,7 @@ class Page {
   #remember(cell) {
     const words = this.view.hash;
     if (cell !== null) words.set("at", this.#nameOf(cell));
-    this.lightbox.write(words, (other) => this.#nameOf(other));
+    this.box?.write(words, (other) => this.#nameOf(other));
     this.hash = `#${words}`;
     // Browsers refuse more than some hundred of these a minute or so: a slider's last one counts.
     clearTimeout(this.timer);
@@ -135,7 +143,7 @@ class Page {
     this.written = location.hash;
     this.view.reset();
     const at = this.view.read(location.hash);
-    if (this.lightbox.root.open) this.lightbox.root.close();
+    if (this.box?.root.open) this.lightbox.root.close();
     this.#readLightbox();
     this.refresh();
     if (at) this.#openAt(at);
