@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from zbatch.api.endpoint import parse_endpoint
+from zbatch.durable import write_aside
 from zbatch.errors import UsageError
 from zbatch.manifest.jobs import Expansion
 from zbatch.manifest.judging import describe
@@ -20,7 +21,6 @@ from zbatch.runner.order import Order
 from zbatch.runner.plan import Plan
 from zbatch.runner.plan import make_plan as plan_order
 from zbatch.settings import ENDPOINT_VARIABLE, Settings, resolve
-from zbatch.state.durable import write_aside
 
 _NEW_PLAN: Final = "make a new plan: zbatch plan ... -o FILE"
 

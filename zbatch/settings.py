@@ -11,11 +11,11 @@ from pathlib import Path
 from zbatch.api.endpoint import Endpoint, parse_endpoint
 from zbatch.errors import UsageError
 from zbatch.expressions import ExpressionError, compile_template
-from zbatch.manifest.limits import parse_rate
 from zbatch.manifest.parser import Manifest
 from zbatch.model import RETRYABLE, JobState
 from zbatch.runner.order import Order
 from zbatch.state.again import Again
+from zbatch.units import parse_rate
 
 KEY_VARIABLE = "ZBATCH_API_KEY"
 ENDPOINT_VARIABLE = "ZBATCH_ENDPOINT"

@@ -14,6 +14,7 @@ from support.server_http import MODEL, RESULT, data_uri, finished, over_asgi, ov
 from zbatch.server.app import create_app
 from zbatch.server.keys import KeyRing
 from zbatch.server.tasks import Limits
+from zbatch.server.terms import Terms
 
 
 class Engine:
@@ -37,7 +38,7 @@ class Engine:
 
 @pytest.fixture(params=[over_asgi, over_socket], ids=["asgi", "socket"])
 def client(request):
-    with request.param(create_app(workers=2)) as client:
+    with request.param(create_app(terms=Terms(workers=2))) as client:
         yield client
 
 
@@ -112,7 +113,7 @@ def test_the_sister_model_takes_no_loras(client):
     ],
 )
 def test_a_wrong_field_is_named(change, field):
-    with over_asgi(create_app(Engine(), workers=1)) as client:
+    with over_asgi(create_app(Engine(), Terms(workers=1))) as client:
         assert re.search(field, refused(client, {"prompt": "fox"} | change))
 
 
@@ -147,7 +148,7 @@ def test_an_input_that_is_no_image_is_refused_at_once(client):
 @pytest.mark.parametrize("seed", [-1, None])
 def test_a_random_seed_is_chosen_and_told(seed):
     engine = Engine()
-    with over_asgi(create_app(engine, workers=1)) as client:
+    with over_asgi(create_app(engine, Terms(workers=1))) as client:
         told = {finished(client, submit(client, seed=seed))["extra"]["seed"] for _ in range(4)}
     assert told == {str(request.seed) for request in engine.requests}
     assert len(told) == 4
@@ -157,7 +158,7 @@ def test_a_random_seed_is_chosen_and_told(seed):
 def test_what_the_engine_gets():
     engine = Engine()
     image, mask = png_bytes(), png_bytes(mode="L", colour=255)
-    with over_asgi(create_app(engine, workers=1)) as client:
+    with over_asgi(create_app(engine, Terms(workers=1))) as client:
         finished(
             client,
             submit(client, image_url=data_uri(image), mask=data_uri(mask), strength=0.25, seed=0,
@@ -181,7 +182,7 @@ def test_base64_output(client):
 def test_a_failed_task_says_why():
     engine = Engine()
     engine.error = RuntimeError("out of memory")
-    with over_asgi(create_app(engine, workers=1)) as client:
+    with over_asgi(create_app(engine, Terms(workers=1))) as client:
         result = finished(client, submit(client))
         assert (result["task"]["status"], result["task"]["reason"]) == ("TASK_STATUS_FAILED", "out of memory")
         assert result["images"] == []
@@ -192,7 +193,7 @@ def test_a_failed_task_says_why():
 def test_statuses_before_the_end():
     engine = Engine()
     engine.go.clear()
-    with over_asgi(create_app(engine, workers=1)) as client:
+    with over_asgi(create_app(engine, Terms(workers=1))) as client:
         first, second = submit(client), submit(client)
         while not engine.requests:
             time.sleep(0.005)
@@ -206,7 +207,7 @@ def test_statuses_before_the_end():
 def test_a_full_queue_answers_429_with_retry_after():
     engine = Engine()
     engine.go.clear()
-    with over_socket(create_app(engine, workers=1, limits=Limits(max_waiting=2))) as client:
+    with over_socket(create_app(engine, Terms(Limits(max_waiting=2), workers=1))) as client:
         tasks = [submit(client)]
         while not engine.requests:
             time.sleep(0.005)
@@ -230,7 +231,7 @@ def test_what_is_not_there(client):
 
 def test_a_signed_url_cannot_be_forged_and_expires():
     now = [1000.0]
-    app = create_app(workers=1, clock=lambda: now[0], limits=Limits(result_ttl=60))
+    app = create_app(terms=Terms(Limits(result_ttl=60), workers=1), clock=lambda: now[0])
     with over_asgi(app) as client:
         task = submit(client)
         (image,) = finished(client, task)["images"]
@@ -253,7 +254,7 @@ def test_a_signed_url_cannot_be_forged_and_expires():
 
 
 def test_finished_tasks_are_bounded_and_the_fetched_ones_go_first():
-    with over_asgi(create_app(Engine(), workers=1, limits=Limits(max_finished=2))) as client:
+    with over_asgi(create_app(Engine(), Terms(Limits(max_finished=2), workers=1))) as client:
         first, second = submit(client), submit(client)
         finished(client, first)
         assert client.get(finished(client, second)["images"][0]["image_url"]).content == b"picture"
@@ -264,7 +265,7 @@ def test_finished_tasks_are_bounded_and_the_fetched_ones_go_first():
 
 
 def test_keys_are_asked_for_where_there_are_any():
-    with over_asgi(create_app(Engine(), workers=1, keys=KeyRing(["alpha", "beta"]))) as client:
+    with over_asgi(create_app(Engine(), Terms(workers=1), keys=KeyRing(["alpha", "beta"]))) as client:
         for headers in (
             {},
             {"Authorization": "Bearer gamma"},
@@ -283,7 +284,7 @@ def test_keys_are_asked_for_where_there_are_any():
 
 
 def test_a_body_that_is_too_large():
-    with over_socket(create_app(Engine(), workers=1)) as client:
+    with over_socket(create_app(Engine(), Terms(workers=1))) as client:
         answer = client.post(MODEL, content=(b" " * 2**20 for _ in range(65)))
         assert (answer.status_code, answer.json()["reason"]) == (413, "INVALID_REQUEST_BODY")
 
@@ -291,7 +292,7 @@ def test_a_body_that_is_too_large():
 def test_openapi_tells_what_the_contract_says(client):
     document = client.get("/openapi.json").json()
     assert document["openapi"] == "3.1.0"
-    assert set(document["paths"]) == {MODEL, "/v3/async/z-image-turbo", RESULT, "/healthz"}
+    assert set(document["paths"]) == {MODEL, "/v3/async/z-image-turbo", RESULT, "/healthz", "/readyz"}
     schema = document["paths"][MODEL]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert set(schema["properties"]) == {
         "prompt", "size", "seed", "loras", "image_url", "strength", "mask", "output_format",

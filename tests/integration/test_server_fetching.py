@@ -11,6 +11,7 @@ from support.server_http import MODEL, finished, over_asgi, png_bytes, submit
 
 from zbatch.server.app import create_app
 from zbatch.server.fetch import Fetcher, InputError, is_public
+from zbatch.server.terms import Terms
 
 PICTURE = png_bytes()
 
@@ -117,11 +118,11 @@ def test_is_public(address, public):
 
 
 def test_a_private_address_is_refused_at_submit_and_a_redirect_to_one_fails_the_task(host):
-    with over_asgi(create_app(workers=1)) as client:
+    with over_asgi(create_app(terms=Terms(workers=1))) as client:
         answer = client.post(MODEL, json={"prompt": "x", "image_url": f"{host}/a.png"})
         assert answer.status_code == 400
         assert "image_url" in answer.json()["message"]
-    with over_asgi(create_app(workers=1, fetcher=Fetcher(allow_private=True))) as client:
+    with over_asgi(create_app(terms=Terms(workers=1), fetcher=Fetcher(allow_private=True))) as client:
         assert (
             finished(client, submit(client, image_url=f"{host}/a.png"))["task"]["status"]
             == "TASK_STATUS_SUCCEED"

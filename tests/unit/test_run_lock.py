@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
+from zbatch.durable import make_durable_directory, write_aside
 from zbatch.errors import DiskError, RunBusyError, UsageError
 from zbatch.state.directory import RunDirectory
-from zbatch.state.durable import make_durable_directory, write_aside
 from zbatch.state.lock import RunLock
 
 HOLDER = """

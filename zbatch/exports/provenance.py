@@ -6,8 +6,8 @@ from pathlib import Path
 
 import orjson
 
+from zbatch.durable import replacing
 from zbatch.model import JobState
-from zbatch.state.durable import replacing
 from zbatch.state.records import JobFacts
 from zbatch.state.run import Run
 

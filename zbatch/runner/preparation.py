@@ -11,6 +11,7 @@ from pathlib import Path
 
 from zbatch.api.endpoint import EndpointKind
 from zbatch.clock import now_iso
+from zbatch.durable import write_aside
 from zbatch.errors import DiskError
 from zbatch.manifest.jobs import Expansion
 from zbatch.manifest.lockfile import lock_text, source_names
@@ -25,7 +26,6 @@ from zbatch.runner.trust import is_trusted, trust
 from zbatch.runner.wiring import Policy
 from zbatch.state.database import Meta
 from zbatch.state.directory import RunDirectory
-from zbatch.state.durable import write_aside
 from zbatch.state.store import Store
 from zbatch.state.writer import StateWriter
 from zbatch.version import __version__

@@ -9,8 +9,8 @@ import os
 from pathlib import Path
 
 from zbatch.api.endpoint import Endpoint
+from zbatch.durable import write_aside
 from zbatch.errors import ZbatchError
-from zbatch.state.durable import write_aside
 
 
 def _file() -> Path:

@@ -13,21 +13,31 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from zbatch.api.contract import MODELS, RESULT_PATH, TaskStatus
+from zbatch.errors import DiskError
 from zbatch.model import EXTENSIONS, MEDIA_TYPES
 from zbatch.server.answers import RefusedError, data_uri, json_answer, refusal, task_answer
 from zbatch.server.engines import Engine
 from zbatch.server.engines.preview import PreviewEngine
 from zbatch.server.fetch import Fetcher
+from zbatch.server.home import Home
 from zbatch.server.keys import KeyRing, presented_key
+from zbatch.server.metrics import MEDIA_TYPE as METRICS_TYPE
+from zbatch.server.metrics import Metrics
+from zbatch.server.observing import Observing
 from zbatch.server.openapi import openapi_document
 from zbatch.server.orders import read_order
+from zbatch.server.queue import TaskQueue
+from zbatch.server.shelf import MemoryShelf
 from zbatch.server.signing import Signer
-from zbatch.server.tasks import Limits, QueueFullError, Task, TaskQueue, TaskStore
+from zbatch.server.store import TaskStore
+from zbatch.server.tasks import BusyError, Task
+from zbatch.server.terms import Terms
 from zbatch.version import __version__
 
 log = logging.getLogger(__name__)
@@ -38,36 +48,42 @@ MAX_BODY: Final = 64 * 2**20
 
 def create_app(
     engine: Engine | None = None,
+    terms: Terms | None = None,
     *,
-    workers: int | None = None,
+    home: Home | None = None,
     keys: KeyRing | None = None,
-    signing_secret: bytes | None = None,
     clock: Callable[[], float] = time.time,
-    limits: Limits | None = None,
     fetcher: Fetcher | None = None,
 ) -> Starlette:
     """Build the server.
 
-    `engine` is the preview engine unless given; `workers` threads run it (as many as there are processors).
-    With `keys`, every call but `/healthz`, `/openapi.json` and signed image URLs needs one. `clock` is wall
-    time in seconds. The default `signing_secret` is made for this app and dies with it.
+    `engine` is the preview engine unless given. With a `home` its tasks, results and signed URLs outlive the
+    process; without one they die with it. With `keys`, every call but `/healthz`, `/readyz`, `/openapi.json`
+    and signed image URLs needs one. `clock` is wall time in seconds.
     """
-    engine = engine or PreviewEngine()
-    limits = limits or Limits()
-    workers = workers or os.cpu_count() or 1
-    queue = TaskQueue(engine, TaskStore(limits, clock), fetcher or Fetcher(), limits, workers)
-    signer = Signer(signing_secret or secrets.token_bytes(32), clock)
-    service = _Service(engine, queue, signer, keys, limits.result_ttl)
+    engine, terms, metrics = engine or PreviewEngine(), terms or Terms(), Metrics()
+    limits = terms.limits
+    shelf, ledger = (MemoryShelf(), None) if home is None else (home.shelf, home.ledger)
+    queue = TaskQueue(
+        engine, TaskStore(limits, clock, shelf, ledger), fetcher or Fetcher(), limits, metrics,
+        workers=terms.workers or os.cpu_count() or 1, quota=terms.quota, rehearsal=terms.rehearsal,
+    )  # fmt: skip
+    signer = Signer(secrets.token_bytes(32) if home is None else home.secret, clock)
+    service = _Service(engine, queue, signer, keys, terms, metrics)
     app = Starlette(
         routes=[
             Route(RESULT_PATH, service.task_result, methods=["GET"]),
             Route("/v3/async/{model}", service.submit, methods=["POST"]),
             Route("/v3/files/{task_id}/{name}", service.download, methods=["GET"]),
             Route("/healthz", service.healthz, methods=["GET"]),
+            Route("/readyz", service.readyz, methods=["GET"]),
+            Route("/metrics", service.tell_metrics, methods=["GET"]),
             Route("/openapi.json", service.openapi, methods=["GET"]),
         ],
+        middleware=[Middleware(Observing, metrics=metrics)],
         exception_handlers={
             RefusedError: _answer_refusal,
+            DiskError: _answer_disk,
             HTTPException: _answer_http_exception,
             Exception: _answer_bug,
         },
@@ -87,25 +103,31 @@ class _Service:
         queue: TaskQueue,
         signer: Signer,
         keys: KeyRing | None,
-        result_ttl: float,
+        terms: Terms,
+        metrics: Metrics,
     ) -> None:
         self._engine = engine
         self._queue = queue
         self._signer = signer
         self._keys = keys
-        self._result_ttl = result_ttl
+        self._terms = terms
+        self._metrics = metrics
 
     @contextlib.asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
+        await self._queue.store.open()
         # The workers run in a task of their own, so that an error of the body is not wrapped in a group.
         async with self._queue.fetcher:
             work = asyncio.create_task(self._queue.run(), name="zbatch-server-queue")
             try:
                 yield
             finally:
+                self._queue.close()
+                await asyncio.wait([work], timeout=self._terms.grace)
                 work.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await work
+                await self._queue.store.close()
 
     async def submit(self, request: Request) -> Response:
         owner = self._authorize(request)
@@ -115,10 +137,11 @@ class _Service:
             raise RefusedError(404, "MODEL_NOT_FOUND", f"no model is called {model!r}; there are {known}")
         order = await read_order(model, owner, await _read_body(request), self._queue.fetcher)
         try:
-            task = self._queue.submit(order)
-        except QueueFullError as error:
+            task = await self._queue.submit(order)
+        except BusyError as error:
             retry = {"Retry-After": str(error.retry_after)}
-            raise RefusedError(429, "RATE_LIMIT_EXCEEDED", "the queue is full", headers=retry) from error
+            raise RefusedError(429, "RATE_LIMIT_EXCEEDED", error.message, headers=retry) from error
+        _tell(request, task_id=task.task_id)
         return json_answer({"task_id": task.task_id})
 
     async def task_result(self, request: Request) -> Response:
@@ -129,16 +152,19 @@ class _Service:
         task = self._queue.store.get(task_id)
         if task is None or task.order.owner != owner:
             raise RefusedError(404, "TASK_NOT_FOUND", f"there is no task {task_id[:80]!r}, or it is gone")
-        return json_answer(task_answer(task, *self._image_url(request, task)))
+        return json_answer(task_answer(task, *await self._image_url(request, task)))
 
-    def _image_url(self, request: Request, task: Task) -> tuple[str | None, int]:
-        if task.status is not TaskStatus.SUCCEED or task.image is None or task.finished_at is None:
+    async def _image_url(self, request: Request, task: Task) -> tuple[str | None, int]:
+        if task.status is not TaskStatus.SUCCEED or task.finished_at is None:
             return None, 0
-        expires = int(task.finished_at + self._result_ttl) + 1
+        expires = int(task.finished_at + self._terms.limits.result_ttl) + 1
         ttl = max(1, int(expires - self._queue.store.clock()))
         if task.order.base64:
+            image = await self._queue.store.image(task)
+            if image is None:
+                raise RefusedError(404, "TASK_NOT_FOUND", "the image of this task is gone")
             task.delivered = True
-            return data_uri(task.image, task.order.request.output_format), ttl
+            return data_uri(image, task.order.request.output_format), ttl
         name = f"0{EXTENSIONS[task.order.request.output_format]}"
         base = str(request.base_url).rstrip("/")
         return base + self._signer.path(task.task_id, name, expires), ttl
@@ -148,17 +174,27 @@ class _Service:
         if not self._signer.allows(task_id, name, request.query_params):
             raise RefusedError(403, "ACCESS_DENY", "the signature of this URL is wrong or has expired")
         task = self._queue.store.get(task_id)
-        if task is None or task.image is None:
+        image = None if task is None else await self._queue.store.image(task)
+        if task is None or image is None:
             raise RefusedError(404, "IMAGE_NOT_FOUND", "the image is gone")
         task.delivered = True
         headers = {"Cache-Control": "private, immutable", "X-Content-Type-Options": "nosniff"}
-        return Response(task.image, 200, headers, MEDIA_TYPES[task.order.request.output_format])
+        return Response(image, 200, headers, MEDIA_TYPES[task.order.request.output_format])
 
     async def healthz(self, _: Request) -> Response:
-        tasks = dict(self._queue.store.counts())
+        tasks = self._queue.store.counts()
         return json_answer(
             {"status": "ok", "engine": self._engine.name, "version": __version__, "tasks": tasks}
         )
+
+    async def readyz(self, _: Request) -> Response:
+        if not self._queue.taking:
+            raise RefusedError(503, "SERVICE_NOT_AVAILABLE", "the server is on its way up or down")
+        return json_answer({"status": "ready"})
+
+    async def tell_metrics(self, request: Request) -> Response:
+        self._authorize(request)
+        return Response(self._metrics.page(), 200, media_type=METRICS_TYPE)
 
     async def openapi(self, request: Request) -> Response:
         return json_answer(openapi_document(str(request.base_url).rstrip("/"), __version__))
@@ -169,7 +205,13 @@ class _Service:
         owner = self._keys.owner(presented_key(request.headers.get("Authorization", "")))
         if owner is None:
             raise RefusedError(401, "FAILED_TO_AUTH", "the API key is missing or not accepted")
+        _tell(request, key=owner)
         return owner
+
+
+def _tell(request: Request, **facts: str) -> None:
+    """Have the access log say more of a call."""
+    request.scope.setdefault("told", {}).update(facts)
 
 
 async def _read_body(request: Request) -> bytes:
@@ -185,6 +227,11 @@ async def _answer_refusal(_: Request, error: Exception) -> Response:
     if not isinstance(error, RefusedError):
         raise error
     return refusal(error)
+
+
+async def _answer_disk(_: Request, error: Exception) -> Response:
+    log.error("%s", error)
+    return refusal(RefusedError(503, "SERVICE_NOT_AVAILABLE", "the server cannot write it down"))
 
 
 async def _answer_http_exception(_: Request, error: Exception) -> Response:

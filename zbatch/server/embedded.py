@@ -10,6 +10,7 @@ import httpx
 
 from zbatch.server.app import create_app
 from zbatch.server.tasks import Limits
+from zbatch.server.terms import Terms
 
 EMBEDDED_BASE_URL: Final = "http://preview.invalid"
 """Base URL of the embedded endpoint; its image URLs point there too, through the same transport."""
@@ -22,7 +23,8 @@ async def embedded_transport(*, workers: int | None = None) -> AsyncIterator[htt
     `ASGITransport` does not run the app's lifespan, so it is entered here: leaving stops the workers. Its
     tasks die with it.
     """
-    app = create_app(workers=workers, limits=Limits(max_finished_bytes=256 * 2**20))
+    terms = Terms(Limits(max_finished_bytes=256 * 2**20), workers=workers)
+    app = create_app(terms=terms)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         try:

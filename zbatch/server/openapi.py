@@ -109,6 +109,12 @@ def openapi_document(base_url: str, version: str) -> dict[str, Any]:
             **{submit_path(model): {"post": _submit(model, fields)} for model, fields in MODELS.items()},
             RESULT_PATH: {"get": _task_result()},
             "/healthz": {"get": {"operationId": "healthz", "responses": {"200": _json("Alive", {})}}},
+            "/readyz": {
+                "get": {
+                    "operationId": "readyz",
+                    "responses": {"200": _json("Ready", {}), "503": _error("SERVICE_NOT_AVAILABLE")},
+                }
+            },
         },
         "components": {
             "schemas": {"Error": _ERROR, "TaskResult": _RESULT},
@@ -136,6 +142,7 @@ def _submit(model: str, fields: tuple[str, ...]) -> dict[str, Any]:
             "401": _error("FAILED_TO_AUTH"),
             "413": _error("INVALID_REQUEST_BODY"),
             "429": _error("RATE_LIMIT_EXCEEDED, with Retry-After"),
+            "503": _error("SERVICE_NOT_AVAILABLE"),
         },
     }
 

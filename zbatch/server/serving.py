@@ -19,7 +19,9 @@ from zbatch.errors import EndpointError, UsageError
 from zbatch.server.app import create_app
 from zbatch.server.engines.preview import PreviewEngine
 from zbatch.server.fetch import Fetcher
+from zbatch.server.home import Home
 from zbatch.server.keys import read_keys
+from zbatch.server.terms import Terms
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,9 +33,10 @@ ENGINES = ("preview",)
 
 def serve_app(
     engine: str | Engine = "preview",
+    terms: Terms | None = None,
     *,
+    home: Home | None = None,
     api_key_file: Path | str | None = None,
-    workers: int | None = None,
     allow_private_urls: bool = False,
 ) -> Starlette:
     """Build the app that `zbatch serve` serves.
@@ -49,7 +52,8 @@ def serve_app(
             raise UsageError(f"there is no engine {engine!r}", hint=f"engines: {', '.join(ENGINES)}")
         engine = PreviewEngine()
     keys = None if api_key_file is None else read_keys(api_key_file)
-    return create_app(engine, workers=workers, keys=keys, fetcher=Fetcher(allow_private=allow_private_urls))
+    fetcher = Fetcher(allow_private=allow_private_urls)
+    return create_app(engine, terms, home=home, keys=keys, fetcher=fetcher)
 
 
 class Serving:

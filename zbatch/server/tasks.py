@@ -1,24 +1,11 @@
-"""The tasks of a server: a bounded queue in front of worker threads, and the results kept for a while."""
+"""What a server is asked for, and what becomes of it: orders, tasks, and how many of them it holds."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import uuid
-from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from zbatch.api.contract import TaskStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from zbatch.server.engines import Engine, ImageRequest
-    from zbatch.server.fetch import Fetcher
-
-log = logging.getLogger(__name__)
+from zbatch.server.engines import ImageRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +23,12 @@ class Limits:
     max_finished_bytes: int = 512 * 2**20
 
 
-class QueueFullError(Exception):
-    """The queue takes no more; the caller may come back in `retry_after` seconds."""
+class BusyError(Exception):
+    """No more is taken now; the caller may come back in `retry_after` seconds."""
 
-    def __init__(self, retry_after: int) -> None:
-        super().__init__("the queue is full")
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.message = message
         self.retry_after = retry_after
 
 
@@ -60,147 +48,24 @@ class Order:
         """Bytes of memory its inputs hold while it waits."""
         return len(self.request.image or b"") + len(self.request.mask or b"")
 
+    @property
+    def to_fetch(self) -> bool:
+        """Tell whether inputs are still to be fetched."""
+        return self.image_url is not None or self.mask is not None
+
 
 @dataclass(slots=True)
 class Task:
-    """One accepted order and what became of it. `finished_at` is in the store's clock."""
+    """One accepted order and what became of it.
+
+    `accepted_at` and `finished_at` are wall time in seconds; `size` is that of its image, in bytes.
+    """
 
     task_id: str
     order: Order
+    accepted_at: float
     status: TaskStatus = TaskStatus.QUEUED
     reason: str = ""
-    image: bytes | None = None
+    size: int = 0
     finished_at: float | None = None
     delivered: bool = False
-
-
-class TaskStore:
-    """Tasks in memory, the finished ones bounded by age, by number and by the bytes of their images.
-
-    Where there are too many, those whose image has been fetched go first, oldest first. A task that is gone
-    answers as one that was never there.
-    """
-
-    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
-        self.clock = clock
-        self._limits = limits
-        self._open: dict[str, Task] = {}
-        self._finished: OrderedDict[str, Task] = OrderedDict()
-        self._bytes = 0
-
-    def add(self, task: Task) -> None:
-        """Take in a new task."""
-        self._open[task.task_id] = task
-
-    def get(self, task_id: str) -> Task | None:
-        """Find a task, or `None` where it is unknown or gone."""
-        self._expire()
-        return self._open.get(task_id) or self._finished.get(task_id)
-
-    def finish(self, task: Task, *, image: bytes | None = None, reason: str = "") -> None:
-        """Give a task its final status: succeeded with an image, failed with a reason."""
-        task.status = TaskStatus.FAILED if image is None else TaskStatus.SUCCEED
-        task.reason, task.image, task.finished_at = reason, image, self.clock()
-        task.order = replace(task.order, request=replace(task.order.request, image=None, mask=None))
-        self._open.pop(task.task_id, None)
-        self._finished[task.task_id] = task
-        self._bytes += len(image or b"")
-        self._expire()
-        self._shrink(keep=task.task_id)
-
-    def _expire(self) -> None:
-        limit = self.clock() - self._limits.result_ttl
-        while self._finished:
-            task = next(iter(self._finished.values()))
-            if task.finished_at is None or task.finished_at > limit:
-                return
-            self._drop(task)
-
-    def _shrink(self, keep: str) -> None:
-        while self._too_much():
-            candidates = (task for task in self._finished.values() if task.task_id != keep)
-            victim = next((task for task in candidates if task.delivered), None) or self._oldest(keep)
-            if victim is None:
-                return
-            self._drop(victim)
-
-    def _oldest(self, keep: str) -> Task | None:
-        return next((task for task in self._finished.values() if task.task_id != keep), None)
-
-    def _too_much(self) -> bool:
-        too_many = len(self._finished) > self._limits.max_finished
-        return too_many or self._bytes > self._limits.max_finished_bytes
-
-    def _drop(self, task: Task) -> None:
-        del self._finished[task.task_id]
-        self._bytes -= len(task.image or b"")
-
-    def counts(self) -> Iterator[tuple[str, int]]:
-        """Count the tasks that wait or run, and those that are finished and still kept."""
-        yield "open", len(self._open)
-        yield "finished", len(self._finished)
-
-
-class TaskQueue:
-    """Takes orders, and works them off in threads while `run` runs."""
-
-    def __init__(
-        self, engine: Engine, store: TaskStore, fetcher: Fetcher, limits: Limits, workers: int
-    ) -> None:
-        self._engine = engine
-        self.store = store
-        self.fetcher = fetcher
-        self._limits = limits
-        self._workers = workers
-        self._waiting: asyncio.Queue[Task] = asyncio.Queue()
-        self._waiting_bytes = 0
-
-    def submit(self, order: Order) -> Task:
-        """Take an order and give its task.
-
-        Raises:
-            QueueFullError: where as many orders, or as many bytes of inputs, wait as may.
-        """
-        too_many = self._waiting.qsize() >= self._limits.max_waiting
-        too_heavy = (
-            self._waiting_bytes > 0 and self._waiting_bytes + order.weight > self._limits.max_waiting_bytes
-        )
-        if too_many or too_heavy:
-            raise QueueFullError(retry_after=1)
-        task = Task(str(uuid.uuid4()), order)
-        self.store.add(task)
-        self._waiting_bytes += order.weight
-        self._waiting.put_nowait(task)
-        return task
-
-    async def run(self) -> None:
-        """Work until cancelled. What an engine is in the middle of is let finish, its result is dropped."""
-        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="zbatch-engine")
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(self._workers):
-                    group.create_task(self._work(pool))
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-    async def _work(self, pool: ThreadPoolExecutor) -> None:
-        while True:
-            task = await self._waiting.get()
-            self._waiting_bytes -= task.order.weight
-            task.status = TaskStatus.PROCESSING
-            try:
-                request = await self._with_inputs(task.order)
-                image = await asyncio.get_running_loop().run_in_executor(pool, self._engine.generate, request)
-            except Exception as error:  # noqa: BLE001 - whatever an engine raises fails this task, no more
-                log.warning("task %s failed: %r", task.task_id, error)
-                self.store.finish(task, reason=str(error) or type(error).__name__)
-            else:
-                self.store.finish(task, image=image)
-
-    async def _with_inputs(self, order: Order) -> ImageRequest:
-        request = order.request
-        if order.image_url is not None:
-            request = replace(request, image=await self.fetcher.fetch("image_url", order.image_url))
-        if order.mask is not None:
-            request = replace(request, mask=await self.fetcher.fetch("mask", order.mask))
-        return request

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from zbatch.durable import write_aside
 from zbatch.errors import DiskError, UsageError
 from zbatch.model import media_type_of
 from zbatch.sheet.data import SheetData
 from zbatch.sheet.page import render_data, render_page
 from zbatch.sheet.png import draw_pages, undrawable
-from zbatch.state.durable import write_aside
 from zbatch.state.run import Run
 
 __all__ = ["SINGLE_FILE_LIMIT", "SheetData", "write_png", "write_sheet", "write_single_file"]

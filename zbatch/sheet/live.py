@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from zbatch.clock import monotonic, now_iso
+from zbatch.durable import write_aside
 from zbatch.errors import DiskError
 from zbatch.model import JobState
 from zbatch.sheet.data import JobColumns, JobReader, SheetData, about_run
 from zbatch.sheet.page import render_data, render_page, script_of
 from zbatch.state.database import Meta
 from zbatch.state.directory import RunDirectory
-from zbatch.state.durable import write_aside
 from zbatch.state.records import JobRecord
 from zbatch.state.run import Run
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from zbatch.durable import write_aside
 from zbatch.sheet.arrangement import Row, Section, arrange, has_picture, label, short_name, verdict
 from zbatch.sheet.data import NONE, SheetData
 from zbatch.sheet.lettering import Lettering
 from zbatch.sheet.pages import GAP, MARGIN, PAGE_HEIGHT, PAGE_WIDTH, PAPER, Pen, Strip, drawn, paginate
 from zbatch.sheet.siblings import Siblings
-from zbatch.state.durable import write_aside
 
 LARGEST, SMALLEST = 256, 144
 """Side of a square picture in pixels; other shapes get the same area."""

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from zbatch.durable import make_durable_directory
 from zbatch.errors import DiskError, StateError, UsageError
-from zbatch.state.durable import make_durable_directory
 
 
 @dataclass(frozen=True, slots=True)

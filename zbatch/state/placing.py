@@ -18,9 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
+from zbatch.durable import sync_directory
 from zbatch.errors import DiskError
 from zbatch.state.directory import RunDirectory
-from zbatch.state.durable import sync_directory
 
 _SYNCS_AT_ONCE = 32
 _QUICK = 0.002

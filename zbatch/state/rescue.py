@@ -9,9 +9,9 @@ import tempfile
 from datetime import datetime
 from pathlib import Path
 
+from zbatch.durable import sync_directory
 from zbatch.errors import DiskError
 from zbatch.state.directory import RESCUED, RunDirectory
-from zbatch.state.durable import sync_directory
 from zbatch.state.store import Store
 
 

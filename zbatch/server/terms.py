@@ -1,0 +1,24 @@
+"""The terms of a server: what it holds, what one key may ask for, and what is rehearsed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from zbatch.server.quotas import Quota
+from zbatch.server.rehearsal import Rehearsal
+from zbatch.server.tasks import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a server serves.
+
+    `workers` threads run the engine (as many as there are processors, where `None`); `grace` is how many
+    seconds what is under way may take to finish when the server ends.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    quota: Quota = field(default_factory=Quota)
+    rehearsal: Rehearsal = field(default_factory=Rehearsal)
+    workers: int | None = None
+    grace: float = 0.0
