@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import click
 
 from zbatch.cli.output import ExitCode, say, tell
+from zbatch.errors import DiskError
+from zbatch.personal import state_home
+from zbatch.server.home import Home
+from zbatch.server.quotas import Quota
+from zbatch.server.rehearsal import Rehearsal, parse_latency, parse_share
 from zbatch.server.serving import ENGINES, bind, serve_app
+from zbatch.server.tasks import Limits
+from zbatch.server.terms import Terms
+from zbatch.units import parse_duration, parse_rate
+
+_GRACE: Final = 10.0
+"""Seconds."""
+_MOST_KEPT: Final = 200_000
+_MOST_BYTES: Final = 20 * 2**30
+"""Of results, on disk; those that were fetched go first."""
 
 
-@click.command("serve", epilog="Examples: zbatch serve · zbatch serve --port 0 --api-key-file keys.txt")
+@click.command(
+    "serve",
+    epilog="Examples: zbatch serve · zbatch serve --latency lognormal:4s,15s --fail 2% --rate-limit 60/min",
+)
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Any other than loopback needs --api-key-file."
 )
@@ -26,12 +48,112 @@ from zbatch.server.serving import ENGINES, bind, serve_app
     "--api-key-file", type=click.Path(path_type=Path), metavar="FILE", help="Keys to accept, one a line."
 )
 @click.option("--allow-private-urls", is_flag=True, help="Fetch input images from private addresses too.")
-def command(host: str, port: int, engine: str, api_key_file: Path | None, allow_private_urls: bool) -> int:
-    """Serve the API until Ctrl-C. The URL is printed on stdout as soon as it answers."""
-    app = serve_app(engine, api_key_file=api_key_file, allow_private_urls=allow_private_urls)
-    serving = bind(app, host=host, port=port)
-    say(serving.url)
-    keys = "" if api_key_file else "; any key or none is accepted"
-    tell(f"serving the {engine} engine at {serving.url} (Ctrl-C ends it{keys})")
-    serving.run()
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where tasks and results are kept; else a directory of your own for each port.",
+)
+@click.option("--keep", default="24h", show_default=True, metavar="TIME", help="How long results are kept.")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Images made at once: processors.")
+@click.option(
+    "--max-queue",
+    type=click.IntRange(min=1),
+    default=4096,
+    show_default=True,
+    metavar="N",
+    help="Tasks that may wait; more is answered 429.",
+)
+@click.option("--rate-limit", metavar="N/min", help="Submits that each key may make: 60/min, 2/s.")
+@click.option(
+    "--tasks-limit", type=click.IntRange(min=1), metavar="N", help="Tasks that each key may have in flight."
+)
+@click.option(
+    "--latency", metavar="TIME", help="Rehearse how long tasks take: 4s, uniform:2s,6s, lognormal:4s,15s."
+)
+@click.option("--fail", metavar="SHARE", help="Rehearse failing tasks: 2%.")
+@click.option(
+    "--access-log", metavar="FILE", help="Write every call there, a JSON object a line; - is stderr."
+)
+def command(
+    host: str,
+    port: int,
+    engine: str,
+    api_key_file: Path | None,
+    allow_private_urls: bool,
+    data_dir: Path | None,
+    keep: str,
+    workers: int | None,
+    max_queue: int,
+    rate_limit: str | None,
+    tasks_limit: int | None,
+    latency: str | None,
+    fail: str | None,
+    access_log: str | None,
+) -> int:
+    """Serve the API until Ctrl-C. The URL is printed on stdout as soon as it answers.
+
+    Tasks and results are on disk: a server that is started again at the same port goes on where it was.
+    """
+    terms = Terms(
+        limits=Limits(
+            result_ttl=parse_duration(keep),
+            max_waiting=max_queue,
+            max_finished=_MOST_KEPT,
+            max_finished_bytes=_MOST_BYTES,
+        ),
+        quota=Quota(rate=None if rate_limit is None else parse_rate(rate_limit), tasks=tasks_limit),
+        rehearsal=Rehearsal(
+            latency=None if latency is None else parse_latency(latency),
+            fail=0.0 if fail is None else parse_share(fail),
+        ),
+        workers=workers,
+        grace=_GRACE,
+    )
+    with contextlib.ExitStack() as stack:
+        if access_log is not None:
+            stack.enter_context(_written(access_log))
+        home = _home(data_dir, port)
+        if home is not None:
+            stack.callback(home.close)
+        app = serve_app(
+            engine, terms, home=home, api_key_file=api_key_file, allow_private_urls=allow_private_urls
+        )
+        serving = bind(app, host=host, port=port)
+        say(serving.url)
+        keys = "" if api_key_file else "; any key or none is accepted"
+        tell(f"serving the {engine} engine at {serving.url} (Ctrl-C ends it{keys})")
+        tell("tasks end with it: a port of its own was picked" if home is None else f"tasks in {home.path}")
+        serving.run()
     return ExitCode.OK
+
+
+def _home(data_dir: Path | None, port: int) -> Home | None:
+    """Give the directory that is meant; none for a port that is picked anew each time."""
+    if data_dir is not None:
+        return Home(data_dir)
+    return None if port == 0 else Home(state_home() / f"server-{port}")
+
+
+@contextlib.contextmanager
+def _written(path: str) -> Iterator[None]:
+    """Have every call written to a file, or to stderr.
+
+    Raises:
+        DiskError: the file cannot be written.
+    """
+    try:
+        handler = logging.StreamHandler(sys.stderr) if path == "-" else logging.FileHandler(path)
+    except OSError as error:
+        raise DiskError(f"cannot write the access log {path}: {error.strerror or error}") from error
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    access = logging.getLogger("zbatch.access")
+    access.addHandler(handler)
+    access.setLevel(logging.INFO)
+    access.propagate = False
+    try:
+        yield
+    finally:
+        access.removeHandler(handler)
+        access.setLevel(logging.NOTSET)
+        handler.close()

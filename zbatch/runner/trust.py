@@ -5,17 +5,16 @@ Kept in the person's own state directory, never in a run directory: a repository
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from zbatch.api.endpoint import Endpoint
 from zbatch.durable import write_aside
 from zbatch.errors import ZbatchError
+from zbatch.personal import state_home
 
 
 def _file() -> Path:
-    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(home) / "zbatch" / "endpoints"
+    return state_home() / "endpoints"
 
 
 def is_trusted(endpoint: Endpoint) -> bool:

@@ -37,8 +37,12 @@ class Home:
                 f"cannot use the directory {path}: {error.filename or path}: {error.strerror or error}",
                 hint="give another with --data-dir",
             ) from error
-        self.shelf = DiskShelf(path / "images")
-        self.ledger = Ledger(path / "tasks.sqlite3")
+        try:
+            self.shelf = DiskShelf(path / "images")
+            self.ledger = Ledger(path / "tasks.sqlite3")
+        except BaseException:
+            self._lock.close()
+            raise
 
     def _locked(self) -> BinaryIO:
         lock = (self.path / "lock").open("ab")
@@ -73,4 +77,5 @@ class Home:
 
     def close(self) -> None:
         """Let another server have it."""
+        self.ledger.let_go()
         self._lock.close()

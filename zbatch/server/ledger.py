@@ -62,9 +62,16 @@ class Ledger:
         self._flushing: asyncio.Task[None] | None = None
         try:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-            self._prepare()
         except sqlite3.DatabaseError as error:
             raise self._translated(error) from error
+        try:
+            self._prepare()
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise self._translated(error) from error
+        except StateError:
+            self._db.close()
+            raise
 
     def _prepare(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -129,6 +136,10 @@ class Ledger:
         while self._flushing is not None:
             with suppress(DiskError, StateError):
                 await self._flushing
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Let go of the file as it is."""
         self._db.close()
 
     async def _write(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
