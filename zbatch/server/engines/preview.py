@@ -42,7 +42,7 @@ FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 SAVE_OPTIONS: Final[Mapping[str, Mapping[str, int]]] = {
     "jpeg": {"quality": 85},
     "png": {"compress_level": 1},
-    "webp": {"method": 0},
+    "webp": {"method": 0, "quality": 75},
 }
 
 
