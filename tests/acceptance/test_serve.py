@@ -123,3 +123,28 @@ def test_a_directory_that_another_server_has(tmp_path):
     assert done.returncode == 2
     assert "another server uses tasks" in done.stderr
     assert os.listdir(tmp_path / "tasks")  # noqa: PTH208 - it is there, and that is all
+
+
+STUDY = """
+version: 1
+name: study
+loras: {film: org/film-grain, ink: {path: org/ink, trigger: inkwash}}
+request: {prompt: "red fox, {{ place }} {{ lora.trigger }}", size: 320*256}
+matrix:
+  place: [snow, desert]
+  lora: {name: [film, ink], scale: [0, 0.6, 1.2]}
+  seed: {from: 7, count: 2}
+"""
+
+
+def test_the_images_are_those_of_the_built_in_endpoint(tmp_path):
+    (tmp_path / "study.yaml").write_text(STUDY)
+    assert (
+        zbatch("run", "study.yaml", "-o", "built-in", "--endpoint", "preview", cwd=tmp_path).returncode == 0
+    )
+    with serving(tmp_path) as (_, url):
+        assert zbatch("run", "study.yaml", "-o", "served", "--endpoint", url, cwd=tmp_path).returncode == 0
+    one, other = ({file.name: file.read_bytes() for file in (tmp_path / name / "images").iterdir()}
+                  for name in ("built-in", "served"))  # fmt: skip
+    assert len(one) == 20  # the baseline of both LoRAs is one job
+    assert one == other
