@@ -7,11 +7,12 @@ import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from zbatch.cli.output import ExitCode, say, tell
+from zbatch.cli.painting import chosen_engine, painting_options
 from zbatch.errors import DiskError
 from zbatch.personal import state_home
 from zbatch.server.home import Home
@@ -31,7 +32,7 @@ _MOST_BYTES: Final = 20 * 2**30
 
 @click.command(
     "serve",
-    epilog="Examples: zbatch serve · zbatch serve --latency lognormal:4s,15s --fail 2% --rate-limit 60/min",
+    epilog="Examples: zbatch serve · zbatch serve --fail 2% --latency 4s · zbatch serve --engine diffusers",
 )
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Any other than loopback needs --api-key-file."
@@ -55,7 +56,12 @@ _MOST_BYTES: Final = 20 * 2**30
     help="Where tasks and results are kept; else a directory of your own for each port.",
 )
 @click.option("--keep", default="24h", show_default=True, metavar="TIME", help="How long results are kept.")
-@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Images made at once: processors.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Images made at once: processors, or 1 for a model.",
+)
 @click.option(
     "--max-queue",
     type=click.IntRange(min=1),
@@ -75,6 +81,7 @@ _MOST_BYTES: Final = 20 * 2**30
 @click.option(
     "--access-log", metavar="FILE", help="Write every call there, a JSON object a line; - is stderr."
 )
+@painting_options
 def command(
     host: str,
     port: int,
@@ -90,6 +97,7 @@ def command(
     latency: str | None,
     fail: str | None,
     access_log: str | None,
+    **painting: Any,
 ) -> int:
     """Serve the API until Ctrl-C. The URL is printed on stdout as soon as it answers.
 
@@ -116,8 +124,9 @@ def command(
         home = _home(data_dir, port)
         if home is not None:
             stack.callback(home.close)
+        chosen = chosen_engine(engine, painting, allow_private_urls=allow_private_urls)
         app = serve_app(
-            engine, terms, home=home, api_key_file=api_key_file, allow_private_urls=allow_private_urls
+            chosen, terms, home=home, api_key_file=api_key_file, allow_private_urls=allow_private_urls
         )
         serving = bind(app, host=host, port=port)
         say(serving.url)

@@ -68,8 +68,8 @@ def task_answer(task: Task, image_url: str | None, ttl: int) -> dict[str, Any]:
     """Shape the answer of the task-result call. `ttl` is what is left of the image's life, in seconds.
 
     `extra` is always an object and `images` always a list, each image has its URL, its TTL as text and its
-    type: independent clients break otherwise. `extra.seed` (text, observed) tells a random seed; `debug_info`
-    is left out.
+    type: independent clients break otherwise. `extra.seed` (text, observed) tells a random seed, and what
+    the engine noted stands beside it; `debug_info` is left out.
     """
     output_format = task.order.request.output_format
     images = []
@@ -89,9 +89,10 @@ def task_answer(task: Task, image_url: str | None, ttl: int) -> dict[str, Any]:
             "reason": task.reason,
             "task_type": task.order.model.upper().replace("-", "_"),
             "eta": 0,
-            "progress_percent": 100 if task.status is TaskStatus.SUCCEED else 0,
+            "progress_percent": 100 if task.status is TaskStatus.SUCCEED else min(99, task.watch.percent),
         },
         "extra": {
+            **task.watch.notes,
             "seed": str(task.order.request.seed),
             "has_nsfw_contents": [],
             "enable_nsfw_detection": False,

@@ -22,7 +22,7 @@ from zbatch.api.contract import MODELS, RESULT_PATH, TaskStatus
 from zbatch.errors import DiskError
 from zbatch.model import EXTENSIONS, MEDIA_TYPES
 from zbatch.server.answers import RefusedError, data_uri, json_answer, refusal, task_answer
-from zbatch.server.engines import Engine
+from zbatch.server.engines import Engine, SteppedEngine
 from zbatch.server.engines.preview import PreviewEngine
 from zbatch.server.fetch import Fetcher
 from zbatch.server.home import Home
@@ -66,7 +66,7 @@ def create_app(
     shelf, ledger = (MemoryShelf(), None) if home is None else (home.shelf, home.ledger)
     queue = TaskQueue(
         engine, TaskStore(limits, clock, shelf, ledger), fetcher or Fetcher(), limits, metrics,
-        workers=terms.workers or os.cpu_count() or 1, quota=terms.quota, rehearsal=terms.rehearsal,
+        workers=terms.workers or _workers(engine), quota=terms.quota, rehearsal=terms.rehearsal,
     )  # fmt: skip
     signer = Signer(secrets.token_bytes(32) if home is None else home.secret, clock)
     service = _Service(engine, queue, signer, keys, terms, metrics)
@@ -92,6 +92,11 @@ def create_app(
     app.state.keys = keys
     app.state.engine = engine.name
     return app
+
+
+def _workers(engine: Engine) -> int:
+    """Give how many threads run an engine, where nobody said: one that takes its time fills the machine."""
+    return 1 if isinstance(engine, SteppedEngine) else os.cpu_count() or 1
 
 
 class _Service:

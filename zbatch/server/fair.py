@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable
 
 from zbatch.server.tasks import Task
 
@@ -45,3 +46,36 @@ class FairQueue:
             self._length -= 1
             self._weight -= task.order.weight
             return task
+
+    async def take_alike(self, first: Task, most: int, key: Callable[[Task], Hashable]) -> list[Task]:
+        """Take up to `most` waiting tasks of the same key as one that was taken, without waiting for any.
+
+        Owners give in turn, one task each, oldest first; those who gave are served after the others. So
+        nobody's tasks are overtaken by more than one batch of another's.
+        """
+        async with self._came:
+            wanted = key(first)
+            taken: list[Task] = []
+            owners = list(self._lines)
+            while owners and len(taken) < most:
+                for owner in list(owners):
+                    task = next((one for one in self._lines[owner] if key(one) == wanted), None)
+                    if task is None or len(taken) == most:
+                        owners.remove(owner)
+                        continue
+                    self._remove(owner, task)
+                    taken.append(task)
+                    if owner not in self._lines:
+                        owners.remove(owner)
+            return taken
+
+    def _remove(self, owner: str, task: Task) -> None:
+        line = self._lines[owner]
+        # By identity: two tasks may be equal in all that dataclasses compare.
+        del line[next(place for place, one in enumerate(line) if one is task)]
+        if line:
+            self._lines.move_to_end(owner)
+        else:
+            del self._lines[owner]
+        self._length -= 1
+        self._weight -= task.order.weight

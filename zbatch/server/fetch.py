@@ -63,7 +63,7 @@ class Fetcher:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        resolver = None if self._allow_private else _PublicResolver()
+        resolver = None if self._allow_private else PublicResolver()
         connector = aiohttp.TCPConnector(resolver=resolver, limit=16, use_dns_cache=False, force_close=True)
         self._session = aiohttp.ClientSession(
             connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
@@ -141,7 +141,7 @@ class Fetcher:
             raise InputError(field, "must be an http(s) URL or a data: URI")
         if parts.username is not None or parts.password is not None:
             raise InputError(field, "must not carry a user name or a password")
-        if not self._allow_private and (_is_private_literal(host) or _is_local_name(host)):
+        if not self._allow_private and (is_private_literal(host) or is_local_name(host)):
             raise InputError(field, f"must not point at a private address ({host})")
 
     def _check_image(self, field: str, data: bytes) -> None:
@@ -165,12 +165,13 @@ class Fetcher:
             ) from error  # fmt: skip
 
 
-class _PublicResolver(AbstractResolver):
+class PublicResolver(AbstractResolver):
     """Resolves a name and gives only addresses of the public internet; the connection goes to those."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
+        """Resolve a name, or refuse where any of its addresses is private."""
         loop = asyncio.get_running_loop()
         infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
         found: list[ResolveResult] = []
@@ -204,7 +205,8 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
-def _is_private_literal(host: str) -> bool:
+def is_private_literal(host: str) -> bool:
+    """Tell whether a host is written as an address that is not of the public internet."""
     try:
         ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -212,7 +214,8 @@ def _is_private_literal(host: str) -> bool:
     return not is_public(host)
 
 
-def _is_local_name(host: str) -> bool:
+def is_local_name(host: str) -> bool:
+    """Tell whether a name means this machine or its neighbours wherever it is asked."""
     name = host.rstrip(".").lower()
     return name == "localhost" or name.endswith((".localhost", ".local", ".internal"))
 

@@ -14,10 +14,10 @@ import orjson
 from zbatch.api.contract import TaskStatus
 from zbatch.errors import DiskError, StateError
 from zbatch.model import Lora
-from zbatch.server.engines import ImageRequest
+from zbatch.server.engines import ImageRequest, Watch
 from zbatch.server.tasks import Order, Task
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _SCHEMA: Final = """
 CREATE TABLE tasks (
   place INTEGER PRIMARY KEY,
@@ -29,15 +29,17 @@ CREATE TABLE tasks (
   status TEXT NOT NULL,
   reason TEXT NOT NULL DEFAULT '',
   size INTEGER NOT NULL DEFAULT 0,
-  finished_at REAL
+  finished_at REAL,
+  notes TEXT NOT NULL DEFAULT '{}'
 )
 """
+_SINCE_1: Final = "ALTER TABLE tasks ADD COLUMN notes TEXT NOT NULL DEFAULT '{}'"
 _ADD: Final = (
     "INSERT INTO tasks (task_id, ordered, image, mask, accepted_at, status) VALUES (?, ?, ?, ?, ?, ?)"
 )
 _FINISH: Final = (
-    "UPDATE tasks SET image = NULL, mask = NULL, status = ?, reason = ?, size = ?, finished_at = ? "
-    "WHERE task_id = ?"
+    "UPDATE tasks SET image = NULL, mask = NULL, status = ?, reason = ?, size = ?, finished_at = ?, "
+    "notes = ? WHERE task_id = ?"
 )
 _DROP: Final = "DELETE FROM tasks WHERE task_id = ?"
 
@@ -79,9 +81,9 @@ class Ledger:
             raise StateError(f"{self._path} is from a newer zbatch", hint="upgrade zbatch")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
-        if version == 0:
+        if version < _VERSION:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute(_SCHEMA)
+            self._db.execute(_SCHEMA if version == 0 else _SINCE_1)
             self._db.execute(f"PRAGMA user_version = {_VERSION}")
             self._db.execute("COMMIT")
 
@@ -92,12 +94,12 @@ class Ledger:
 
     def load(self) -> Iterator[Task]:
         """Give every task, in the order they were accepted; those under way wait again."""
-        names = "task_id, ordered, image, mask, accepted_at, status, reason, size, finished_at"
+        names = "task_id, ordered, image, mask, accepted_at, status, reason, size, finished_at, notes"
         for row in self._db.execute(f"SELECT {names} FROM tasks ORDER BY place"):  # noqa: S608 - our own names
-            task_id, ordered, image, mask, accepted_at, status, reason, size, finished_at = row
+            task_id, ordered, image, mask, accepted_at, status, reason, size, finished_at, notes = row
             yield Task(
                 task_id, _order(ordered, image, mask), accepted_at, TaskStatus(status), reason, size,
-                finished_at,
+                finished_at, watch=Watch(notes=orjson.loads(notes)),
             )  # fmt: skip
 
     async def add(self, task: Task) -> None:
@@ -119,9 +121,9 @@ class Ledger:
         Raises:
             DiskError: it was not written.
         """
-        await self._write(
-            _FINISH, [(task.status.value, task.reason, task.size, task.finished_at, task.task_id)]
-        )
+        notes = orjson.dumps(task.watch.notes).decode()
+        row = (task.status.value, task.reason, task.size, task.finished_at, notes, task.task_id)
+        await self._write(_FINISH, [row])
 
     async def drop(self, task_ids: Collection[str]) -> None:
         """Forget tasks.

@@ -7,12 +7,13 @@ import logging
 import random
 import time
 import uuid
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final
 
 from zbatch.api.contract import TaskStatus
-from zbatch.server.engines import Engine, ImageRequest
+from zbatch.server.engines import Engine, ImageRequest, SteppedEngine
 from zbatch.server.fair import FairQueue
 from zbatch.server.fetch import Fetcher
 from zbatch.server.metrics import Metrics
@@ -45,6 +46,7 @@ class TaskQueue:
         rehearsal: Rehearsal | None = None,
     ) -> None:
         self._engine = engine
+        self._stepped = engine if isinstance(engine, SteppedEngine) else None
         self.store = store
         self.fetcher = fetcher
         self._limits = limits
@@ -97,7 +99,8 @@ class TaskQueue:
             raise BusyError("the queue is full", retry_after=1)
 
     async def _admit(self, task: Task) -> None:
-        if task.order.to_fetch and self._group is not None:
+        prepared = self._stepped is not None and bool(task.order.request.loras)
+        if (task.order.to_fetch or prepared) and self._group is not None:
             self._fetching += 1
             self._group.create_task(self._fetch(task))
         else:
@@ -108,6 +111,8 @@ class TaskQueue:
         try:
             async with self._fetches:
                 request = await self._with_inputs(task.order)
+                if self._stepped is not None:
+                    await self._stepped.prepare(request)
         except Exception as error:  # noqa: BLE001 - whatever a host does fails this task, no more
             await self._failed(task, error)
         else:
@@ -160,23 +165,48 @@ class TaskQueue:
             await self._make(task, pool)
 
     async def _make(self, task: Task, pool: ThreadPoolExecutor) -> None:
-        task.status = TaskStatus.PROCESSING
-        latency, rehearsal = 0.0, self._rehearsal
-        if rehearsal.latency is not None:
-            latency = rehearsal.latency.draw(self._chance)
-        due = task.accepted_at + latency
-        if rehearsal.fail and self._chance.random() < rehearsal.fail:
-            await self._end(task, due, reason=REHEARSED)
-            return
-        try:
+        tasks = [task]
+        if self._stepped is not None and self._stepped.max_batch > 1:
+            key = self._stepped.batch_key
+            tasks += await self._line.take_alike(
+                task, self._stepped.max_batch - 1, lambda one: key(one.order.request)
+            )
+        dues = [self._due(one) for one in tasks]
+        failing = [self._rehearsal.fail > 0 and self._chance.random() < self._rehearsal.fail for _ in tasks]
+        made = [(one, due) for one, due, fails in zip(tasks, dues, failing, strict=True) if not fails]
+        for one, due, fails in zip(tasks, dues, failing, strict=True):
+            one.status = TaskStatus.PROCESSING
+            if fails:
+                await self._end(one, due, reason=REHEARSED)
+        if made:
             with self._metrics.engine_seconds.time():
-                image = await asyncio.get_running_loop().run_in_executor(
-                    pool, self._engine.generate, task.order.request
-                )
-        except Exception as error:  # noqa: BLE001 - whatever an engine raises fails this task, no more
-            await self._failed(task, error)
-        else:
-            await self._end(task, due, image=image)
+                results = await self._generated([one for one, _ in made], pool)
+            for (one, due), result in zip(made, results, strict=True):
+                if isinstance(result, Exception):
+                    await self._failed(one, result)
+                else:
+                    await self._end(one, due, image=result)
+
+    def _due(self, task: Task) -> float:
+        latency = self._rehearsal.latency
+        return task.accepted_at + (0.0 if latency is None else latency.draw(self._chance))
+
+    async def _generated(
+        self, tasks: Sequence[Task], pool: ThreadPoolExecutor
+    ) -> Sequence[bytes | Exception]:
+        """Have the engine make images; whatever it raises fails these tasks, no more."""
+        loop, requests = asyncio.get_running_loop(), [task.order.request for task in tasks]
+        watches = [task.watch for task in tasks]
+        try:
+            if self._stepped is None:
+                return [await loop.run_in_executor(pool, self._engine.generate, requests[0])]
+            return await loop.run_in_executor(pool, self._stepped.generate_many, requests, watches)
+        except Exception as error:  # noqa: BLE001 - as the docstring says
+            return [error] * len(tasks)
+        except asyncio.CancelledError:
+            for watch in watches:
+                watch.given_up = True
+            raise
 
     async def _end(self, task: Task, due: float, *, image: bytes | None = None, reason: str = "") -> None:
         """Give a task its end when that is due: a rehearsed wait takes no worker."""

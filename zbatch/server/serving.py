@@ -17,6 +17,8 @@ from starlette.applications import Starlette
 
 from zbatch.errors import EndpointError, UsageError
 from zbatch.server.app import create_app
+from zbatch.server.engines.diffusion import diffusers_engine
+from zbatch.server.engines.diffusion.setup import Setup
 from zbatch.server.engines.preview import PreviewEngine
 from zbatch.server.fetch import Fetcher
 from zbatch.server.home import Home
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from zbatch.server.engines import Engine
 
-ENGINES = ("preview",)
+ENGINES = ("preview", "diffusers")
 
 
 def serve_app(
@@ -42,15 +44,16 @@ def serve_app(
     """Build the app that `zbatch serve` serves.
 
     With `api_key_file` (one key a line) only those keys are accepted, otherwise any or none. Input images are
-    fetched from public addresses only, unless `allow_private_urls`.
+    fetched from public addresses only, unless `allow_private_urls`. An engine with settings of its own is
+    given whole (see `zbatch.server.engines.diffusion`).
 
     Raises:
-        UsageError: where there is no such engine, or the key file is unusable.
+        UsageError: where there is no such engine, it cannot work here, or the key file is unusable.
     """
     if isinstance(engine, str):
         if engine not in ENGINES:
             raise UsageError(f"there is no engine {engine!r}", hint=f"engines: {', '.join(ENGINES)}")
-        engine = PreviewEngine()
+        engine = PreviewEngine() if engine == "preview" else diffusers_engine(Setup())
     keys = None if api_key_file is None else read_keys(api_key_file)
     fetcher = Fetcher(allow_private=allow_private_urls)
     return create_app(engine, terms, home=home, keys=keys, fetcher=fetcher)

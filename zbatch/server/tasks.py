@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from zbatch.api.contract import TaskStatus
-from zbatch.server.engines import ImageRequest
+from zbatch.server.engines import ImageRequest, Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +69,4 @@ class Task:
     size: int = 0
     finished_at: float | None = None
     delivered: bool = False
+    watch: Watch = field(default_factory=Watch)

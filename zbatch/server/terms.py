@@ -13,8 +13,8 @@ from zbatch.server.tasks import Limits
 class Terms:
     """How a server serves.
 
-    `workers` threads run the engine (as many as there are processors, where `None`); `grace` is how many
-    seconds what is under way may take to finish when the server ends.
+    `workers` threads run the engine (where `None`: one for a model, as many as there are processors for
+    previews); `grace` is how many seconds what is under way may take to finish when the server ends.
     """
 
     limits: Limits = field(default_factory=Limits)

@@ -1,0 +1,143 @@
+"""Where the file of a LoRA is: in the folder for them, or in the cache of those that were fetched."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+from pathlib import Path
+from typing import Final
+
+from zbatch.server.engines.diffusion.lora_download import REPOSITORY, LoraError, LoraHosts
+
+_ENDING: Final = ".safetensors"
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+class LoraFiles:
+    """Finds LoRA files by the path that a request gives.
+
+    A path with a scheme is a URL. Any other is a file in `folder`, its ending optional; where there is none,
+    `owner/repo` and `owner/repo/file.safetensors` are a repository of Hugging Face. What was fetched stays as
+    it is while it is in the cache: a run does not change its LoRAs half way.
+    """
+
+    def __init__(self, folder: Path | None, hosts: LoraHosts, cache: Path | None, cache_bytes: int) -> None:
+        self._folder = folder
+        self._hosts = hosts
+        self._cache = cache
+        self._cache_bytes = cache_bytes
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def fetch(self, path: str) -> None:
+        """Have the file of a LoRA on this machine.
+
+        Raises:
+            LoraError: it is missing or cannot be had.
+        """
+        if self._is_local(path) or self._fetched(path) is not None:
+            return
+        self._hosts.check(path)
+        if self._cache is None:
+            raise LoraError(f"LoRA {path!r} cannot be fetched: this server has no folder to keep it in")
+        lock = self._locks.setdefault(path, asyncio.Lock())
+        try:
+            async with lock:
+                if self._fetched(path) is None:
+                    await self._download(path, self._cached(self._cache, path))
+        finally:
+            if not lock.locked():
+                self._locks.pop(path, None)
+
+    def find(self, path: str) -> Path:
+        """Give the file of a LoRA.
+
+        Raises:
+            LoraError: it is missing, or not (or no longer) on this machine.
+        """
+        if self._is_local(path):
+            return self._local(path)
+        file = self._fetched(path)
+        if file is None:
+            raise LoraError(f"LoRA {path!r} was fetched and is gone from the cache; ask again")
+        with contextlib.suppress(OSError):
+            os.utime(file)
+        return file
+
+    def _is_local(self, path: str) -> bool:
+        """Tell whether a path means a file of this machine.
+
+        Raises:
+            LoraError: it is a file's path and there is no such file, or it leads out of the folder.
+        """
+        if _URL.match(path):
+            return False
+        try:
+            self._local(path)
+        except LoraError:
+            owner_and_name = "/".join(path.split("/", 2)[:2])
+            plain = all(part not in ("", ".", "..") for part in path.split("/"))
+            whole = path == owner_and_name or path.endswith(_ENDING)
+            if plain and whole and REPOSITORY.fullmatch(owner_and_name) and "\\" not in path:
+                return False
+            raise
+        return True
+
+    def _local(self, path: str) -> Path:
+        missing = LoraError(f"LoRA {path!r} is missing: there is no such file in this server's --lora-dir")
+        if self._folder is None:
+            raise LoraError(f"LoRA {path!r} is missing: this server has no --lora-dir")
+        parts = path.split("/")
+        if "\0" in path or "\\" in path or any(part in ("", ".", "..") for part in parts):
+            raise missing
+        folder = self._folder.resolve()
+        for name in (path, path + _ENDING):
+            try:
+                file = (folder / name).resolve(strict=True)
+            except (OSError, RuntimeError, ValueError):
+                continue
+            # Links are followed first: one that leads out of the folder is as missing as any other file.
+            if file.is_relative_to(folder) and file.suffix == _ENDING and file.is_file():
+                return file
+        raise missing
+
+    def _fetched(self, path: str) -> Path | None:
+        if self._cache is None:
+            return None
+        file = self._cached(self._cache, path)
+        return file if file.is_file() else None
+
+    def _cached(self, cache: Path, path: str) -> Path:
+        # The name is ours: nothing that a caller sends becomes a path.
+        return cache / f"{hashlib.sha256(path.encode('utf-8', 'surrogatepass')).hexdigest()}{_ENDING}"
+
+    async def _download(self, path: str, file: Path) -> None:
+        part = file.with_name(f"{secrets.token_hex(8)}.part")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            await self._hosts.fetch(path, part)
+            part.replace(file)
+        except OSError as error:
+            raise LoraError(f"LoRA {path!r} cannot be kept: {error.strerror or error}") from error
+        finally:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+        self._shrink(file)
+
+    def _shrink(self, keep: Path) -> None:
+        """Let those go that were used longest ago, until the rest has room."""
+        files = []
+        for file in keep.parent.glob(f"*{_ENDING}"):
+            with contextlib.suppress(OSError):
+                files.append((file.stat(), file))
+        total = sum(stat.st_size for stat, _ in files)
+        for stat, file in sorted(files, key=lambda one: one[0].st_mtime):
+            if total <= self._cache_bytes:
+                return
+            if file != keep:
+                with contextlib.suppress(OSError):
+                    file.unlink()
+                total -= stat.st_size
