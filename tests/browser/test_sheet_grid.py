@@ -133,7 +133,6 @@ def test_search_knows_words_values_numbers_and_states(visit, small):
         "scale>0.6": 21,
         "scale>=0.4 name:ink owl": 6,
         "state:failed": 2,
-        "state:excluded": 0,
         "nsfw:true": 2,
         "tripped": 2,
         "owl -ink": 12,

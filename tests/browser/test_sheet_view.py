@@ -189,3 +189,60 @@ def test_a_finger_that_rests_on_a_value_shows_it_alone(visit, small):
     page.wait_for_timeout(100)
     expect(page.locator(".chip", has_text="barn owl")).to_have_attribute("aria-pressed", "true")
     expect(page.locator(".chip", has_text="red fox")).to_have_attribute("aria-pressed", "false")
+
+
+def focused(page):
+    return page.evaluate(
+        "document.activeElement.getAttribute('aria-label') || document.activeElement.innerText"
+    )
+
+
+def test_the_focus_stays_where_it_worked_or_goes_to_what_stands_nearest(visit, small):
+    page = visit(small)
+    page.get_by_role("button", name="Group by lora.name before subject").focus()
+    page.keyboard.press("Enter")
+    assert focused(page) == "Group by subject before lora.name"
+    page.get_by_role("button", name="Stop grouping by lora.name").focus()
+    page.keyboard.press("Enter")
+    assert focused(page) == "Stop grouping by subject"
+    page.keyboard.press("Enter")
+    assert focused(page) == "Add a group"
+
+
+def test_a_folded_group_keeps_the_focus(visit, small):
+    page = visit(small)
+    page.locator(".sectionbar").nth(1).focus()
+    before = focused(page)
+    page.keyboard.press("Enter")
+    expect(page.locator(".sectionbar[aria-expanded=false]")).to_have_count(1)
+    assert focused(page) == before
+    page.keyboard.press("g")
+    assert focused(page) == before
+
+
+def test_clearing_all_filters_leaves_the_focus_on_the_page(visit, small):
+    page = visit(small, "#q=nothing-like-it")
+    page.locator(".nothing").get_by_role("button", name="Clear all filters").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".cell").first).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.cell") is not None
+    page.locator(".chip").first.click()
+    page.locator("#panel").get_by_role("button", name="Clear all filters").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.closest('#panel') !== null")
+
+
+def test_a_cell_keeps_the_focus_when_the_grid_becomes_a_wall(visit, small):
+    page = visit(small)
+    page.locator(".cell").nth(2).focus()
+    cell = page.evaluate("document.activeElement.cell")
+    page.keyboard.press("w")
+    assert page.evaluate("document.activeElement.cell") == cell
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.cell") != cell
+
+
+def test_excluded_cells_alone_are_counted_as_what_they_are(visit, small):
+    page = visit(small, "#state=excluded")
+    expect(page.locator(".total")).to_have_text("3 excluded cells")

@@ -17,11 +17,9 @@ class Chips {
       : null;
     // Asked of an empty panel, it would make the browser lay out a page that is not finished.
     const top = this.root.childElementCount ? this.root.scrollTop : 0;
-    const focused = document.activeElement?.dataset?.chip;
     this.root.replaceChildren(make("div", { class: "panelhead" }, make("h2", { text: "Values" }), clear, this.closer), ...sections,
       make("p", { class: "aside", text: FINGERS.matches ? "A tap hides or shows a value. A long press shows it alone." : "Click hides or shows a value. Shift-click shows it alone." }));
     if (top) this.root.scrollTop = top;
-    if (focused) [...this.root.querySelectorAll("[data-chip]")].find((chip) => chip.dataset.chip === focused)?.focus();
   }
 
   #section(axis, counts) {
@@ -32,7 +30,7 @@ class Chips {
     const words = axis.longest > 22;
     return make("section", { class: "axisvalues" },
       make("h3", {}, make("span", { text: axis.name }), hidden.size
-        ? make("button", { type: "button", class: "link", text: "all", "aria-label": `Show all values of ${axis.name}`, onclick: () => this.change(() => hidden.clear()) })
+        ? make("button", { type: "button", class: "link", text: "all", "data-keep": `all ${axis.index}`, "aria-label": `Show all values of ${axis.name}`, onclick: () => this.change(() => hidden.clear()) })
         : make("span", { class: "many", text: count(values.length) })),
       make("div", { class: `chips${words ? " long" : ""}`, role: "group", "aria-label": axis.name },
         ...(all ? values : values.slice(0, CHIPS)).map((value) => this.#chip(axis, value, hidden, counts.get(value) ?? 0)),
@@ -42,7 +40,7 @@ class Chips {
   #chip(axis, value, hidden, number) {
     const label = axis.label(value);
     return make("button", {
-      type: "button", class: "chip", "aria-pressed": String(!hidden.has(value)), "data-chip": `${axis.index} ${value}`,
+      type: "button", class: "chip", "aria-pressed": String(!hidden.has(value)), "data-keep": `chip ${axis.index} ${value}`,
       title: hint(`${axis.name}: ${label}`), onclick: (event) => { if (!this.rested) this.#clicked(axis, value, event.shiftKey || event.altKey); },
       ...this.#pressing(() => this.#clicked(axis, value, true)),
     }, make("span", { class: "what", dir: "auto", text: axis.brief(value, 44) }), make("span", { class: "many", text: count(number) }));

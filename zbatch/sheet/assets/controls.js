@@ -26,10 +26,8 @@ class Controls {
     if (this.search.value !== this.view.query) this.search.value = this.view.query;
     this.panel.setAttribute("aria-pressed", String(shown));
     this.drawFacts(selection);
-    const focused = document.activeElement?.id;
     this.#drawShape();
     this.#drawAxes();
-    if (focused && this.axes.querySelector(`#${CSS.escape(focused)}`)) document.getElementById(focused).focus();
   }
 
   #drawShape() {
@@ -46,12 +44,8 @@ class Controls {
   drawFolds({ layout }) {
     const all = layout.sections.length > 0 && layout.sections.every(({ closed }) => closed);
     const [words, glyph] = all ? ["Unfold all groups (G)", "unfold"] : ["Fold all groups (G)", "fold"];
-    const old = document.getElementById("fold");
-    const focused = old !== null && old === document.activeElement;
-    old?.remove();
-    if (this.view.groups.length === 0) return;
-    this.groups.append(button({ label: words, glyph, act: () => this.fold(), kind: "square quiet", id: "fold" }));
-    if (focused) document.getElementById("fold").focus();
+    document.getElementById("fold")?.remove();
+    if (this.view.groups.length) this.groups.append(button({ label: words, glyph, act: () => this.fold(), kind: "square quiet", id: "fold" }));
   }
 
   drawSize({ room, layout }) {
@@ -63,22 +57,21 @@ class Controls {
     const { data, view } = this;
     const order = STATES.filter((state) => states.has(state) || view.state === state);
     const pills = order.map((state) => make("button", {
-      type: "button", class: "pill", "data-state": state, "aria-pressed": String(view.state === state),
+      type: "button", class: "pill", "data-state": state, "data-keep": `state ${state}`, "aria-pressed": String(view.state === state),
       title: view.state === state ? "Show every state" : `Show only what is ${state}`,
       onclick: () => this.change(() => { view.state = view.state === state ? null : state; }),
     }, make("i", { class: "dot" }), make("b", { text: count(states.get(state) ?? 0) }), make("span", { text: state })));
     // Excluded cells are drawn and told of apart: no job stands behind them.
     const every = data.size - data.excluded;
     const shown = data.shown(cells);
-    const total = shown === every ? plural(every, "cell") : `${count(shown)} of ${plural(every, "cell")}`;
+    const some = shown === 0 && cells.length > 0 ? plural(cells.length, "excluded cell") : `${count(shown)} of ${plural(every, "cell")}`;
+    const total = shown === every && every > 0 ? plural(every, "cell") : some;
     const jobs = data.jobs.count;
     const spared = every - jobs;
     const shared = spared > 0 && cells.length === data.size ? `${plural(jobs, "job")} · ${count(spared)} shared` : null;
     // Where nothing matches, the middle of the page says it.
     const said = cells.length ? complaints.map((complaint) => this.complaint(complaint)) : [];
-    const focused = document.activeElement?.closest("#facts .pill")?.dataset.state;
     this.facts.replaceChildren(...said, make("span", { class: "total", role: "status", title: shared ? "Cells whose requests are equal share one job, which is made and paid once" : null, text: [total, shared].filter(Boolean).join(" · ") }), ...pills);
-    if (focused) pills[order.indexOf(focused)]?.focus();
   }
 
   /** What the search did not understand, and the name that was likely meant, to click on. */

@@ -187,10 +187,12 @@ class Grid {
   #toggle(section) {
     this.view.folds.toggle(section.id);
     const { scrollTop } = this.root;
-    this.show(this.view, this.cells, { keep: true });
-    this.root.scrollTop = Math.min(scrollTop, Math.max(section.top, 0));
-    this.render();
-    this.folded();
+    keepingFocus(() => {
+      this.show(this.view, this.cells, { keep: true });
+      this.root.scrollTop = Math.min(scrollTop, Math.max(section.top, 0));
+      this.render();
+      this.folded();
+    }, this);
   }
 
   /** Draw these cells anew where they stand, and leave everything else alone. */

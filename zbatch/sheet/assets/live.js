@@ -107,6 +107,10 @@ class Live {
   }
 
   #show(cells) {
+    keepingFocus(() => this.#redraw(cells), this.page.grid);
+  }
+
+  #redraw(cells) {
     const { page } = this;
     const { grid, data, view } = page;
     const before = page.selection.cells;

@@ -44,6 +44,10 @@ class Page {
   }
 
   refresh({ keep = false } = {}) {
+    keepingFocus(() => this.#refresh(keep), this.grid);
+  }
+
+  #refresh(keep) {
     const shown = this.panelShown;
     this.panel.hidden = !shown;
     this.selection = select(this.data, this.view);
