@@ -15,11 +15,11 @@ function keepingFocus(act, grid) {
   const { cell } = focused ?? {};
   const at = place && place !== focused ? stops(place).indexOf(focused) : -1;
   act();
-  if (at < 0 || !focusLost()) return;
+  if ((at < 0 && cell === undefined) || !focusLost()) return;
   if (cell !== undefined) grid.focus(cell);
   if (!focusLost()) return;
   const own = stops(place).filter((element) => element.checkVisibility());
   const name = keptName(focused);
   const same = own.find((element) => name && keptName(element) === name);
-  (same ?? own[Math.min(at, own.length - 1)] ?? document.getElementById("scroller")).focus({ preventScroll: true });
+  (same ?? own[Math.min(Math.max(at, 0), own.length - 1)] ?? document.getElementById("scroller")).focus({ preventScroll: true });
 }
