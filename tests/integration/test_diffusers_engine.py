@@ -12,8 +12,12 @@ import torch
 from PIL import Image
 from support.tiny_engine import difference, pixels, request, tiny_engine
 
+from zbatch.errors import UsageError
 from zbatch.server.engines import SteppedEngine, Watch
+from zbatch.server.engines.diffusion import diffusers_engine
 from zbatch.server.engines.diffusion.engine import GivenUpError, MemoryFullError
+from zbatch.server.engines.diffusion.model import check_room
+from zbatch.server.engines.diffusion.setup import Setup
 
 
 @pytest.fixture(scope="module")
@@ -157,3 +161,50 @@ def test_out_of_memory_fails_the_task_and_the_engine_goes_on(folder):
     assert made[0] == before
     assert [watch.notes for watch in watches] == [{}] * 3
     hook.remove()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"model": "nowhere/at-all"}, "there is no model nowhere/at-all"),
+        ({"model": "{folder}"}, "there is no model"),
+        ({"model": "{folder}/other"}, "is a StableDiffusionPipeline, not a Z-Image model"),
+        ({"offload": "model"}, "--offload model needs a GPU"),
+        ({"quantize": "4bit"}, "--quantize 4bit needs a GPU"),
+    ],
+)
+def test_what_cannot_be_painted_with_is_told_at_start(folder, options, said):
+    if torch.cuda.is_available() and "needs a GPU" in said:
+        pytest.skip("there is a GPU here")
+    (folder / "other").mkdir(exist_ok=True)
+    (folder / "other" / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')
+    options = {name: value.format(folder=folder) for name, value in options.items()}
+    with pytest.raises(UsageError) as failed:
+        diffusers_engine(Setup(**options))
+    assert said in str(failed.value)
+
+
+GIB = 2**30
+PARTS = {"transformer": 12 * GIB, "text_encoder": 8 * GIB, "vae": GIB // 4, "tokenizer": 0}
+
+
+@pytest.mark.parametrize(
+    ("free", "options", "said"),
+    [
+        (16, {}, "needs about 23.2 GiB of GPU memory, and 16.0 of 24.0 GiB are free"),
+        (16, {}, "--offload model or --quantize 4bit needs less of it"),
+        (12, {"offload": "model"}, "needs about 15.0 GiB"),
+        (12, {"offload": "model"}, "--quantize 4bit or --offload sequential (slow) needs less of it"),
+        (24, {}, None),
+        (16, {"offload": "model"}, None),
+        (2, {"offload": "sequential"}, None),
+    ],
+)
+def test_a_model_that_the_gpu_cannot_hold_is_told_before_it_is_put_there(free, options, said):
+    setup = Setup(**options)
+    if said is None:
+        check_room(PARTS, free * GIB, 24 * GIB, setup)
+        return
+    with pytest.raises(UsageError) as failed:
+        check_room(PARTS, free * GIB, 24 * GIB, setup)
+    assert said in str(failed.value)

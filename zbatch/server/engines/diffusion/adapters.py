@@ -6,11 +6,13 @@ whatever was painted before.
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from diffusers import ZImagePipeline
@@ -18,6 +20,7 @@ from safetensors import safe_open
 
 from zbatch.server.engines.diffusion.lora_download import LoraError
 
+_PART: Final = re.compile(r"\.(lora_[AB]\.(weight|bias)|lokr_\w+)$")
 Identity = tuple[str, int, int]
 """Path, time of change and size of a file: one that was replaced is another LoRA."""
 
@@ -82,14 +85,18 @@ class Adapters:
         self._count += 1
         name = f"lora{self._count}"
         try:
-            self._pipeline.load_lora_into_transformer(
-                weights,
-                self._pipeline.transformer,
-                adapter_name=name,
-                metadata=metadata,
-                _pipeline=self._pipeline,
-                low_cpu_mem_usage=True,
-            )
+            with warnings.catch_warnings():
+                # Of several LoRAs in one model, which is what is wanted, and of layers that a file's own
+                # description names and its weights do not have, which come to nothing.
+                warnings.simplefilter("ignore")
+                self._pipeline.load_lora_into_transformer(
+                    weights,
+                    self._pipeline.transformer,
+                    adapter_name=name,
+                    metadata=metadata,
+                    _pipeline=self._pipeline,
+                    low_cpu_mem_usage=True,
+                )
         except torch.OutOfMemoryError:
             raise
         except Exception as error:
@@ -99,30 +106,35 @@ class Adapters:
 
     def _check(self, called: str, weights: Mapping[str, Any]) -> None:
         """See that every weight has its layer: diffusers passes over what it does not know with a warning."""
-        strangers: list[str] = []
+        strangers: set[str] = set()
         matched: set[str] = set()
         for key, tensor in weights.items():
-            layer, _, part = key.removeprefix("transformer.").partition(".lo")
+            layer = _PART.sub("", key.removeprefix("transformer."))
             sizes = self._layers.get(layer) if key.startswith("transformer.") else None
             if sizes is None:
-                strangers.append(layer)
+                strangers.add(layer)
                 continue
             matched.add(layer)
-            width = {"ra_A.weight": tensor.shape[-1], "ra_B.weight": tensor.shape[0]}.get(part)
-            expected = sizes[0] if part.startswith("ra_A") else sizes[1]
-            if width is not None and (tensor.ndim != 2 or width != expected):
-                raise LoraError(
-                    f"LoRA {called!r} is for another model: its weights for {layer} are for {width} "
-                    f"features, and this model has {expected} there"
-                )
+            for side, other, axis, expected in (("A", "B", -1, sizes[0]), ("B", "A", 0, sizes[1])):
+                if not key.endswith(f".lora_{side}.weight"):
+                    continue
+                if key.replace(f".lora_{side}.", f".lora_{other}.") not in weights:
+                    raise LoraError(f"LoRA {called!r} is damaged: half of its weights for {layer} is missing")
+                if tensor.ndim != 2 or tensor.shape[axis] != expected:
+                    raise LoraError(
+                        f"LoRA {called!r} is for another model: its weights for {layer} are for "
+                        f"{tensor.shape[axis]} features, and this model has {expected} there"
+                    )
+        names = sorted(strangers)
+        some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         if not matched:
-            some = f" (it has {', '.join(sorted(set(strangers))[:3])}, ...)" if strangers else ""
-            raise LoraError(f"LoRA {called!r} matches no layer of this model; it is for another one{some}")
+            raise LoraError(
+                f"LoRA {called!r} matches no layer of this model; it is for another one (its layers: {some})"
+            )
         if strangers:
-            names = sorted(set(strangers))
             raise LoraError(
                 f"LoRA {called!r} is for another model: {len(names)} of its {len(names) + len(matched)} "
-                f"layers are not in this one ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+                f"layers are not in this one ({some})"
             )
 
     def _shrink(self, keep: Any) -> None:

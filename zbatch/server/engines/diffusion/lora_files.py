@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import secrets
+import time
 from pathlib import Path
 from typing import Final
 
@@ -64,7 +65,8 @@ class LoraFiles:
         if file is None:
             raise LoraError(f"LoRA {path!r} was fetched and is gone from the cache; ask again")
         with contextlib.suppress(OSError):
-            os.utime(file)
+            now = time.time_ns()  # finer than what a file system notes by itself
+            os.utime(file, ns=(now, now))
         return file
 
     def _is_local(self, path: str) -> bool:

@@ -117,7 +117,7 @@ def check_room(sizes: Mapping[str, int], free: int, total: int, setup: Setup) ->
         ("none", "none"): _LESS,
         ("none", "8bit"): "--offload model or --quantize 4bit needs less of it",
         ("none", "4bit"): "--offload model needs less of it",
-        ("model", "none"): "--quantize 4bit, or --offload sequential (slow), needs less of it",
+        ("model", "none"): "--quantize 4bit or --offload sequential (slow) needs less of it",
     }
     raise UsageError(
         f"{setup.model} needs about {needed / _GIB:.1f} GiB of GPU memory, "
