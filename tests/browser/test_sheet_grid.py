@@ -116,6 +116,21 @@ def test_a_state_can_be_shown_alone(visit, small):
     assert total(page).startswith("45 cells")
 
 
+def test_excluded_cells_alone_are_counted_as_what_they_are(visit, small):
+    page = visit(small, "#x=lora.scale&y=seed&group=subject&panel=1")
+    page.locator(".pill[data-state=excluded]").click()
+    assert states(page) == ["excluded"]
+    assert total(page) == "3 excluded cells"
+    expect(page.locator(".sectionbar .many")).to_have_text("3 excluded")
+    assert page.locator(".chip", has_text="ink").locator(".many").inner_text() == "3"
+    assert page.locator(".chip", has_text="film").locator(".many").inner_text() == "0"
+    page.locator(".pill[data-state=excluded]").click()
+    page.locator("#search").fill("state:excluded")
+    assert total(page) == "3 excluded cells"
+    page.locator("#search").fill("nothing of the kind")
+    assert total(page) == "0 of 45 cells"
+
+
 def test_cells_that_share_a_job_are_marked(visit, small):
     page = visit(small)
     shared = page.locator(".cell[data-twins]").first
@@ -256,6 +271,13 @@ def test_paper_gets_tables(visit, small):
     assert page.locator("#paper table").count() == 4
     assert page.locator("#paper td").count() == 48
     expect(page.locator(".work")).to_be_hidden()
+    # A head of a table is what printers repeat: the group's title is in it, above those of the columns.
+    for table, words in zip(page.locator("#paper table").all(), ("film", "ink", "film", "ink"), strict=True):
+        title, columns = table.locator("thead tr").all()
+        assert words in title.inner_text()
+        assert columns.locator("th").all_inner_texts() == ["seed", "0", "0.4", "0.8", "1.2"]
+    style = "element => [getComputedStyle(element).display, getComputedStyle(element).breakAfter]"
+    assert page.locator("#paper thead").first.evaluate(style) == ["table-header-group", "avoid"]
 
 
 def test_everything_has_a_name(visit, small):

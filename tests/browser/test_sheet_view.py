@@ -138,7 +138,7 @@ def test_paper_gets_words_for_every_state_and_labels_on_the_wall(visit, small):
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
     assert page.locator("#paper td").count() == 48
-    paper = page.locator("#paper").inner_text()
+    paper = page.locator("#paper").inner_text().replace("\xa0", " ")
     for words in (
         "failed",
         "rejected",

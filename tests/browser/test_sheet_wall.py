@@ -88,10 +88,32 @@ def test_groups_cut_the_wall_and_each_is_sorted(visit, plain):
     assert captions(page)[:3] == ["seed 1002", "seed 1001", "seed 1000"]
 
 
-def test_a_caption_names_whole_values_in_two_lines(visit, large):
+def test_a_caption_names_whole_values_in_lines_that_break_alike(visit, large):
     page = visit(large, "#x=&y=&panel=0&size=180")
-    lines = captions(page)[0].split("\n")
-    assert [part for line in lines for part in line.split(" · ")] == [
+    lines = [caption.split("\n") for caption in captions(page)]
+    assert [part for line in lines[0] for part in line.split(" · ")] == [
         "subject 0", "film", "scale 0", "seed 1000", "768*768",
     ]  # fmt: skip
-    assert len(lines) == 2
+    assert len({tuple(line.count("·") for line in own) for own in lines}) == 1
+    assert all(page.locator(".caption").evaluate_all(WHOLE))
+
+
+WHOLE = """captions => captions.map((one) =>
+    one.scrollHeight <= one.clientHeight + 1 && one.scrollWidth <= one.clientWidth + 1)"""
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_long_prompt_leaves_the_short_values_whole_and_shows_where_it_differs(visit, tmp_path, width):
+    places = ("misty autumn", "snowy winter")
+    subjects = tuple(
+        f"a red fox sitting on a mossy log in a {place} forest at dawn, soft light" for place in places
+    )
+    sample = Sample(
+        subjects=subjects, loras=("film",), seeds=2, sizes=("768*1344",), troubles=False, excluded=False
+    )
+    index = write_sheet(write_sample(tmp_path / "run", sample))
+    page = visit(index, "#x=&y=&panel=0&size=240", viewport={"width": width, "height": 900})
+    *short, prompt = captions(page)[0].split("\n")
+    assert short == (["scale 0 · seed 1000"] if width > 1000 else ["scale 0", "seed 1000"])
+    assert "misty" in prompt
+    assert all(page.locator(".caption").evaluate_all(WHOLE))

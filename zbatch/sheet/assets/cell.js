@@ -68,19 +68,3 @@ function verdict(data, cell, state, box) {
     brief && room >= 6 ? make("span", { class: "why", dir: "auto", text: why }) : null,
   ].filter(Boolean);
 }
-
-/** Two lines under a picture of the wall: what is long, shortened, and what is short. */
-function caption(data, cell, { view, room, twoLines }) {
-  const own = data.coordinates(cell).filter(([axis]) => axis.varies && !view.groups.includes(axis));
-  const long = own.filter(([axis, value]) => axis.label(value).length > 16).map(([axis, value]) => axis.brief(value, room));
-  const short = own.filter(([axis, value]) => axis.label(value).length <= 16).map(([axis, value]) => (axis.numeric ? `${axis.short}\u00a0${axis.label(value)}` : axis.label(value)));
-  const lines = long.length ? [long[0], short.join(" · ")] : inLines(short.length ? short : [middle(data.prompt(cell), room)], twoLines ? room : Infinity);
-  return make("span", { class: "caption", dir: "auto", text: lines.filter(Boolean).join("\n") });
-}
-
-/** Two lines of what belongs together, the first as full as it gets. */
-function inLines(parts, room) {
-  let first = 1;
-  while (first < parts.length && parts.slice(0, first + 1).join(" · ").length <= room) first += 1;
-  return [parts.slice(0, first).join(" · "), parts.slice(first).join(" · ")];
-}

@@ -161,7 +161,7 @@ class Grid {
     const height = row.height - this.layout.caption;
     const left = slot.left + Math.round((slot.width - box.width) / 2);
     const top = row.top + (this.layout.wall ? height - box.height : Math.round((height - box.height) / 2));
-    if (this.layout.wall && !blank) element.append(caption(this.data, cell, { view: this.view, room: Math.floor(box.width / 6), twoLines: this.layout.twoLines }));
+    if (this.layout.wall && !blank) element.append(this.layout.captions.element(cell, box.width));
     element.order = slot.column;
     element.ariaColIndex = String(slot.column + 1);
     return this.#put(line, element, left, top);

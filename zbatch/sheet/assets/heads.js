@@ -43,6 +43,6 @@ function groupHead(axes, section, { width, line, toggle }) {
   const long = section.values.filter((value, index) => axes[index].label(value).length > 24).length;
   const room = Math.max(14, Math.floor((width - 110 * (axes.length - long) - 60 * long - 70) / 7.2 / Math.max(1, long)));
   const bar = make("button", { type: "button", class: "sectionbar", "data-keep": `group ${section.id}`, "aria-expanded": String(!section.closed), onclick: toggle },
-    icon("down"), ...axes.map((axis, index) => pair(axis, section.values[index], room)), make("span", { class: "many", text: count(section.count) }));
+    icon("down"), ...axes.map((axis, index) => pair(axis, section.values[index], room)), make("span", { class: "many", text: section.count ? count(section.count) : `${count(section.cells.length)} excluded` }));
   return make("div", { class: "section", role: "row", "aria-rowindex": line }, make("div", { class: "sectioncell", role: "gridcell", "aria-colindex": 1 }, bar));
 }

@@ -2,7 +2,6 @@
 
 const GAP = 8;
 const BAR = 40; // height of a section's title
-const CAPTIONS = [26, 42]; // room for one or two lines under a picture of the wall
 
 /** Where the arrow keys lead, here and in the lightbox: so many slots along the row, so many rows on. */
 const ARROWS = {
@@ -18,14 +17,13 @@ class Layout {
   constructor(data, view, cells, room) {
     Object.assign(this, { data, view, cells });
     this.wall = view.wall;
-    const told = data.varying.filter((axis) => !view.groups.includes(axis));
-    this.twoLines = told.length > 3 || told.some((axis) => axis.longest > 16);
-    this.caption = this.wall ? CAPTIONS[this.twoLines ? 1 : 0] : 0;
     this.columns = [];
     this.sections = [];
     this.rows = [];
     this.boxes = []; // by shape, the first one for what has none
     this.size = Math.max(view.size ?? fittingSize(data, view, cells, room), leastSize(room));
+    this.captions = this.wall ? new Captions(data, view, this.size, room.width) : null;
+    this.caption = this.captions?.height ?? 0;
     const sections = this.#sections();
     if (this.wall) this.#placeWall(sections, room);
     else this.#placeTable(sections);

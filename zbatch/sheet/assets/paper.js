@@ -1,6 +1,7 @@
 // What a printer gets: plain tables of the view, whose headers browsers repeat on every page.
 
 const PRINTED = 1500; // pictures; more are for `zbatch report --png`
+const WHOLE = 5; // rows; a group of no more is not cut where a page ends
 
 class Paper {
   constructor(root, data, grid) {
@@ -24,14 +25,19 @@ class Paper {
     this.root.replaceChildren(...parts);
   }
 
+  /** The title of a group stands in the head of its table: printers repeat that on every page the group goes on to. */
   #section(layout, section, rows) {
     const { view } = layout;
     const title = view.groups.map((axis, at) => `${axis.short} ${axis.label(section.values[at])}`).join(" · ");
-    const heads = layout.wall ? [] : layout.columns;
     const label = (axis, value) => make("th", { dir: "auto", text: axis ? axis.brief(value, 60) : "" });
-    return make("section", {}, title ? make("h2", { text: middle(title, 160) }) : null, make("table", {},
-      make("thead", {}, make("tr", {}, view.y ? make("th", { class: "rowname", text: view.y.short }) : null, ...heads.map((column) => label(view.x, column.value)))),
-      make("tbody", {}, ...rows.map((row) => make("tr", {}, view.y ? label(view.y, row.value) : null, ...this.#slots(layout, row))))));
+    const heads = view.x ? layout.columns.map((column) => label(view.x, column.value)) : [];
+    const wide = (view.y ? 1 : 0) + Math.max(1, layout.columns.length, ...rows.map((row) => row.slots.length));
+    return make("table", { class: rows.length <= WHOLE ? "whole" : null },
+      view.y ? make("colgroup", {}, make("col", { class: "rowname" })) : null,
+      make("thead", {},
+        title ? make("tr", {}, make("th", { class: "group", colspan: wide, dir: "auto", text: middle(title, 160) })) : null,
+        heads.length || view.y ? make("tr", {}, view.y ? make("th", { text: view.y.short }) : null, ...heads) : null),
+      make("tbody", {}, ...rows.map((row) => make("tr", {}, view.y ? label(view.y, row.value) : null, ...this.#slots(layout, row)))));
   }
 
   #slots(layout, row) {
@@ -44,9 +50,10 @@ class Paper {
     const cell = slot.cells[0];
     const { layout } = this.grid;
     // Paper has no hints: on the wall each picture says where it belongs, and a stack how many it holds.
-    const under = [layout.wall ? this.data.describe(cell) : "", slot.cells.length > 1 ? `1 of ${slot.cells.length} here` : ""].filter(Boolean).join(" · ");
-    const caption = under ? make("p", { class: "under", dir: "auto", text: middle(under, 120) }) : null;
+    const under = [layout.wall ? layout.captions.words(cell) : "", slot.cells.length > 1 ? `1 of ${slot.cells.length} here` : ""].filter(Boolean).join("\n");
+    const caption = under ? make("p", { class: "under", dir: "auto", text: under }) : null;
     if (this.data.state(cell) === "done") return make("td", {}, make("img", { src: this.data.thumb(cell), alt: this.data.describe(cell) }), caption);
-    return make("td", { class: "none", dir: "auto", text: layout.wall ? under : [this.data.word(cell), middle(this.data.brief(cell), 60)].filter(Boolean).join(": ") });
+    const why = [this.data.word(cell), middle(this.data.brief(cell), 60)].filter(Boolean).join(": ");
+    return make("td", { class: "none", dir: "auto" }, why, caption);
   }
 }

@@ -7,7 +7,8 @@ function select(data, view) {
   const active = filters.filter(({ hides }) => hides);
   const free = filters.filter(({ hides }) => !hides);
   const wanted = view.state === null ? ABSENT : data.states.indexOf(view.state);
-  const none = data.states.indexOf("excluded"); // told of apart
+  const excluded = data.states.indexOf("excluded");
+  const none = wanted === excluded ? ABSENT : excluded; // told of apart, unless they are what is asked for
   const { stateOf } = data;
   const states = new Uint32Array(data.states.length);
   const cells = [];
