@@ -1,19 +1,19 @@
 // What stands under a picture of the wall: short values whole, and under them what is long, shortened to where it differs.
 
-const SHORT = 16; // letters; a longer value may be shortened
+const WHOLLY = 16; // letters; a longer value may be shortened
 const LETTER = { short: 5.8, long: 6.2 }; // pixels, about: short values are digits and narrow letters more often
 const CAPTION = { padding: 9, line: 17, most: 4 };
 
 class Captions {
   constructor(data, view, size, width) {
     const axes = data.varying.filter((axis) => !view.groups.includes(axis));
-    Object.assign(this, { data, long: axes.filter((axis) => axis.longest > SHORT) });
+    Object.assign(this, { data, long: axes.filter((axis) => axis.longest > WHOLLY) });
     // The lines break alike under every picture, as the longest values need it under the narrowest one.
     const narrowest = data.raw.shapes.reduce((least, [across, down]) => Math.min(least, across / down || 1), 1);
     // Rows are filled by a picture more than would fit, all of them a little lower.
     const fitting = Math.max(1, Math.floor(width / (size * narrowest)));
     const room = Math.floor((size * narrowest * fitting) / (fitting + 1) / LETTER.short);
-    this.short = inLines(axes.filter((axis) => axis.longest <= SHORT), room);
+    this.short = inLines(axes.filter((axis) => axis.longest <= WHOLLY), room);
     // Small pictures are not to drown in words.
     this.most = Math.max(1, Math.min(size < 100 ? 2 : CAPTION.most, this.short.length + this.long.length));
     this.height = CAPTION.padding + CAPTION.line * this.most;
