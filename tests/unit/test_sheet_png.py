@@ -6,8 +6,8 @@ from PIL import Image
 from support.sample_run import Sample, write_sample
 
 from zbatch.sheet import write_png
+from zbatch.sheet.labels import fair
 from zbatch.sheet.lettering import Lettering
-from zbatch.sheet.png import _fair
 from zbatch.sheet.siblings import Siblings
 
 PROMPT = "a portrait of a woman in front of an old stone bridge over a quiet river, {} , 85mm, film grain"
@@ -31,9 +31,9 @@ def test_what_fits_is_left_whole_and_what_never_fits_keeps_its_own_words():
 
 
 def test_short_values_leave_their_room_to_long_ones():
-    assert _fair([10, 20], 100) == 100
-    assert _fair([10, 500], 100) == 90
-    assert _fair([300, 10, 500], 100) == 45
+    assert fair([10, 20], 100) == 100
+    assert fair([10, 500], 100) == 90
+    assert fair([300, 10, 500], 100) == 45
 
 
 words = st.lists(st.sampled_from("red fox in the snow".split()), min_size=1, max_size=8).map(" ".join)

@@ -16,7 +16,7 @@ from zbatch.sheet import SheetData, write_png, write_sheet, write_single_file
 from zbatch.sheet.arrangement import has_picture, verdict
 from zbatch.sheet.lettering import Lettering
 from zbatch.sheet.page import SCRIPTS, STYLES, script_of
-from zbatch.sheet.pages import PAGE_HEIGHT, PAGE_WIDTH
+from zbatch.sheet.pages import A4, PAGE_HEIGHT, PAGE_WIDTH
 from zbatch.state.run import Run
 
 
@@ -147,8 +147,8 @@ def test_a_large_sheet_is_cut_into_pages(tmp_path):
     assert [path.name for path in paths[:2]] == ["sheet-1.png", "sheet-2.png"]
     for path in paths:
         with Image.open(path) as image:
-            assert image.width <= PAGE_WIDTH
-            assert image.height <= PAGE_HEIGHT
+            assert max(image.size) <= PAGE_HEIGHT
+            assert max(image.size) / min(image.size) == pytest.approx(A4, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -174,10 +174,9 @@ LETTERS = Lettering()
 @given(texts, st.integers(8, 40), st.integers(60, 600), st.integers(1, 4))
 def test_letters_stay_within_their_room(text, size, room, most):
     lines = LETTERS.wrapped(LETTERS.one_line(text), size, room, most)
-    font = LETTERS.font(size)
     assert len(lines) <= most
-    assert all(font.getlength(line) <= room for line in lines)
-    assert font.getlength(LETTERS.fitting(LETTERS.one_line(text), size, room)) <= room
+    assert all(LETTERS.length(line, size) <= room for line in lines)
+    assert LETTERS.length(LETTERS.fitting(LETTERS.one_line(text), size, room), size) <= room
 
 
 def test_the_sheet_is_drawn_as_png_and_as_nothing_else(sample, tmp_path):

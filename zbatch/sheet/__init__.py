@@ -14,6 +14,7 @@ from zbatch.model import media_type_of
 from zbatch.sheet.data import SheetData
 from zbatch.sheet.page import render_data, render_page
 from zbatch.sheet.png import draw_pages, undrawable
+from zbatch.sheet.signs import font_package
 from zbatch.state.run import Run
 
 __all__ = ["SINGLE_FILE_LIMIT", "SheetData", "write_png", "write_sheet", "write_single_file"]
@@ -67,10 +68,10 @@ def write_png(
     """Draw the sheet as a labelled picture for a paper or a pull request. Gives the files written.
 
     A large sheet becomes several pages, `name-1.png` and so on. `notice` is told what could not be drawn as
-    it should be: letters that no font on this machine has.
+    it should be (letters that no font on this machine has), and of how many pages there will be, if many.
 
     Raises:
-        UsageError: there is no run, or nothing in it to draw.
+        UsageError: there is no run, nothing in it to draw, too many pages, or a page's name is taken.
         StateError: the state is damaged or newer than this zbatch.
         DiskError: a page could not be written.
     """
@@ -81,17 +82,14 @@ def write_png(
         root = opened.directory.path
     if not data.cells.job:
         raise UsageError("the run has no cells to draw", hint="run the manifest first: zbatch run MANIFEST")
-    lacking = undrawable(data) if notice is not None else ""
-    if notice is not None and lacking:
+    if notice is not None and (lacking := undrawable(data)):
         some = lacking[:12] + ("…" if len(lacking) > 12 else "")
-        many = "1 letter" if len(lacking) == 1 else f"{len(lacking)} letters"
-        notice(f"no font here has {many} of this sheet ({some}): drawn as boxes; {_FONTS}")
-    return draw_pages(data, root, Path(path))
-
-
-_FONTS: Final = (
-    "install one that has them, such as Noto Sans CJK (fonts-noto-cjk in Debian), and draw it again"
-)
+        many = "1 sign" if len(lacking) == 1 else f"{len(lacking)} signs"
+        notice(
+            f"hint: no installed font has {many} of this sheet ({some}), drawn as boxes; install "
+            f"{font_package(lacking)} and draw it again"
+        )
+    return draw_pages(data, root, Path(path), notice)
 
 
 @contextlib.contextmanager

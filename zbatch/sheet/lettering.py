@@ -1,16 +1,17 @@
-"""Letters on a drawn sheet: the face, and texts cut to the room there is."""
+"""Letters on a drawn sheet: the faces, and texts cut to the room there is."""
 
 from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Final
 
-from PIL import ImageFont
+from PIL import ImageDraw, ImageFont
 
-from zbatch.sheet.siblings import Siblings
+from zbatch.sheet.siblings import Siblings, pieces
+from zbatch.sheet.signs import visible
 
 Face = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -24,8 +25,16 @@ FACES: Final = (
     "DroidSansFallbackFull.ttf",
     "wqy-zenhei.ttc",
     "FreeSans.ttf",
+    "NotoSansArabic-Regular.ttf",
+    "NotoSansHebrew-Regular.ttf",
+    "NotoSansDevanagari-Regular.ttf",
+    "NotoSansThai-Regular.ttf",
+    "NotoEmoji-Regular.ttf",
+    "Symbola_hint.ttf",
+    "Symbola.ttf",
+    "seguiemj.ttf",  # Windows
 )
-"""Free faces, and one that macOS brings, with more letters; Pillow looks where the system keeps fonts."""
+"""Free faces, and some that systems bring, with more letters; Pillow looks where the system keeps fonts."""
 
 LONGEST: Final = 4000
 """Characters of a text that are looked at: a page has no room for more."""
@@ -40,52 +49,110 @@ _PLAIN: Final = {
 
 
 class Lettering:
-    """One face for a whole drawing, and texts as it can write them."""
+    """The faces of a whole drawing, and texts as they can write them.
 
-    def __init__(self, name: str | None = None) -> None:
-        self._name = name
-        self._known: dict[str, bool] = {}
-        self._missing = self._glyph(_NOWHERE)
+    The first face writes what it has; the others lend the letters that it lacks.
+    """
+
+    def __init__(self, *names: str | None) -> None:
+        self._names = names or (None,)
+        self._known: dict[str, int] = {}
+        self._missing = [_glyph(name, _NOWHERE) for name in self._names]
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> Lettering:
-        """Choose the face: Pillow's own where it has every letter, else the one found that has the most."""
-        marks = {mark for text in texts for mark in text[:LONGEST] if mark.isprintable()}
-        chosen, most = cls(), -1
+        """Choose the faces: Pillow's own where it has every letter, else the one found that has the most.
+
+        Further ones follow for the letters that are still lacking.
+        """
+        marks = {
+            mark for text in texts for mark in visible(text[:LONGEST], lambda _: True) if not mark.isspace()
+        }
+        found = {}
         for name in (None, *FACES):
             try:
                 letters = cls(name)
             except OSError:
                 continue
-            number = sum(letters.has(mark) for mark in marks)
-            if number > most:
-                chosen, most = letters, number
-            if number == len(marks):
+            found[name] = {mark for mark in marks if letters.has(mark)}
+            if found[name] == marks:
                 break
-        return chosen
+        chosen: list[str | None] = []
+        while found:
+            best = max(found, key=lambda name: len(found[name]))
+            if chosen and not found[best]:
+                break
+            chosen.append(best)
+            had = found.pop(best)
+            found = {name: own - had for name, own in found.items()}
+        return cls(*chosen)
 
     def font(self, size: int) -> Face:
-        """Give the face at a size in pixels."""
-        return _face(self._name, size)
+        """Give the first face at a size in pixels."""
+        return _face(self._names[0], size)
 
     def has(self, mark: str) -> bool:
-        """Tell whether the face can draw a character; Pillow has no other way to ask than to draw it."""
+        """Tell whether a face can draw a character; Pillow has no other way to ask than to draw it."""
+        return self._place(mark) >= 0
+
+    def _place(self, mark: str) -> int:
+        """Give the number of the first face that has a character; -1 where none has it."""
         if mark not in self._known:
-            self._known[mark] = mark.isspace() or self._glyph(mark) != self._missing
+            have = (
+                place
+                for place, name in enumerate(self._names)
+                if mark.isspace() or _glyph(name, mark) != self._missing[place]
+            )
+            self._known[mark] = next(have, -1)
         return self._known[mark]
 
-    def _glyph(self, mark: str) -> tuple[tuple[int, int], bytes]:
-        mask = self.font(24).getmask(mark)
-        return mask.size, bytes(mask)
+    def _runs(self, text: str) -> Iterator[tuple[str | None, str]]:
+        """Cut a text into stretches of one face; spaces and accents stay with what they follow."""
+        if len(self._names) == 1:
+            yield self._names[0], text
+            return
+        start, face = 0, -1
+        for number, mark in enumerate(text):
+            place = max(0, self._place(mark))
+            if face == -1:
+                face = place
+            elif place != face and not mark.isspace() and not unicodedata.combining(mark):
+                yield self._names[face], text[start:number]
+                start, face = number, place
+        if text:
+            yield self._names[max(0, face)], text[start:]
+
+    def length(self, text: str, size: int) -> float:
+        """Give how many pixels wide a text is at a size."""
+        return sum(_face(name, size).getlength(run) for name, run in self._runs(text))
+
+    def write(
+        self,
+        pen: ImageDraw.ImageDraw,
+        spot: tuple[float, float],
+        text: str,
+        colour: str,
+        size: int,
+        anchor: str = "ls",
+    ) -> None:
+        """Draw a text with its left end, middle or right end (l, m, r), on its baseline or middle (s, m)."""
+        left, base = spot
+        if anchor[0] != "l":
+            left -= self.length(text, size) * (1 if anchor[0] == "r" else 0.5)
+        if anchor[1] == "m":
+            base += size * 0.35
+        for name, run in self._runs(text):
+            face = _face(name, size)
+            pen.text((left, base), run, colour, face, anchor="ls")
+            left += face.getlength(run)
 
     def one_line(self, text: str) -> str:
-        """Give a text without line breaks and control characters, bounded, in letters that the face has.
+        """Give a text without line breaks, bounded, in letters that a face has; signs that are not seen show.
 
-        A letter it lacks is written without its accents, rather than as a box.
+        A letter that is lacking is written without its accents, rather than as a box.
         """
-        marks = unicodedata.normalize("NFC", text[:LONGEST])
-        plain = "".join(self._plain(mark) if mark.isprintable() else " " for mark in marks)
-        return " ".join(plain.split())
+        marks = visible(unicodedata.normalize("NFC", text[:LONGEST]), self.has)
+        return " ".join("".join(map(self._plain, marks)).split())
 
     def _plain(self, mark: str) -> str:
         if self.has(mark):
@@ -100,46 +167,66 @@ class Lettering:
 
     def fitting(self, text: str, size: int, room: float, among: Siblings | None = None) -> str:
         """Shorten a text until it fits into `room` pixels, where it is as its siblings or in the middle."""
-        font = self.font(size)
         if among is not None:
-            text = among.shortened(text, lambda version: font.getlength(version) <= room)
-        if font.getlength(text) <= room:
+            text = among.shortened(text, lambda version: self.length(version, size) <= room)
+        if self.length(text, size) <= room:
             return text
         low, high = 1, len(text)
         while low < high:
             half = (low + high + 1) // 2
-            low, high = (half, high) if font.getlength(_middle(text, half)) <= room else (low, half - 1)
+            low, high = (half, high) if self.length(_middle(text, half), size) <= room else (low, half - 1)
         return _middle(text, low)
 
     def wrapped(
         self, text: str, size: int, room: float, most: int, among: Siblings | None = None
     ) -> list[str]:
-        """Break a text into at most `most` lines.
+        """Break a text into at most `most` lines, between words or else within one.
 
         What does not fit is left out where it is as its siblings, else in the middle of the last line.
         """
         if among is not None:
             text = among.shortened(
-                text, lambda version: " ".join(self.wrapped(version, size, room, most)) == version
+                text, lambda version: whole(version, self.wrapped(version, size, room, most))
             )
-        font, words, lines = self.font(size), text.split(" "), [""]
-        for number, word in enumerate(words):
-            longer = f"{lines[-1]} {word}".strip()
-            if font.getlength(longer) <= room:
-                lines[-1] = longer
+        lines, rest = [""], pieces(text)[::-1]
+        while rest:
+            piece = rest.pop()
+            if self.length((lines[-1] + piece).rstrip(), size) <= room:
+                lines[-1] += piece
             elif len(lines) == most:
-                lines[-1] = self.fitting(" ".join([lines[-1], *words[number:]]).strip(), size, room)
+                lines[-1] = self.fitting((lines[-1] + piece + "".join(reversed(rest))).rstrip(), size, room)
                 break
             elif lines[-1]:
-                lines.append(self.fitting(word, size, room))
+                lines.append("")
+                rest.append(piece)
             else:
-                lines[-1] = self.fitting(word, size, room)
-        return lines if text else []
+                fits = self._most(piece, size, room)
+                lines[-1] = piece[:fits] or "…"  # a letter wider than the room
+                rest.append(piece[max(1, fits) :])
+        return [line.rstrip() for line in lines if line] if text else []
+
+    def _most(self, piece: str, size: int, room: float) -> int:
+        """Count the letters of a word that fit on a line."""
+        low, high = 0, len(piece)
+        while low < high:
+            half = (low + high + 1) // 2
+            low, high = (half, high) if self.length(piece[:half], size) <= room else (low, half - 1)
+        return low
+
+
+def whole(text: str, lines: Iterable[str]) -> bool:
+    """Tell whether lines hold all of a text."""
+    return "".join(lines).replace(" ", "") == text.replace(" ", "")
 
 
 @cache
 def _face(name: str | None, size: int) -> Face:
     return ImageFont.load_default(size) if name is None else ImageFont.truetype(name, size)
+
+
+def _glyph(name: str | None, mark: str) -> tuple[tuple[int, int], bytes]:
+    mask = _face(name, 24).getmask(mark)
+    return mask.size, bytes(mask)
 
 
 def _middle(text: str, length: int) -> str:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from itertools import takewhile
+from typing import Final
+
+_WIDE: Final = "\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\uff00-\uffef"
+"""Scripts written without spaces: a line may end, and a text be cut, between any two of their letters."""
+
+_PIECES: Final = re.compile(f"(?:[{_WIDE}]|[^ {_WIDE}]+) *")
+
+
+def pieces(text: str) -> list[str]:
+    """Take a text apart where a line of it may end; each piece keeps the space after it."""
+    return _PIECES.findall(text.strip(" "))
 
 
 class Siblings:
     """The values of one axis: the words that all of them begin with, and those that all of them end with."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        words = [text.split(" ") for text in set(texts)]
+        words = [pieces(text) for text in set(texts)]
         shortest = min(map(len, words), default=0)
         self._head = _alike(words) if len(words) > 1 else 0
         tail = _alike([list(reversed(own)) for own in words]) if len(words) > 1 else 0
@@ -31,20 +43,17 @@ class Siblings:
 
     def _version(self, text: str, kept: int) -> str:
         """Give a text with at most so many of the shared words on each side."""
-        words = text.split(" ")
+        words = pieces(text)
         end = len(words) - self._tail
         head, own, tail = words[: self._head], words[self._head : end], words[end:]
-        before = [*head[:kept], "…"] if _longer_than_dots(head[kept:]) else head
-        after = (
-            ["…", *tail[max(0, len(tail) - kept) :]]
-            if _longer_than_dots(tail[: max(0, len(tail) - kept)])
-            else tail
-        )
-        return " ".join([*before, *own, *after])
+        before = [*head[:kept], "… "] if _longer_than_dots(head[kept:]) else head
+        left_out = max(0, len(tail) - kept)
+        after = [" … ", *tail[left_out:]] if _longer_than_dots(tail[:left_out]) else tail
+        return " ".join("".join([*before, *own, *after]).split())
 
 
 def _longer_than_dots(words: list[str]) -> bool:
-    return len(" ".join(words)) > 3
+    return len("".join(words).strip()) > 3
 
 
 def _alike(lists: list[list[str]]) -> int:

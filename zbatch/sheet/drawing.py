@@ -1,0 +1,180 @@
+"""A whole drawn sheet: its strips, laid out on the pages that suit it best."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from zbatch.sheet.arrangement import Arrangement, Section, arrange
+from zbatch.sheet.data import SheetData
+from zbatch.sheet.headings import Headings, tied
+from zbatch.sheet.labels import Labels, Texts
+from zbatch.sheet.legend import legend
+from zbatch.sheet.lettering import Lettering
+from zbatch.sheet.measures import LARGEST, Measures
+from zbatch.sheet.pages import (
+    A4,
+    GAP,
+    GUTTER,
+    MARGIN,
+    PAGE_HEIGHT,
+    PAGE_WIDTH,
+    SOFT,
+    Page,
+    Strip,
+    balanced,
+    tall,
+)
+from zbatch.sheet.rows import Rows
+
+NARROWEST = 720
+MOST_ACROSS = 6
+
+
+class Drawing:
+    """One way to lay a sheet out: upright or lying, and how often side by side where it is narrow."""
+
+    def __init__(
+        self,
+        data: SheetData,
+        root: Path,
+        texts: Texts,
+        arrangement: Arrangement,
+        *,
+        lying: bool = False,
+        across: int = 1,
+        footnotes: bool = True,
+    ) -> None:
+        self._data, self._arrangement = data, arrangement
+        self._lying, self.across = lying, across
+        self.labels = Labels(texts, footnotes=footnotes)
+        most = (PAGE_HEIGHT if lying else PAGE_WIDTH) - 2 * MARGIN
+        room = (most - (across - 1) * GUTTER) // across
+        many = across * max(1, len(arrangement.columns) or min(8, len(data.cells.job)))
+        self.measures = Measures(data, arrangement, texts, room, 22 if many < 6 else 28)
+        self.width = max(NARROWEST, across * (self.measures.width + GUTTER) - GUTTER + 2 * MARGIN)
+        own = self.width - 2 * MARGIN if across == 1 else self.measures.width
+        self._headings = Headings(data.view, self.labels, self.measures, own)
+        self._rows = Rows(data, root, self.labels, self.measures)
+
+    # ── strips ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def _strips(self) -> Iterator[Strip]:
+        """Give the strips in the order they are read, each with the headings it needs on top of a page."""
+        chunks = self.measures.chunks
+        heads = [] if self._data.view.x is None else [self._headings.columns(chunk) for chunk in chunks]
+        shared = tuple(heads) if len(chunks) == 1 else ()
+        yield from shared
+        for number, section in enumerate(self._arrangement.sections):
+            again = shared
+            if section.values:
+                strip = replace(self._headings.section(section), again=shared)
+                yield replace(strip, tied=True) if number == 0 and shared else strip
+                again = (*shared, self._headings.section(section, continued=True))
+            for place, chunk in enumerate(chunks):
+                before = again
+                if len(chunks) > 1 and heads:
+                    head = replace(heads[place], again=again)
+                    yield replace(head, tied=True) if place == 0 and section.values else head
+                    before = (*again, heads[place])
+                yield from self._together(section, chunk, before)
+
+    def _together(self, section: Section, chunk: list[int], again: tuple[Strip, ...]) -> Iterator[Strip]:
+        """Give the rows of a group; the first two stay with its heading, and the last two with each other."""
+        rows: Iterable[Strip] = (self._rows.strip(row, chunk) for row in section.rows)
+        if self.measures.wall:
+            parts = self._rows.wrapped(section.rows[0], len(chunk))
+            rows = (self._rows.strip(part, chunk) for part in parts)
+        strips = list(rows)
+        for number, strip in enumerate(strips):
+            alone = number <= 1 or number == len(strips) - 1
+            yield tied(strip, *again) if alone else replace(strip, again=again)
+
+    # ── pages ────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _tallest(self) -> int:
+        """Pixels between the margins of a full page: the proportions of A4, whatever its width."""
+        return round(self.width / A4 if self._lying else self.width * A4) - 2 * MARGIN
+
+    @cached_property
+    def pages(self) -> list[Page]:
+        """The pages, with the title on the first and the legend on the last."""
+        strips = list(self._strips())
+        inner = self.width - 2 * MARGIN
+        title = self._headings.title(inner)
+        columns = balanced(strips, self._tallest + GAP, title.height, self.across)
+        pages = [Page(columns=group) for group in columns]
+        pages[0].head.append(title)
+        for strip in self._legend:
+            if pages[-1].height + strip.height > self._tallest + GAP and (
+                pages[-1].columns or pages[-1].foot
+            ):
+                pages.append(Page())
+            pages[-1].foot.append(strip)
+        return pages
+
+    @cached_property
+    def _legend(self) -> list[Strip]:
+        return legend(self.labels, self.measures.text, self.width - 2 * MARGIN)
+
+    @property
+    def legend_is_cheap(self) -> bool:
+        """Tell whether the whole texts take less than half a page."""
+        return bool(self.pages) and tall(self._legend) <= self._tallest // 2
+
+    @property
+    def fits_side_by_side(self) -> bool:
+        """Tell whether it is narrow enough to lie more than once on a page without becoming smaller."""
+        measures = self.measures
+        return not measures.wall and len(measures.chunks) == 1 and measures.size >= LARGEST
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """Order ways to lay a sheet out: few pages first, no thin strips, whole rows, large pictures."""
+        height = self.pages[0].height + 2 * MARGIN
+        thin = max(self.width / height, height / self.width) if len(self.pages) == 1 else 1
+        beyond = max(0, round(2 * math.log2(thin / 2)))
+        return (len(self.pages), beyond, len(self.measures.chunks), -self.measures.size, self.across)
+
+    def page(self, number: int) -> Image.Image:
+        """Draw one page, counted from 1; of several, each says at its foot which one it is."""
+        page, total = self.pages[number - 1], len(self.pages)
+        height = (self._tallest if total > 1 else page.height - GAP) + 2 * MARGIN
+        image = page.drawn((self.width, height), self.measures.width + GUTTER)
+        if total > 1:
+            pen, small = ImageDraw.Draw(image), round(self.measures.text * 0.75)
+            letters, base = self.labels.letters, height - MARGIN // 2
+            title = letters.fitting(self.labels.texts.title, small, self.width / 2)
+            letters.write(pen, (MARGIN, base), title, SOFT, small, "lm")
+            letters.write(pen, (self.width - MARGIN, base), f"{number} / {total}", SOFT, small, "rm")
+        return image
+
+
+def best_drawing(data: SheetData, root: Path) -> Drawing:
+    """Lay a sheet out in every way that makes sense, and give the best."""
+    texts, arrangement = Texts(data, Lettering.of(texts_of(data))), arrange(data)
+
+    def ways(*, footnotes: bool) -> Iterator[Drawing]:
+        for lying in (False, True):
+            for across in range(1, MOST_ACROSS + 1):
+                way = Drawing(data, root, texts, arrangement, lying=lying, across=across, footnotes=footnotes)
+                if across > 1 and not way.fits_side_by_side:
+                    break
+                yield way
+
+    best = min(ways(footnotes=True), key=lambda way: way.rank)
+    return best if best.legend_is_cheap else min(ways(footnotes=False), key=lambda way: way.rank)
+
+
+def texts_of(data: SheetData) -> Iterator[str]:
+    """Give every text that may be drawn."""
+    yield from (data.about["title"], data.about["description"])
+    for axis in data.axes:
+        yield axis.name
+        yield from (value for value in axis.values if isinstance(value, str))

@@ -1,0 +1,149 @@
+"""Labels on a drawn sheet: names and values of its axes, shortened so that they differ, with footnotes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from zbatch.sheet.arrangement import label, short_name
+from zbatch.sheet.data import NONE, SheetData
+from zbatch.sheet.lettering import Lettering, whole
+from zbatch.sheet.pages import INK, SOFT, Pen
+from zbatch.sheet.siblings import Siblings
+
+RAISED: Final = 0.62
+"""Size of a footnote's number, as a part of the text's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Lines to write, and the numbers of the footnotes that have the whole text."""
+
+    lines: list[str]
+    mark: str = ""
+
+
+class Texts:
+    """The labels of a sheet as the faces can write them, each made once."""
+
+    def __init__(self, data: SheetData, letters: Lettering) -> None:
+        self._data, self.letters = data, letters
+        self._known: dict[tuple[str, int], str] = {}
+        self._alike: dict[str, Siblings] = {}
+
+    def name(self, axis: str) -> str:
+        """Give the telling part of an axis' name."""
+        return self.letters.one_line(short_name(axis))
+
+    def value(self, axis: str, value: int) -> str:
+        """Give a value of an axis, on one line."""
+        if (axis, value) not in self._known:
+            self._known[axis, value] = self.letters.one_line(label(self._data, axis, value))
+        return self._known[axis, value]
+
+    def siblings(self, axis: str) -> Siblings:
+        """Give what the values of an axis have in common."""
+        if axis not in self._alike:
+            values = next(len(own.values) for own in self._data.axes if own.name == axis)
+            self._alike[axis] = Siblings(self.value(axis, value) for value in range(values))
+        return self._alike[axis]
+
+    @cached_property
+    def title(self) -> str:
+        """The title of the run."""
+        return self.letters.one_line(self._data.about["title"])
+
+    @cached_property
+    def description(self) -> str:
+        """What the run is about; may be empty."""
+        return self.letters.one_line(self._data.about["description"])
+
+
+class Labels:
+    """Writes labels, and notes which of them had to be shortened, for the footnotes."""
+
+    def __init__(self, texts: Texts, *, footnotes: bool) -> None:
+        self.texts, self.letters = texts, texts.letters
+        self.notes: dict[tuple[str, int], int] = {}
+        self._footnotes = footnotes
+
+    def lines(self, axis: str, value: int, size: int, room: float, most: int) -> Label:
+        """Break a value into at most `most` lines; a shortened one gets the number of a footnote."""
+        text, among = self.texts.value(axis, value), self.texts.siblings(axis)
+        if whole(text, found := self.letters.wrapped(text, size, room, most)):
+            return Label(found)
+        mark = self._noted(axis, value)
+        room -= self._mark_width(mark, size)
+        return Label(self.letters.wrapped(text, size, room, most, among), mark)
+
+    def joined(self, pairs: list[tuple[str, int]], size: int, room: float, most: int) -> Label:
+        """Break several values into lines together: long ones leave the short ones whole."""
+        texts = [self.texts.value(*pair) for pair in pairs]
+        if whole(text := " · ".join(texts), found := self.letters.wrapped(text, size, room, most)):
+            return Label(found)
+        lengths = [self.letters.length(text, size) for text in texts]
+        share = fair(lengths, most * room * 0.8 - len(pairs) * size)
+        long = [length > share for length in lengths]
+        noted = [self._noted(*pair) for pair, cut in zip(pairs, long, strict=True) if cut]
+        mark = ",".join(number for number in noted if number)
+        texts = [
+            self.letters.fitting(text, size, share, self.texts.siblings(axis)) if cut else text
+            for text, (axis, _), cut in zip(texts, pairs, long, strict=True)
+        ]
+        room -= self._mark_width(mark, size)
+        return Label(self.letters.wrapped(" · ".join(texts), size, room, most), mark)
+
+    def width(self, label: Label, size: int) -> float:
+        """Give the width of a label: of its longest line, and the footnote's number after the last one."""
+        widths = [self.letters.length(line, size) for line in label.lines] or [0.0]
+        widths[-1] += self._mark_width(label.mark, size)
+        return max(widths)
+
+    def write(
+        self,
+        pen: Pen,
+        spot: tuple[float, float],
+        label: Label,
+        size: int,
+        *,
+        anchor: str = "ls",
+        colour: str = INK,
+    ) -> None:
+        """Write a label from its first baseline (or middle) down, a line every 1.3 sizes."""
+        left, base = spot
+        for line in label.lines[:-1]:
+            self.letters.write(pen, (left, base), line, colour, size, anchor)
+            base += size * 1.3
+        if not label.lines:
+            return
+        line, mark = label.lines[-1], self._mark_width(label.mark, size)
+        left -= {"l": 0.0, "m": mark / 2, "r": mark}[anchor[0]]
+        self.letters.write(pen, (left, base), line, colour, size, anchor)
+        if label.mark:
+            after = left + self.letters.length(line, size) * {"l": 1.0, "m": 0.5, "r": 0.0}[anchor[0]]
+            base += (size * 0.35 if anchor[1] == "m" else 0) - size * 0.36
+            self.letters.write(pen, (after + size * 0.14, base), label.mark, SOFT, _raised(size))
+
+    def _noted(self, axis: str, value: int) -> str:
+        if not self._footnotes or value == NONE:
+            return ""
+        return str(self.notes.setdefault((axis, value), len(self.notes) + 1))
+
+    def _mark_width(self, mark: str, size: int) -> float:
+        return self.letters.length(mark, _raised(size)) + size * 0.14 if mark else 0.0
+
+
+def fair(lengths: list[float], room: float) -> float:
+    """Give the most that each may take, so that all go into the room and short ones leave theirs to long."""
+    left = room
+    for place, length in enumerate(sorted(lengths)):
+        share = left / (len(lengths) - place)
+        if length > share:
+            return share
+        left -= length
+    return room
+
+
+def _raised(size: int) -> int:
+    return max(10, round(size * RAISED))

@@ -1,0 +1,122 @@
+"""Rows of a drawn sheet: pictures in their own proportions, or in words why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image
+
+from zbatch.sheet.arrangement import Row, has_picture, verdict
+from zbatch.sheet.data import NONE, SheetData
+from zbatch.sheet.labels import Label, Labels
+from zbatch.sheet.measures import HEAD_GAP, Measures
+from zbatch.sheet.pages import GAP, INK, LINE, PAPER, SOFT, Pen, Strip
+
+QUIET = "#f7f7f6"
+FOLDED = 12
+"""Pixels of air around the words in a box."""
+
+
+class Rows:
+    """Makes the strips of rows: what stands beside the pictures, the pictures, what stands under them."""
+
+    def __init__(self, data: SheetData, root: Path, labels: Labels, measures: Measures) -> None:
+        self._data, self._root = data, root
+        self._labels, self._letters, self._measures = labels, labels.letters, measures
+
+    def wrapped(self, row: Row, across: int) -> Iterator[Row]:
+        """Cut the one row of a wall into as many as it takes."""
+        items = list(row.cells.items())
+        for start in range(0, len(items), across):
+            yield Row(row.value, dict(items[start : start + across]))
+
+    def strip(self, row: Row, chunk: list[int]) -> Strip:
+        """Give a row of the columns in `chunk`; of a wall, with words under each picture."""
+        measures, wall = self._measures, self._measures.wall
+        picks = list(row.cells.values()) if wall else [row.cells.get(value, []) for value in chunk]
+        tall = max((measures.box(cells[0])[1] for cells in picks if cells), default=measures.text * 2)
+        captions = [self._caption(cells[0]) for cells in picks] if wall else []
+        small = round(measures.text * 0.8)
+        lines = max((len(caption.lines) for caption in captions), default=0)
+        under = round(lines * small * 1.3 + small) if lines else 0
+        beside = self._beside(row, tall)
+
+        def draw(page: Image.Image, pen: Pen, left: int, top: int) -> None:
+            if beside:
+                first = top + tall / 2 - (len(beside.lines) - 1) * measures.text * 0.65
+                end = (left + measures.head - HEAD_GAP, first)
+                self._labels.write(pen, end, beside, measures.text, anchor="rm")
+            left += measures.head
+            for number, (at, cells) in enumerate(zip(chunk, picks, strict=False)):
+                if cells:
+                    wide, high = measures.box(cells[0])
+                    corner = (left + (measures.widths[at] - wide) // 2, top + (tall - high) // 2)
+                    self._cell(page, pen, cells, corner)
+                if captions:
+                    spot = (left + measures.widths[at] / 2, top + tall + small * 1.3)
+                    self._labels.write(pen, spot, captions[number], small, anchor="ms", colour=SOFT)
+                left += measures.widths[at] + GAP
+
+        return Strip(tall + under + GAP, draw)
+
+    def _beside(self, row: Row, tall: int) -> Label | None:
+        measures, name = self._measures, self._data.view.y
+        if name is None:
+            return None
+        most = max(1, min(6, int(tall / (measures.text * 1.35))))
+        return self._labels.lines(name, row.value, measures.text, measures.head - HEAD_GAP, most)
+
+    def _caption(self, cell: int) -> Label:
+        pairs = [
+            (axis.name, column[cell])
+            for axis, column in zip(self._data.axes, self._data.cells.coordinates, strict=True)
+            if axis.varies and column[cell] != NONE and axis.name not in self._data.view.group
+        ]
+        if not pairs:
+            return Label([])
+        return self._labels.joined(pairs, round(self._measures.text * 0.8), self._measures.widths[NONE], 3)
+
+    # ── one cell ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def _cell(self, page: Image.Image, pen: Pen, cells: list[int], corner: tuple[int, int]) -> None:
+        wide, high = self._measures.box(cells[0])
+        left, top = corner
+        picture = self._picture(cells[0], (wide, high))
+        if picture is None:
+            self._verdict(pen, cells[0], (left, top, wide, high))
+        else:
+            page.paste(picture, corner)
+        if len(cells) > 1:
+            small = round(self._measures.text * 0.8)
+            words = self._letters.fitting(f"1 of {len(cells)}", small, wide - 16)
+            length = round(self._letters.length(words, small)) + 16
+            pen.rectangle((left + wide - length, top, left + wide, top + small * 1.6), PAPER)
+            self._letters.write(pen, (left + wide - 8, top + small * 0.8), words, INK, small, "rm")
+
+    def _picture(self, cell: int, size: tuple[int, int]) -> Image.Image | None:
+        thumb = self._data.thumbnail(self._data.cells.job[cell]) if has_picture(self._data, cell) else None
+        if thumb is None:
+            return None
+        try:
+            with Image.open(self._root / thumb) as image:
+                return image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+        except (OSError, ValueError, Image.DecompressionBombError):
+            return None
+
+    def _verdict(self, pen: Pen, cell: int, box: tuple[int, int, int, int]) -> None:
+        """Say quietly why there is no picture: the state, and as much of the reason as has room."""
+        left, top, wide, high = box
+        words, why = verdict(self._data, cell)
+        room, text = wide - 2 * FOLDED, round(self._measures.text * 0.9)
+        while text > 14 and self._letters.length(words, text) > room:
+            text -= 1
+        small = round(text * 0.82)
+        most = min(4, int((high - 2 * FOLDED - text * 1.3) / (small * 1.3)))
+        lines = self._letters.wrapped(self._letters.one_line(why), small, room, most) if most > 0 else []
+        pen.rectangle((left, top, left + wide - 1, top + high - 1), QUIET, LINE, 1)
+        base = top + high / 2 - len(lines) * small * 0.65
+        shown = self._letters.fitting(words, text, room)
+        self._letters.write(pen, (left + wide / 2, base), shown, INK if why else SOFT, text, "mm")
+        spot = (left + wide / 2, base + text * 0.6 + small * 0.75)
+        self._labels.write(pen, spot, Label(lines), small, anchor="mm", colour=SOFT)
