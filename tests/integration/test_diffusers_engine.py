@@ -103,6 +103,17 @@ def test_a_mask_of_one_thin_line_is_repainted_too(engine):
     assert (pixels(made)[:, 101] != pixels(source)[:, 101]).any()
 
 
+def test_a_prompt_that_is_too_long_is_cut_off_and_told(engine):
+    long, longer = Watch(), Watch()
+    first = engine.generate_many([request(prompt="fox " * 150)], [long])
+    second = engine.generate_many([request(prompt="fox " * 160)], [longer])
+    assert first == second
+    assert (long.notes, longer.notes) == (
+        {"prompt_read": "512 of 619 tokens"},
+        {"prompt_read": "512 of 659 tokens"},
+    )
+
+
 def test_progress_is_told_step_by_step_and_a_picture_nobody_waits_for_is_given_up(engine):
     class Impatient(Watch):
         seen: list

@@ -11,6 +11,7 @@ from support.tiny_engine import ATTENTION, difference, pixels, request, tiny_eng
 
 from zbatch.model import Lora
 from zbatch.server.engines import Watch
+from zbatch.server.engines.diffusion.engine import NoPictureError
 from zbatch.server.engines.diffusion.lora_download import LoraError
 
 
@@ -73,6 +74,7 @@ def test_what_was_painted_before_changes_nothing(folder, loras):
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert paint(engine) == plain
+    assert paint(engine, ("styles/oil", 0.7)) == first
 
 
 @pytest.mark.parametrize("form", ["kohya", "ai-toolkit"])
@@ -183,4 +185,17 @@ def test_the_wrong_lora_fails_the_task_with_the_reason_and_the_engine_goes_on(en
     assert isinstance(result, LoraError)
     assert f"LoRA {name!r}" in str(result)
     assert said in str(result)
+    assert paint(engine) == plain
+
+
+def test_numbers_that_are_no_picture_fail_the_task(engine, loras):
+    plain = paint(engine)
+    layer = "transformer.layers.0.attention.to_q"
+    huge = {
+        f"{layer}.lora_A.weight": torch.full((4, 16), 1e30),
+        f"{layer}.lora_B.weight": torch.ones(16, 4) * 1e30,
+    }
+    save_file(huge, loras / "huge.safetensors")
+    with pytest.raises(NoPictureError, match="is a LoRA's scale too large"):
+        paint(engine, ("huge", 4))
     assert paint(engine) == plain

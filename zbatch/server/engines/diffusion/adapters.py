@@ -75,8 +75,8 @@ class Adapters:
 
     def drop(self) -> None:
         """Let all of them go: the model is as it was loaded."""
-        if self._held:
-            self._held.clear()
+        self._held.clear()
+        if self._count:
             self._pipeline.unload_lora_weights()
 
     def _load(self, identity: Identity, called: str, file: Path) -> None:

@@ -30,12 +30,18 @@ SAVE_OPTIONS: Final[Mapping[str, Mapping[str, int]]] = {
     "png": {"compress_level": 6},
     "webp": {"quality": 95, "method": 4},
 }
+_MOST_TOKENS: Final = 512
+"""What the model reads of a prompt; the rest is cut off, and that is told."""
 _PAINTED: Final = 95
 """Percent of the way when the last step is done and the picture is still to be decoded."""
 
 
 class GivenUpError(Exception):
     """Nobody waits for the picture any more."""
+
+
+class NoPictureError(Exception):
+    """The numbers that the model arrived at are no picture."""
 
 
 class MemoryFullError(Exception):
@@ -109,8 +115,8 @@ class DiffusersEngine:
             if len(requests) > 1:
                 try:
                     return self._made(requests, watches)
-                except MemoryFullError:
-                    log.warning("%d images at once do not fit into memory: one by one", len(requests))
+                except (MemoryFullError, NoPictureError) as error:
+                    log.warning("%d images at once: %s; now one by one", len(requests), error)
                     for watch in watches:
                         watch.notes.pop("batched", None)
             return [
@@ -149,7 +155,10 @@ class DiffusersEngine:
     def _painted(self, requests: Sequence[ImageRequest], watches: Sequence[Watch]) -> list[Image.Image]:
         first = requests[0]
         canvas = Canvas.of(first.width, first.height, self._cell * 2)
-        for watch in watches:
+        for request, watch in zip(requests, watches, strict=True):
+            tokens = self._tokens(request.prompt)
+            if tokens > _MOST_TOKENS:
+                watch.notes["prompt_read"] = f"{_MOST_TOKENS} of {tokens} tokens"
             if not canvas.exact:
                 watch.notes["painted_size"] = f"{canvas.painted[0]}*{canvas.painted[1]}"
             if len(requests) > 1:
@@ -180,6 +189,15 @@ class DiffusersEngine:
         (painted,) = self._call(pipeline, [request], watches, canvas, **given)
         return kept(canvas.cut(painted), source, mask)
 
+    def _tokens(self, prompt: str) -> int:
+        """Count what the text encoder would have to read of a prompt, the words around it included."""
+        asked = [{"role": "user", "content": prompt}]
+        tokenizer = self._text.tokenizer
+        told = tokenizer.apply_chat_template(
+            asked, tokenize=False, add_generation_prompt=True, enable_thinking=True
+        )
+        return len(tokenizer(told).input_ids)
+
     def _use_loras(self, request: ImageRequest) -> None:
         self._adapters.use(
             [(lora.path, self._files.find(lora.path), float(lora.scale)) for lora in _visible(request)]
@@ -203,6 +221,7 @@ class DiffusersEngine:
                 height=height,
                 num_inference_steps=self._setup.steps,
                 guidance_scale=0.0,
+                max_sequence_length=_MOST_TOKENS,
                 generator=generators,
                 callback_on_step_end=_reporting(watches),
                 **given,
@@ -221,11 +240,14 @@ def _visible(request: ImageRequest) -> list[Lora]:
 def _reporting(watches: Sequence[Watch]) -> Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]:
     """Give what diffusers calls after every step: it tells how far it is, and ends where nobody waits."""
 
-    def step_ended(pipeline: Any, step: int, _time: Any, _tensors: dict[str, Any]) -> dict[str, Any]:
+    def step_ended(pipeline: Any, step: int, _time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
         if all(watch.given_up for watch in watches):
             raise GivenUpError("given up: the server is on its way out")
+        steps = pipeline.num_timesteps
         for watch in watches:
-            watch.percent = _PAINTED * (step + 1) // max(1, pipeline.num_timesteps)
+            watch.percent = _PAINTED * (step + 1) // steps
+        if step + 1 == steps and not torch.isfinite(tensors["latents"]).all():
+            raise NoPictureError("the model came to no picture (not a number): is a LoRA's scale too large?")
         return {}
 
     return step_ended
