@@ -33,6 +33,8 @@ from zbatch.sheet.pages import (
 from zbatch.sheet.rows import Rows
 
 NARROWEST = 720
+SLACK = 1.15
+"""How much taller than A4 a sheet in one piece may be, rather than two pages of which one is nearly empty."""
 MOST_ACROSS = 6
 
 
@@ -67,7 +69,7 @@ class Drawing:
     def _strips(self) -> Iterator[Strip]:
         """Give the strips in the order they are read, each with the headings it needs on top of a page."""
         chunks = self.measures.chunks
-        heads = [] if self._data.view.x is None else [self._headings.columns(chunk) for chunk in chunks]
+        heads = [self._headings.columns(chunk) for chunk in chunks] if not self.measures.wall else []
         shared = tuple(heads) if len(chunks) == 1 else ()
         yield from shared
         for number, section in enumerate(self._arrangement.sections):
@@ -108,13 +110,16 @@ class Drawing:
         strips = list(self._strips())
         inner = self.width - 2 * MARGIN
         title = self._headings.title(inner)
-        columns = balanced(strips, self._tallest + GAP, title.height, self.across)
+        rest = title.height + tall(self._legend)
+        slack = round(self._tallest * SLACK) + GAP
+        columns = balanced(strips, slack, rest, self.across)
+        if len(columns) > 1:
+            columns = balanced(strips, self._tallest + GAP, title.height, self.across)
         pages = [Page(columns=group) for group in columns]
         pages[0].head.append(title)
+        most = slack if len(pages) == 1 else self._tallest + GAP
         for strip in self._legend:
-            if pages[-1].height + strip.height > self._tallest + GAP and (
-                pages[-1].columns or pages[-1].foot
-            ):
+            if pages[-1].height + strip.height > most and (pages[-1].columns or pages[-1].foot):
                 pages.append(Page())
             pages[-1].foot.append(strip)
         return pages

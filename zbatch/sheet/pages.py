@@ -103,7 +103,7 @@ def _cut(strips: Sequence[Strip], start: int, room: int) -> tuple[int, bool]:
     """Find where the column that begins at `start` ends: the last good place that fits, else any."""
     end = start
     good = loose = start
-    while end < len(strips) and (end == start or strips[end].height <= room):
+    while end < len(strips) and (loose == start or strips[end].height <= room):
         room -= strips[end].height
         end += 1
         if end == len(strips) or not strips[end].tied:

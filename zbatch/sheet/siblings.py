@@ -19,10 +19,16 @@ def pieces(text: str) -> list[str]:
 
 
 class Siblings:
-    """The values of one axis: the words that all of them begin with, and those that all of them end with."""
+    """The long values of one axis: the words that all of them begin with, and those that all end with.
+
+    Values less than half as long as the longest do not count: `a cat` among prompts of forty words.
+    """
 
     def __init__(self, texts: Iterable[str]) -> None:
-        words = [pieces(text) for text in set(texts)]
+        known = set(texts)
+        longest = max(map(len, known), default=0)
+        self._long = {text for text in known if 2 * len(text) >= longest}
+        words = [pieces(text) for text in self._long]
         shortest = min(map(len, words), default=0)
         self._head = _alike(words) if len(words) > 1 else 0
         tail = _alike([list(reversed(own)) for own in words]) if len(words) > 1 else 0
@@ -33,7 +39,7 @@ class Siblings:
 
         What is given back may still be too long: then its own words alone are.
         """
-        if fits(text) or not self._head + self._tail:
+        if fits(text) or not self._head + self._tail or text not in self._long:
             return text
         low, high = 0, max(self._head, self._tail) - 1
         while low < high:
