@@ -5,6 +5,7 @@ import os
 import pytest
 from PIL import Image
 from support.command import zbatch
+from support.runs import write_manifest
 from support.sample_run import Sample, write_sample
 
 SMALL = Sample(subjects=("red fox",), loras=("film",), troubles=False, excluded=False)
@@ -46,3 +47,21 @@ def test_another_ending_than_png_is_refused(run, tmp_path):
     done = zbatch("report", run, "--png", "out.jpg", cwd=tmp_path)
     assert done.returncode == 2
     assert "give a name that ends in .png" in done.stderr
+
+
+def test_ten_new_images_touch_their_own_files_and_no_others(tmp_path):
+    write_manifest(tmp_path, 40, size="512*512")
+    command = ("run", "trial.yaml", "-o", "run", "--endpoint", "preview")
+
+    def files():
+        found = [*(tmp_path / "run" / "images").iterdir(), *(tmp_path / "run" / "thumbs").iterdir()]
+        return {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in found}
+
+    assert zbatch(*command, "--first", "30", cwd=tmp_path).returncode == 0
+    before = files()
+    assert zbatch(*command, cwd=tmp_path).returncode == 0
+    after = files()
+    assert {path: after[path] for path in before} == before
+    assert (len(before), len(after)) == (60, 80)
+    assert zbatch("report", "run", cwd=tmp_path).returncode == 0
+    assert files() == after
