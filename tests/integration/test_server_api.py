@@ -16,6 +16,8 @@ from zbatch.server.keys import KeyRing
 from zbatch.server.tasks import Limits
 from zbatch.server.terms import Terms
 
+JSON = {"Content-Type": "application/json"}
+
 
 class Engine:
     """An engine whose work the test holds in its hand."""
@@ -124,7 +126,7 @@ def test_all_wrong_fields_are_named_at_once(client):
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"[]", b'"fox"', b"\xff\xfe", b'{"prompt": NaN}'])
 def test_a_body_that_is_no_json_object(client, raw):
-    answer = client.post(MODEL, content=raw)
+    answer = client.post(MODEL, content=raw, headers=JSON)
     assert answer.status_code == 400
     assert answer.json()["reason"] == "INVALID_REQUEST_BODY"
 
@@ -285,7 +287,7 @@ def test_keys_are_asked_for_where_there_are_any():
 
 def test_a_body_that_is_too_large():
     with over_socket(create_app(Engine(), Terms(workers=1))) as client:
-        answer = client.post(MODEL, content=(b" " * 2**20 for _ in range(65)))
+        answer = client.post(MODEL, content=(b" " * 2**20 for _ in range(65)), headers=JSON)
         assert (answer.status_code, answer.json()["reason"]) == (413, "INVALID_REQUEST_BODY")
 
 

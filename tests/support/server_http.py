@@ -17,9 +17,9 @@ RESULT = "/v3/async/task-result"
 
 
 @contextlib.contextmanager
-def over_socket(app):
+def over_socket(app, **options):
     """Serve an app on a free loopback port; gives a client of it."""
-    serving = bind(app, port=0)
+    serving = bind(app, port=0, **options)
     thread = threading.Thread(target=serving.run, daemon=True)
     thread.start()
     try:

@@ -9,7 +9,6 @@ import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -22,6 +21,7 @@ from zbatch.api.contract import MODELS, RESULT_PATH, TaskStatus
 from zbatch.errors import DiskError
 from zbatch.model import EXTENSIONS, MEDIA_TYPES
 from zbatch.server.answers import RefusedError, data_uri, json_answer, refusal, task_answer
+from zbatch.server.bodies import Bodies
 from zbatch.server.engines import Engine, SteppedEngine
 from zbatch.server.engines.preview import PreviewEngine
 from zbatch.server.fetch import Fetcher
@@ -32,6 +32,7 @@ from zbatch.server.metrics import Metrics
 from zbatch.server.observing import Observing
 from zbatch.server.openapi import openapi_document
 from zbatch.server.orders import read_order
+from zbatch.server.plain import Plain
 from zbatch.server.queue import TaskQueue
 from zbatch.server.shelf import MemoryShelf
 from zbatch.server.signing import Signer
@@ -41,9 +42,6 @@ from zbatch.server.terms import Terms
 from zbatch.version import __version__
 
 log = logging.getLogger(__name__)
-
-MAX_BODY: Final = 64 * 2**20
-"""Bytes of a request body: input images may come in it as `data:` URIs."""
 
 
 def create_app(
@@ -80,7 +78,7 @@ def create_app(
             Route("/metrics", service.tell_metrics, methods=["GET"]),
             Route("/openapi.json", service.openapi, methods=["GET"]),
         ],
-        middleware=[Middleware(Observing, metrics=metrics)],
+        middleware=[Middleware(Observing, metrics=metrics), Middleware(Plain, any_host=keys is not None)],
         exception_handlers={
             RefusedError: _answer_refusal,
             DiskError: _answer_disk,
@@ -89,6 +87,8 @@ def create_app(
         },
         lifespan=lambda _: service.lifespan(),
     )
+    # A redirect would be built from what the caller calls us; a path is what it is.
+    app.router.redirect_slashes = False
     app.state.keys = keys
     app.state.engine = engine.name
     return app
@@ -117,6 +117,7 @@ class _Service:
         self._keys = keys
         self._terms = terms
         self._metrics = metrics
+        self._bodies = Bodies()
 
     @contextlib.asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -137,10 +138,13 @@ class _Service:
     async def submit(self, request: Request) -> Response:
         owner = self._authorize(request)
         model = request.path_params["model"]
+        if f"/v3/async/{model}" == RESULT_PATH:
+            raise HTTPException(405, "Method Not Allowed", {"Allow": "GET, HEAD"})
         if model not in MODELS:
             known = ", ".join(MODELS)
             raise RefusedError(404, "MODEL_NOT_FOUND", f"no model is called {model!r}; there are {known}")
-        order = await read_order(model, owner, await _read_body(request), self._queue.fetcher)
+        async with self._bodies.read(request) as body:
+            order = await read_order(model, owner, body, self._queue.fetcher)
         try:
             task = await self._queue.submit(order)
         except BusyError as error:
@@ -183,7 +187,11 @@ class _Service:
         if task is None or image is None:
             raise RefusedError(404, "IMAGE_NOT_FOUND", "the image is gone")
         task.delivered = True
-        headers = {"Cache-Control": "private, immutable", "X-Content-Type-Options": "nosniff"}
+        left = max(0, int(request.query_params["expires"]) - int(self._queue.store.clock()))
+        headers = {
+            "Cache-Control": f"private, max-age={left}, immutable",
+            "Accept-Ranges": "none",  # an image comes whole, whatever part is asked for
+        }
         return Response(image, 200, headers, MEDIA_TYPES[task.order.request.output_format])
 
     async def healthz(self, _: Request) -> Response:
@@ -219,15 +227,6 @@ def _tell(request: Request, **facts: str) -> None:
     request.scope.setdefault("told", {}).update(facts)
 
 
-async def _read_body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise RefusedError(413, "INVALID_REQUEST_BODY", f"the body is larger than {MAX_BODY} bytes")
-    return bytes(body)
-
-
 async def _answer_refusal(_: Request, error: Exception) -> Response:
     if not isinstance(error, RefusedError):
         raise error
@@ -247,5 +246,5 @@ async def _answer_http_exception(_: Request, error: Exception) -> Response:
 
 
 async def _answer_bug(request: Request, error: Exception) -> Response:
-    log.error("bug in the server: %s %s", request.method, request.url.path, exc_info=error)
+    log.error("bug in the server: %s %r", request.method, request.url.path, exc_info=error)
     return refusal(RefusedError(500, "INTERNAL_ERROR", "the server made a mistake; its log says which"))

@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import ipaddress
 import os
+import resource
 import signal
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -17,6 +19,7 @@ from starlette.applications import Starlette
 
 from zbatch.errors import EndpointError, UsageError
 from zbatch.server.app import create_app
+from zbatch.server.connections import Bounds, connection_class
 from zbatch.server.engines.diffusion import diffusers_engine
 from zbatch.server.engines.diffusion.setup import Setup
 from zbatch.server.engines.preview import PreviewEngine
@@ -62,11 +65,14 @@ def serve_app(
 class Serving:
     """An app bound to a socket: `url` is where it will answer, `run` serves until it is stopped."""
 
-    def __init__(self, app: Starlette, sock: socket.socket, url: str) -> None:
+    def __init__(self, app: Starlette, sock: socket.socket, url: str, bounds: Bounds) -> None:
         self.url = url
         self._socket = sock
         config = uvicorn.Config(
             app,
+            http=connection_class(bounds),
+            h11_max_incomplete_event_size=bounds.head_bytes,
+            timeout_keep_alive=bounds.keep_alive,
             log_config=None,
             access_log=False,
             lifespan="on",
@@ -122,8 +128,12 @@ class _Server(uvicorn.Server):
         yield
 
 
-def bind(app: Starlette, *, host: str = "127.0.0.1", port: int = 8788) -> Serving:
+def bind(
+    app: Starlette, *, host: str = "127.0.0.1", port: int = 8788, bounds: Bounds | None = None
+) -> Serving:
     """Bind a socket (port 0 picks one) and give what serves the app on it; `url` is known at once.
+
+    `bounds` is what clients may hold of it; fewer connections where the system gives fewer files.
 
     Raises:
         UsageError: where the host is not this machine's loopback and the app takes any key.
@@ -157,4 +167,14 @@ def bind(app: Starlette, *, host: str = "127.0.0.1", port: int = 8788) -> Servin
             hint="--port 0 picks a free port",
         ) from error
     shown = f"[{bound}]" if family == socket.AF_INET6 else bound
-    return Serving(app, sock, f"http://{shown}:{sock.getsockname()[1]}")
+    url = f"http://{shown}:{sock.getsockname()[1]}"
+    return Serving(app, sock, url, _within_open_files(bounds or Bounds()))
+
+
+def _within_open_files(bounds: Bounds) -> Bounds:
+    """Leave half of the files that may be open to the rest of the server: one that runs out takes nobody."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most == resource.RLIM_INFINITY:
+        return bounds
+    # Those that are turned away are open for a moment, too: as many again.
+    return replace(bounds, connections=max(8, min(bounds.connections, most // 4)))
