@@ -322,6 +322,29 @@ def test_at_first_all_columns_fit_whatever_the_shape_of_the_pictures(visit, tmp_
     )
 
 
+@pytest.mark.parametrize(
+    ("width", "size"), [(360, "768*1344"), (390, "768*768"), (1024, "768*1344"), (1440, "768*1344")]
+)
+def test_four_columns_fit_and_a_chosen_size_stays(visit, tmp_path, width, size):
+    sample = Sample(sizes=(size,), loras=("film",), seeds=2, troubles=False)
+    index = write_sheet(write_sample(tmp_path / "run", sample))
+    fits = (
+        "(({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth)(document.querySelector('.scroller'))"
+    )
+    for fragment in ("#x=lora.scale&y=seed&group=subject", "#x=lora.scale&y=subject&group=seed"):
+        page = visit(index, fragment, viewport={"width": width, "height": 844})
+        expect(page.locator(".colhead")).to_have_count(4)
+        assert page.evaluate(fits), fragment
+    page.locator("#size").fill("400")
+    assert not page.evaluate(fits) or width > 1400
+    before = page.locator(".cell").first.bounding_box()["width"]
+    page.locator("#axis-y").select_option("")
+    assert page.locator(".cell").first.bounding_box()["width"] == before
+    until(page, "location.hash.includes('size=')")
+    page.reload()
+    assert page.locator(".cell").first.bounding_box()["width"] == before
+
+
 def test_what_flies_past_is_blank_and_is_drawn_when_it_stands(visit, large):
     page = visit(large)
     page.evaluate("""() => {

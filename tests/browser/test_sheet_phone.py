@@ -197,3 +197,20 @@ def test_a_long_prompt_does_not_hide_the_other_coordinates(visit, tmp_path):
     for pair in page.locator(".crumbs .pair").all():
         box = pair.bounding_box()
         assert box["y"] + box["height"] <= crumbs["y"] + crumbs["height"] + 1
+
+
+def test_a_bar_that_scrolls_sideways_fades_where_there_is_more(visit, small):
+    page = visit(small, **PHONE)
+    bar = page.locator("#axes")
+    expect(bar).to_have_class("axes moreafter")
+    assert "gradient" in bar.evaluate("element => getComputedStyle(element).maskImage")
+    bar.evaluate("element => { element.scrollLeft = 60; }")
+    expect(bar).to_have_class("axes moreafter morebefore")
+    bar.evaluate("element => { element.scrollLeft = element.scrollWidth; }")
+    expect(bar).to_have_class("axes morebefore")
+
+
+def test_a_bar_that_is_whole_does_not_fade(visit, small):
+    page = visit(small)
+    page.wait_for_timeout(300)
+    assert page.locator(".morebefore, .moreafter").count() == 0

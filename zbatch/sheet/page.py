@@ -22,9 +22,9 @@ HOME: Final = Path(__file__).parent
 SCRIPTS: Final = (
     "dom", "focus", "later", "words", "toast", "clipboard", "shortening", "columns", "dataset",
     "spelling", "query", "selection", "order", "sizes", "view", "caption", "layout", "cell", "heads", "grid",
-    "twins", "touch", "chips", "drawer", "controls", "metadata", "snippet", "copies", "scrubber", "pinch",
-    "zoom", "missing", "pane", "reference", "difference", "nametags", "arrangement", "compare",
-    "comparebar", "lightbox", "paper", "help", "live", "main",
+    "twins", "touch", "chips", "drawer", "edges", "controls", "metadata", "snippet", "copies",
+    "scrubber", "pinch", "zoom", "missing", "pane", "reference", "difference", "nametags",
+    "arrangement", "compare", "comparebar", "lightbox", "paper", "help", "live", "main",
 )  # fmt: skip
 """The page's scripts, in the order they are joined."""
 

@@ -20,6 +20,7 @@ class Controls {
     this.where = make("div", { class: "where" });
     this.groups = make("div", { class: "groups" });
     this.axes.append(this.panel, this.shape, this.where, this.groups, make("span", { class: "spring" }), make("label", { class: "sizing" }, icon("missing"), this.size));
+    later.do(() => [this.axes, this.facts].forEach(fadeEdges));
   }
 
   draw(selection, shown) {

@@ -24,11 +24,13 @@ function cornerWords({ x, y }) {
   return [make("span", { class: "along", text: `${x.short} →`, title: x.name }), make("span", { class: "along", text: `${y.short} ↓`, title: y.name })];
 }
 
-/** In a column `width` wide, over as many lines as the row is high, but five at most. */
+/** In a column `width` wide, over as many whole lines as the row is high, but five at most. */
 function rowHead(axis, { value, height }, width) {
-  const room = Math.floor((width / 7) * Math.min(5, height / 18));
-  return make("div", { class: `rowhead${axis.numeric ? " number" : ""}`, title: hint(axis.label(value)) },
-    make("span", { dir: "auto", text: axis.brief(value, Math.max(18, room)) }));
+  const lines = Math.max(1, Math.min(5, Math.floor(height / 17)));
+  const room = Math.floor(((width - (width < 120 ? 18 : 30)) / 6.2) * lines * 0.75); // words do not fill their lines
+  const words = make("span", { dir: "auto", text: axis.brief(value, Math.max(18, room)) });
+  words.style.webkitLineClamp = lines;
+  return make("div", { class: `rowhead${axis.numeric ? " number" : ""}`, title: hint(axis.label(value)) }, words);
 }
 
 function columnHead(axis, { value, width, index }, lines) {

@@ -1,6 +1,6 @@
 // How large pictures are drawn, as the side of a square one in pixels; other shapes get the same area.
 
-const SIZES = { least: 56, most: 480, usual: 184, snug: [88, 224] };
+const SIZES = { least: 56, most: 480, usual: 184, snug: [60, 224] };
 
 /** The size at which all columns fit into the window, within reason. */
 function fittingSize(data, view, cells, room) {
