@@ -131,6 +131,67 @@ def test_a_body_that_is_no_json_object(client, raw):
     assert answer.json()["reason"] == "INVALID_REQUEST_BODY"
 
 
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        ('{"prompt": "a", "prompt": "b"}', "prompt is given twice"),
+        ('{"prompt": "a", "loras": [{"path": "x", "scale": 1, "scale": 2}]}', "scale is given twice"),
+        ('{"prompt": "a", "seed": 1.0}', "seed must be an integer, got 1.0"),
+        ('{"prompt": "a", "seed": 1e3}', "seed must be an integer"),
+        ('{"prompt": "a", "seed": 99999999999999999999}', "seed"),
+        ('{"prompt": "a", "seed": ' + "9" * 5000 + "}", "JSON"),
+        ('{"prompt": "a", "seed": 1e400}', "JSON"),
+        ('{"prompt": "a", "seed": 007}', "JSON"),
+        ('{"prompt": "a", "strength": Infinity}', "JSON"),
+        ('{"prompt": "a", "loras": [{"path": "x", "scale": true}]}', r"loras\[0\].scale must be a number"),
+        ('{"prompt": "a", "loras": [{"path": "x", "scale": 1e308}]}', r"loras\[0\].scale must be"),
+        ('{"prompt": "a", "loras": [{"path": "' + "x" * 5000 + '"}]}', r"loras\[0\].path must have at most"),
+        ('{"prompt": "a", "loras": [null]}', r"loras\[0\] must be"),
+        ('{"prompt": "\\ud800"}', "JSON"),
+        ('{"prompt": "a\nb"}', "JSON"),
+        ('{"prompt": " \\t\\u3000"}', "prompt must not be empty"),
+        ('{"prompt": ["a"]}', "prompt must be text"),
+        ('{"prompt": "' + "a" * 10**6 + '"}', "prompt must have at most 100000 characters"),
+        ('{"prompt": "a", "size": "\uff15\uff11\uff12*\uff15\uff11\uff12"}', "size must be"),
+        ('{"prompt": "a", "size": "0512*512"}', "size must be"),
+        ('{"prompt": "a", "size": "512*512\\n"}', "size must be"),
+        ('{"prompt": "a", "image_url": "https://example.org/' + "a" * 9000 + '"}', "image_url must have"),
+        ('{"prompt": "a", "image_url": ""}', "image_url"),
+        ('{"prompt": "a", "image_url": " https://example.org/a.png"}', "image_url"),
+        ('{"Prompt": "a"}', "prompt is required; Prompt is not a field"),
+        ('{"prompt": "a", "": 1}', "is not a field"),
+        ('{"prompt": "a"} {}', "JSON"),
+        ('{"prompt": "a",}', "JSON"),
+        ("\ufeff" + '{"prompt": "a"}', "JSON"),
+        ("[" * 100_000, "JSON"),
+        ('{"prompt":' + "[" * 1000 + "]" * 1000 + "}", "depth limit|prompt must be text"),
+    ],
+)  # fmt: skip
+def test_odd_json_is_refused_with_the_field_in_words(raw, words):
+    with over_asgi(create_app(Engine(), Terms(workers=1))) as client:
+        answer = client.post(MODEL, content=raw.encode(), headers=JSON)
+    assert (answer.status_code, answer.json()["reason"]) == (400, "INVALID_REQUEST_BODY")
+    assert re.search(words, answer.json()["message"])
+    assert len(answer.text) < 2500
+
+
+def test_odd_prompts_are_taken_as_they_are():
+    engine = Engine()
+    prompts = [
+        "a\0b",
+        "\u202egnp.exe",
+        "\x1b[31mred",
+        "字" * 100_000,
+        "<script>",
+        "🦊",
+        "'; DROP TABLE tasks",
+    ]
+    with over_asgi(create_app(engine, Terms(workers=1))) as client:
+        for prompt in prompts:
+            finished(client, submit(client, prompt=prompt))
+    assert [request.prompt for request in engine.requests] == prompts
+
+
 def test_null_optional_fields_count_as_absent(client):
     nulls = dict.fromkeys(
         ["size", "seed", "loras", "image_url", "strength", "mask", "output_format", "enable_base64_output"]

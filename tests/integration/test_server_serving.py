@@ -1,5 +1,6 @@
 """Binding, keys and the end of a server, as `zbatch serve` uses them."""
 
+import hashlib
 import os
 import signal
 import socket
@@ -8,9 +9,11 @@ import sys
 
 import httpx
 import pytest
-from support.server_http import over_socket
+from support.server_http import finished, over_socket, submit
 
 from zbatch.errors import DiskError, EndpointError, UsageError
+from zbatch.server.home import Home
+from zbatch.server.keys import read_keys
 from zbatch.server.serving import bind, serve_app
 
 
@@ -33,6 +36,49 @@ def test_a_key_file_must_hold_a_key(tmp_path):
             serve_app(api_key_file=file)
     with pytest.raises(DiskError, match="cannot read"):
         serve_app(api_key_file=tmp_path / "none")
+
+
+def test_a_key_file_may_hold_hashes(tmp_path):
+    file = tmp_path / "keys"
+    digest = hashlib.sha256("schlüssel".encode()).hexdigest()
+    file.write_text(f"plain\nsha256:{digest}\n")
+    ring = read_keys(file)
+    assert len(ring) == 2
+    assert ring.owner("plain")
+    sent = "schlüssel".encode().decode("latin-1")  # as a header comes in
+    assert ring.owner(sent)
+    assert digest not in ring.owner(sent)
+    for wrong in (digest, f"sha256:{digest}", "", "schlüssel"):
+        assert ring.owner(wrong) is None
+    file.write_text("ok\nsha256:12\n")
+    with pytest.raises(UsageError, match="line 2 of the key file"):
+        read_keys(file)
+
+
+def test_keys_are_nowhere_on_disk(tmp_path):
+    (tmp_path / "keys").write_text("sk-planted\n")
+    home = Home(tmp_path / "home")
+    with over_socket(serve_app(api_key_file=tmp_path / "keys", home=home)) as client:
+        client.headers["Authorization"] = "Bearer sk-planted"
+        finished(client, submit(client), headers={"Authorization": "sk-planted"})
+        metrics = client.get("/metrics").text
+    home.close()
+    kept = b"".join(file.read_bytes() for file in (tmp_path / "home").rglob("*") if file.is_file())
+    digest = hashlib.sha256(b"sk-planted")
+    for secret in (b"sk-planted", digest.digest(), digest.hexdigest().encode()):
+        assert secret not in kept
+        assert secret not in metrics.encode()
+
+
+def test_labels_of_the_metrics_are_bounded():
+    with over_socket(serve_app()) as client:
+        for number in range(50):
+            client.request(f"M{number}", f"/path-{number}")
+            client.get("/v3/async/task-result", params={"task_id": f"task-{number}"})
+        page = client.get("/metrics").text
+    assert len(page) < 20_000
+    assert not [word for word in ("path-1", "M1", "task-1") if word in page]
+    assert 'method="other",route="other"' in page
 
 
 def test_an_unknown_engine_and_a_taken_port():

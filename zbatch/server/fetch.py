@@ -1,7 +1,6 @@
 """Input images of a request: `data:` URIs and http(s) URLs, bounded in bytes, pixels, time and redirects.
 
-A server that fetches what a stranger names must not be a way into its own network: names are resolved once,
-the addresses are checked, and the connection goes to exactly those addresses, on every redirect anew.
+Where one may go is for `addresses` to say, on every redirect anew.
 """
 
 from __future__ import annotations
@@ -10,24 +9,33 @@ import asyncio
 import base64
 import binascii
 import io
-import ipaddress
 import re
-import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, Self
-from urllib.parse import unquote_to_bytes, urljoin, urlsplit
+from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit
 
 import aiohttp
 import yarl
-from aiohttp.abc import AbstractResolver, ResolveResult
 from PIL import Image
+
+from zbatch.server.addresses import PinnedResolver, Resolve, host_refused
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_ODD: Final = re.compile(r"[\s\x00-\x20\x7f\\]")
+_ASCII: Final = "".join(map(chr, range(0x21, 0x7F)))
+"""Signs that stay as they are in a URL: a signed one must be asked for as it was given."""
 _DATA_URI = re.compile(r"data:([\w.+/-]*)((?:;[\w.+-]+=[^;,]*)*)(;base64)?,", re.IGNORECASE)
-_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_DECODERS: Final = 2
+"""Images decoded at once. With 50 million pixels each, that is what bounds the memory they take.
+
+Threads, not a process: Pillow's decoders let go of the lock, their work is bounded by the pixels that the
+header declares, which are counted before anything is decoded, and the engine decodes the same bytes again in
+this process: to keep a decoder that crashes out of the check alone would protect nobody.
+"""
 
 
 class InputError(Exception):
@@ -54,7 +62,10 @@ class Fetcher:
         max_pixels: int = 50_000_000,
         timeout: float = 30,
         max_redirects: int = 3,
+        resolve: Resolve | None = None,
     ) -> None:
+        self._resolver = PinnedResolver(resolve, allow_private=allow_private)
+        self._decoders = ThreadPoolExecutor(_DECODERS, thread_name_prefix="zbatch-decode")
         self._allow_private = allow_private
         self._max_bytes = max_bytes
         self._max_pixels = max_pixels
@@ -63,11 +74,14 @@ class Fetcher:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        resolver = None if self._allow_private else PublicResolver()
-        connector = aiohttp.TCPConnector(resolver=resolver, limit=16, use_dns_cache=False, force_close=True)
-        self._session = aiohttp.ClientSession(
-            connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
+        connector = aiohttp.TCPConnector(
+            resolver=self._resolver, limit=16, use_dns_cache=False, force_close=True
         )
+        # Nothing is unpacked on the way: a small body may not become a large one.
+        self._session = aiohttp.ClientSession(
+            connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False, headers={"Accept": "image/*", "Accept-Encoding": "identity"},
+        )  # fmt: skip
         return self
 
     async def __aexit__(
@@ -76,6 +90,7 @@ class Fetcher:
         if self._session is not None:
             await self._session.close()
             self._session = None
+        self._decoders.shutdown(wait=False, cancel_futures=True)
 
     async def inline(self, field: str, uri: str) -> bytes | None:
         """Check an image field as it is submitted: bytes of a `data:` URI, `None` for a URL to fetch later.
@@ -87,8 +102,11 @@ class Fetcher:
             self._check_url(field, uri)
             return None
         data = _decode_data_uri(field, uri, self._max_bytes)
-        await asyncio.to_thread(self._check_image, field, data)
+        await self._decode(field, data)
         return data
+
+    async def _decode(self, field: str, data: bytes) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._decoders, self._check_image, field, data)
 
     async def fetch(self, field: str, url: str) -> bytes:
         """Fetch an image over http(s) and check that it is one.
@@ -105,7 +123,7 @@ class Fetcher:
             # aiohttp wraps what our resolver says in an error of its own, with words about TLS.
             cause = getattr(error, "os_error", error)
             raise InputError(field, f"cannot be fetched: {cause}") from error
-        await asyncio.to_thread(self._check_image, field, data)
+        await self._decode(field, data)
         return data
 
     async def _download(self, field: str, url: str) -> bytes:
@@ -113,7 +131,7 @@ class Fetcher:
             raise InputError(field, "cannot be fetched: the server is not running")
         for _ in range(self._max_redirects + 1):
             self._check_url(field, url)
-            target = yarl.URL(url, encoded=True)
+            target = yarl.URL(quote(url, safe=_ASCII), encoded=True)
             async with self._session.get(target, allow_redirects=False) as answer:
                 if answer.status in _REDIRECTS and "Location" in answer.headers:
                     url = urljoin(url, answer.headers["Location"])
@@ -125,6 +143,8 @@ class Fetcher:
 
     async def _read(self, field: str, answer: aiohttp.ClientResponse) -> bytes:
         data = bytearray()
+        if (answer.content_length or 0) > self._max_bytes:
+            raise InputError(field, f"is larger than {self._max_bytes} bytes")
         async for chunk in answer.content.iter_chunked(65536):
             data += chunk
             if len(data) > self._max_bytes:
@@ -132,17 +152,24 @@ class Fetcher:
         return bytes(data)
 
     def _check_url(self, field: str, url: str) -> None:
+        # Readers of URLs differ in what they do with these: some drop them, some end a host there.
+        if _ODD.search(url):
+            raise InputError(field, "must be a URL without blanks, control characters and backslashes")
         try:
             parts = urlsplit(url)
             host, _ = parts.hostname, parts.port
+            read_again = yarl.URL(quote(url, safe=_ASCII), encoded=True).raw_host
         except ValueError as error:
             raise InputError(field, f"must be a URL: {error}") from error
         if parts.scheme not in ("http", "https") or not host:
             raise InputError(field, "must be an http(s) URL or a data: URI")
         if parts.username is not None or parts.password is not None:
             raise InputError(field, "must not carry a user name or a password")
-        if not self._allow_private and (is_private_literal(host) or is_local_name(host)):
-            raise InputError(field, f"must not point at a private address ({host})")
+        if host.isascii() and (read_again or "").lower() != host:
+            raise InputError(field, "must be a URL that is read in one way only")
+        refused = host_refused(host, allow_private=self._allow_private)
+        if refused:
+            raise InputError(field, refused)
 
     def _check_image(self, field: str, data: bytes) -> None:
         """Decode it whole: the format is sniffed from the bytes, whatever the URI or the host calls it."""
@@ -157,67 +184,16 @@ class Fetcher:
                 image.load()
         except InputError:
             raise
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise InputError(
+                field, f"has more than {self._max_pixels} pixels", reason="INVALID_IMAGE_SIZE"
+            ) from error
         except Exception as error:
             # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and others on bad bytes.
             raise InputError(
                 field, "is not an image that can be read (JPEG, PNG, WebP, GIF or BMP)",
                 reason="INVALID_IMAGE_FORMAT",
             ) from error  # fmt: skip
-
-
-class PublicResolver(AbstractResolver):
-    """Resolves a name and gives only addresses of the public internet; the connection goes to those."""
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        """Resolve a name, or refuse where any of its addresses is private."""
-        loop = asyncio.get_running_loop()
-        infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
-        found: list[ResolveResult] = []
-        for kind, _, protocol, _, address in infos:
-            if not is_public(str(address[0])):
-                raise OSError(f"{host} is a private address")
-            found.append(
-                ResolveResult(
-                    hostname=host, host=str(address[0]), port=port, family=kind, proto=protocol,
-                    flags=socket.AI_NUMERICHOST,
-                )
-            )  # fmt: skip
-        return found
-
-    async def close(self) -> None:
-        """Nothing is held open."""
-
-
-def is_public(address: str) -> bool:
-    """Tell whether an IP address is one of the public internet, also where it wraps an IPv4 address."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip in _NAT64:
-            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if inner is not None:
-            return is_public(str(inner))
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
-
-
-def is_private_literal(host: str) -> bool:
-    """Tell whether a host is written as an address that is not of the public internet."""
-    try:
-        ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    return not is_public(host)
-
-
-def is_local_name(host: str) -> bool:
-    """Tell whether a name means this machine or its neighbours wherever it is asked."""
-    name = host.rstrip(".").lower()
-    return name == "localhost" or name.endswith((".localhost", ".local", ".internal"))
 
 
 def _decode_data_uri(field: str, uri: str, max_bytes: int) -> bytes:

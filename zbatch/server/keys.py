@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,15 +17,17 @@ if TYPE_CHECKING:
 class KeyRing:
     """A set of accepted API keys, of which only the SHA-256 hashes are kept."""
 
-    def __init__(self, keys: Iterable[str]) -> None:
-        self._hashes = tuple({_digest(key) for key in keys})
+    def __init__(self, keys: Iterable[str] = (), hashes: Iterable[bytes] = ()) -> None:
+        """Accept keys, and those that have these SHA-256 hashes."""
+        self._hashes = tuple({*(_digest(key.encode()) for key in keys), *hashes})
 
     def owner(self, key: str) -> str | None:
         """Name the owner of a presented key (a hash, fit for logs), or `None` where it is not accepted.
 
         Every accepted key is compared, in constant time, so that the time taken tells nothing.
         """
-        presented = _digest(key)
+        # Headers come as Latin-1; these are the bytes that were sent.
+        presented = _digest(key.encode("latin-1", "replace"))
         found = None
         for accepted in self._hashes:
             if hmac.compare_digest(presented, accepted):
@@ -36,7 +39,9 @@ class KeyRing:
 
 
 def read_keys(file: Path | str) -> KeyRing:
-    """Read a key file: one key a line, blank lines and lines that start with `#` left out.
+    """Read a key file: one key a line, or its hash as `sha256:` and 64 digits; `#` lines are left out.
+
+    A file of hashes gives nobody a key: `printf %s KEY | sha256sum`.
 
     Raises:
         DiskError: where the file cannot be read.
@@ -49,10 +54,22 @@ def read_keys(file: Path | str) -> KeyRing:
         raise DiskError(f"cannot read the key file {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"the key file {path} is no text") from error
-    keys = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    if not keys:
+    keys, hashes = [], []
+    for number, line in enumerate(map(str.strip, lines), 1):
+        if line.startswith("sha256:"):
+            hashes.append(_hash(line, f"line {number} of the key file {path}"))
+        elif line and not line.startswith("#"):
+            keys.append(line)
+    if not keys and not hashes:
         raise UsageError(f"the key file {path} holds no key", hint="write one key a line")
-    return KeyRing(keys)
+    return KeyRing(keys, hashes)
+
+
+def _hash(line: str, where: str) -> bytes:
+    digits = line.removeprefix("sha256:").strip()
+    if re.fullmatch(r"[0-9A-Fa-f]{64}", digits) is None:
+        raise UsageError(f"{where} is no hash", hint="write sha256: and 64 hexadecimal digits")
+    return bytes.fromhex(digits)
 
 
 def presented_key(authorization: str) -> str:
@@ -61,5 +78,5 @@ def presented_key(authorization: str) -> str:
     return rest.strip() if scheme.lower() == "bearer" and rest else authorization.strip()
 
 
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+def _digest(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()

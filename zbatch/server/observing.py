@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import Final
 
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,6 +14,9 @@ from zbatch.server.metrics import Metrics
 
 access_log = logging.getLogger("zbatch.access")
 """Lines of JSON. Neither queries, which may carry signatures, nor headers, which carry keys, are in them."""
+
+
+_METHODS: Final = frozenset("GET HEAD POST PUT PATCH DELETE OPTIONS TRACE CONNECT".split())
 
 
 class Observing:
@@ -46,13 +50,14 @@ class Observing:
         route = scope.get("route")
         # Of what was asked for, not of what was typed: strangers' paths would be endless labels.
         name = getattr(route, "path", "other")
-        self._metrics.requests.labels(name, scope["method"], str(answered["status"])).inc()
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._metrics.requests.labels(name, method, str(answered["status"])).inc()
         self._metrics.request_seconds.labels(name).observe(seconds)
         if access_log.isEnabledFor(logging.INFO):
             told = {
                 "at": now_iso(),
                 "client": (scope.get("client") or ("",))[0],
-                "method": scope["method"],
+                "method": scope["method"][:20],
                 "path": scope["path"][:200],
                 **answered,
                 "ms": round(seconds * 1000, 1),

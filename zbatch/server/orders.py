@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import secrets
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from zbatch.api.contract import DEFAULTS, MAX_SEED, check_body
+from zbatch.api.contract import DEFAULTS, MAX_SEED, Violation, check_body
 from zbatch.model import Lora
 from zbatch.server.answers import RefusedError, invalid_body, violations_message
 from zbatch.server.engines import ImageRequest
@@ -17,6 +19,14 @@ from zbatch.server.tasks import Order
 
 if TYPE_CHECKING:
     from zbatch.server.fetch import Fetcher
+
+
+_LONGEST: Final = {"prompt": 100_000, "image_url": 8192, "mask": 8192}
+"""Characters that a text may have, `data:` URIs apart. The vendor documents no limit; tasks are kept long.
+
+It is far above what any text encoder reads.
+"""
+_LONGEST_PATH: Final = 4096
 
 
 async def read_order(model: str, owner: str, raw: bytes, fetcher: Fetcher) -> Order:
@@ -28,7 +38,7 @@ async def read_order(model: str, owner: str, raw: bytes, fetcher: Fetcher) -> Or
         RefusedError: 400, where it is no JSON object or breaks a rule of the API; names every field.
     """
     body = _without_nulls(_json_object(raw))
-    violations = check_body(body, model)
+    violations = check_body(body, model) or list(_too_long(body))
     if violations:
         raise invalid_body(violations_message(violations))
     try:
@@ -61,13 +71,43 @@ async def read_order(model: str, owner: str, raw: bytes, fetcher: Fetcher) -> Or
 
 
 def _json_object(raw: bytes) -> Mapping[str, Any]:
+    """Read JSON as RFC 8259 has it, in UTF-8 without a mark; NaN, 1e400 and half a surrogate pair are none.
+
+    A field that is given twice is refused, though the vendor's answer to it is not known: most readers keep
+    the last one in silence, some the first, and what was meant is anybody's guess. A number with a fraction
+    or an exponent, 7.0 or 1e3, is no integer here: the vendor's answer is not known either, and a manifest
+    that passes here must pass there.
+    """
     try:
         body = orjson.loads(raw)
+        # Only for names that come twice; numbers stay text, which costs nothing.
+        json.loads(raw, object_pairs_hook=_once, parse_int=str, parse_float=str)
     except orjson.JSONDecodeError as error:
         raise invalid_body(f"the body must be JSON: {error}") from error
+    except RecursionError as error:
+        raise invalid_body("the body must be JSON: depth limit exceeded") from error
     if not isinstance(body, dict):
         raise invalid_body("the body must be a JSON object")
     return body
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        counted = Counter(name for name, _ in pairs)
+        twice = next(name for name, number in counted.items() if number > 1)
+        raise invalid_body(f"{twice[:80]} is given twice")
+    return found
+
+
+def _too_long(body: Mapping[str, Any]) -> Iterator[Violation]:
+    for name, most in _LONGEST.items():
+        text = body.get(name, "")
+        if len(text) > most and (name == "prompt" or text[:5].lower() != "data:"):
+            yield Violation(name, f"must have at most {most} characters, not {len(text)}")
+    for index, lora in enumerate(body.get("loras", ())):
+        if len(lora["path"]) > _LONGEST_PATH:
+            yield Violation(f"loras[{index}].path", f"must have at most {_LONGEST_PATH} characters")
 
 
 def _without_nulls(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import aiohttp
 import orjson
 import yarl
 
-from zbatch.server.fetch import PublicResolver, is_local_name, is_private_literal
+from zbatch.server.addresses import PinnedResolver, host_refused
 
 MAX_BYTES: Final = 4 * 2**30
 _MAX_LISTING: Final = 8 * 2**20
@@ -67,8 +67,9 @@ class LoraHosts:
             raise LoraError(f"LoRA {path!r}: only https URLs are fetched")
         if parts.username is not None or parts.password is not None:
             raise LoraError(f"LoRA {path!r}: a URL must not carry a user name or a password")
-        if not self._allow_private and (is_private_literal(host) or is_local_name(host)):
-            raise LoraError(f"LoRA {path!r}: {host} is a private address")
+        refused = host_refused(host, allow_private=self._allow_private)
+        if refused:
+            raise LoraError(f"LoRA {path!r}: its URL {refused}")
         return host
 
     async def fetch(self, path: str, target: Path) -> None:
@@ -80,7 +81,7 @@ class LoraHosts:
         """
         self.check(path)
         connector = aiohttp.TCPConnector(
-            resolver=None if self._allow_private else PublicResolver(), use_dns_cache=False
+            resolver=PinnedResolver(allow_private=self._allow_private), use_dns_cache=False
         )
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=_SILENCE)
         try:
