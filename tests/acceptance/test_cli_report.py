@@ -65,3 +65,15 @@ def test_ten_new_images_touch_their_own_files_and_no_others(tmp_path):
     assert (len(before), len(after)) == (60, 80)
     assert zbatch("report", "run", cwd=tmp_path).returncode == 0
     assert files() == after
+
+
+def test_signs_without_a_font_are_hinted_at_once_and_drawn(tmp_path):
+    sample = Sample(subjects=("\u07d2\u13a0\U00012000 fox",), loras=("film",), troubles=False)
+    run = write_sample(tmp_path / "run", sample)
+    done = zbatch("report", run, "--png", "out.png", cwd=tmp_path)
+    assert done.returncode == 0
+    assert (tmp_path / "out.png").exists()
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("hint: no installed font has ")
+    assert "; install fonts-" in lines[0]

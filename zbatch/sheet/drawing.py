@@ -69,7 +69,10 @@ class Drawing:
     def _strips(self) -> Iterator[Strip]:
         """Give the strips in the order they are read, each with the headings it needs on top of a page."""
         chunks = self.measures.chunks
-        heads = [self._headings.columns(chunk) for chunk in chunks] if not self.measures.wall else []
+        heads = [
+            self._headings.columns(chunk, further=place > 0)
+            for place, chunk in enumerate([] if self.measures.wall else chunks)
+        ]
         shared = tuple(heads) if len(chunks) == 1 else ()
         yield from shared
         for number, section in enumerate(self._arrangement.sections):

@@ -38,20 +38,26 @@ class Headings:
 
         return Strip(deep + round(len(lines) * text * 1.3) + round(text * 1.5), draw, opens=True)
 
-    def columns(self, chunk: list[int]) -> Strip:
-        """The name of the axis along the columns, its values, and the name of the one along the rows."""
+    def columns(self, chunk: list[int], *, further: bool = False) -> Strip:
+        """The name of the axis along the columns, its values, and the name of the one along the rows.
+
+        `further` columns of the same rows stand apart from those above.
+        """
         name, text, small, measures = self._view.x, self._text, self._small, self._measures
         labels = [self._labels.lines(name, value, text, measures.widths[value], 3) for value in chunk if name]
         deepest = max((len(label.lines) for label in labels), default=1)
-        height = round((deepest - 1) * text * 1.3) + round(text * (3.1 if name else 1.9))
+        height = round((deepest - 1) * text * 1.3) + round(
+            text * (3.1 if name else 1.9) + text * 0.9 * further
+        )
 
         def draw(_: Image.Image, pen: Pen, left: int, top: int) -> None:
             texts, base = self._labels.texts, top + height - round(text * 0.65)
             start = left + measures.head
             if name is not None:
-                self._letters.write(pen, (start, top + small), texts.name(name), SOFT, small)
+                spot = (start, top + small + text * 0.9 * further)
+                self._letters.write(pen, spot, texts.name(name), SOFT, small)
             if self._view.y is not None:
-                spot = (start - HEAD_GAP, base)
+                spot = (start - HEAD_GAP, float(base))
                 self._letters.write(pen, spot, texts.name(self._view.y), SOFT, small, "rs")
             for value, label in zip(chunk, labels, strict=False):
                 first = base - (len(label.lines) - 1) * text * 1.3

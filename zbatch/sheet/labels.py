@@ -31,6 +31,7 @@ class Texts:
         self._data, self.letters = data, letters
         self._known: dict[tuple[str, int], str] = {}
         self._alike: dict[str, Siblings] = {}
+        self._lines: dict[tuple[str, int, int, float, int, bool], list[str]] = {}
 
     def name(self, axis: str) -> str:
         """Give the telling part of an axis' name."""
@@ -42,12 +43,26 @@ class Texts:
             self._known[axis, value] = self.letters.one_line(label(self._data, axis, value))
         return self._known[axis, value]
 
+    def numeric(self, axis: str) -> bool:
+        """Tell whether the values of an axis are numbers."""
+        return any(own.numeric for own in self._data.axes if own.name == axis)
+
     def siblings(self, axis: str) -> Siblings:
         """Give what the values of an axis have in common."""
         if axis not in self._alike:
             values = next(len(own.values) for own in self._data.axes if own.name == axis)
             self._alike[axis] = Siblings(self.value(axis, value) for value in range(values))
         return self._alike[axis]
+
+    def lines(
+        self, axis: str, value: int, size: int, room: float, most: int, *, shortened: bool = False
+    ) -> list[str]:
+        """Break a value into lines, `shortened` where it is as its siblings; once for all ways to lay out."""
+        key = (axis, value, size, room, most, shortened)
+        if key not in self._lines:
+            text, among = self.value(axis, value), self.siblings(axis) if shortened else None
+            self._lines[key] = self.letters.wrapped(text, size, room, most, among)
+        return self._lines[key]
 
     @cached_property
     def title(self) -> str:
@@ -70,16 +85,17 @@ class Labels:
 
     def lines(self, axis: str, value: int, size: int, room: float, most: int) -> Label:
         """Break a value into at most `most` lines; a shortened one gets the number of a footnote."""
-        text, among = self.texts.value(axis, value), self.texts.siblings(axis)
-        if whole(text, found := self.letters.wrapped(text, size, room, most)):
+        found = self.texts.lines(axis, value, size, room, most)
+        if whole(self.texts.value(axis, value), found):
             return Label(found)
         mark = self._noted(axis, value)
-        room -= self._mark_width(mark, size)
-        return Label(self.letters.wrapped(text, size, room, most, among), mark)
+        # Room for three digits: so there are few widths, and the lines of each are known.
+        room -= self._mark_width("888", size) if mark else 0
+        return Label(self.texts.lines(axis, value, size, room, most, shortened=True), mark)
 
     def joined(self, pairs: list[tuple[str, int]], size: int, room: float, most: int) -> Label:
         """Break several values into lines together: long ones leave the short ones whole."""
-        texts = [self.texts.value(*pair) for pair in pairs]
+        texts = [self._told(*pair) for pair in pairs]
         if whole(text := " · ".join(texts), found := self.letters.wrapped(text, size, room, most)):
             return Label(found)
         lengths = [self.letters.length(text, size) for text in texts]
@@ -124,6 +140,11 @@ class Labels:
             after = left + self.letters.length(line, size) * {"l": 1.0, "m": 0.5, "r": 0.0}[anchor[0]]
             base += (size * 0.35 if anchor[1] == "m" else 0) - size * 0.36
             self.letters.write(pen, (after + size * 0.14, base), label.mark, SOFT, _raised(size))
+
+    def _told(self, axis: str, value: int) -> str:
+        """Give a value that tells by itself what it is: a number has the name of its axis before it."""
+        text = self.texts.value(axis, value)
+        return f"{self.texts.name(axis)} {text}" if self.texts.numeric(axis) else text
 
     def _noted(self, axis: str, value: int) -> str:
         if not self._footnotes or value == NONE:

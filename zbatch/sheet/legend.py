@@ -32,7 +32,7 @@ def _notes(labels: Labels, size: int, width: int) -> Iterator[Strip]:
     for (axis, value), number in labels.notes.items():
         name = texts.name(axis)
         lead = letters.length(name, size) + size * 0.5
-        lines = letters.wrapped(texts.value(axis, value), size, width - indent - lead, MOST_LINES)
+        lines = texts.lines(axis, value, size, width - indent - lead, MOST_LINES)
 
         def draw(
             _: Image.Image,

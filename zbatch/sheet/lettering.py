@@ -168,14 +168,17 @@ class Lettering:
     def fitting(self, text: str, size: int, room: float, among: Siblings | None = None) -> str:
         """Shorten a text until it fits into `room` pixels, where it is as its siblings or in the middle."""
         if among is not None:
-            text = among.shortened(text, lambda version: self.length(version, size) <= room)
-        if self.length(text, size) <= room:
+            text = among.shortened(text, lambda version: self._fits(version, size, room))
+        if self._fits(text, size, room):
             return text
-        low, high = 1, len(text)
+        low, high = 1, max(1, min(len(text), _most_letters(size, room)))
         while low < high:
             half = (low + high + 1) // 2
             low, high = (half, high) if self.length(_middle(text, half), size) <= room else (low, half - 1)
         return _middle(text, low)
+
+    def _fits(self, text: str, size: int, room: float) -> bool:
+        return len(text) <= _most_letters(size, room) and self.length(text, size) <= room
 
     def wrapped(
         self, text: str, size: int, room: float, most: int, among: Siblings | None = None
@@ -191,7 +194,7 @@ class Lettering:
         lines, rest = [""], pieces(text)[::-1]
         while rest:
             piece = rest.pop()
-            if self.length((lines[-1] + piece).rstrip(), size) <= room:
+            if self._fits((lines[-1] + piece).rstrip(), size, room):
                 lines[-1] += piece
             elif len(lines) == most:
                 lines[-1] = self.fitting((lines[-1] + piece + "".join(reversed(rest))).rstrip(), size, room)
@@ -207,11 +210,16 @@ class Lettering:
 
     def _most(self, piece: str, size: int, room: float) -> int:
         """Count the letters of a word that fit on a line."""
-        low, high = 0, len(piece)
+        low, high = 0, min(len(piece), _most_letters(size, room))
         while low < high:
             half = (low + high + 1) // 2
             low, high = (half, high) if self.length(piece[:half], size) <= room else (low, half - 1)
         return low
+
+
+def _most_letters(size: int, room: float) -> int:
+    """Bound how many letters a line can have: a long text need not be measured to be too long."""
+    return int(room / (0.12 * size)) + 8
 
 
 def whole(text: str, lines: Iterable[str]) -> bool:
