@@ -50,3 +50,11 @@ function button({ label, glyph, words, kind = "", act, ...rest }) {
 function address(path) {
   return "./" + path.split("/").map(encodeURIComponent).join("/");
 }
+
+/** Put an element among its neighbours by its order: what is read aloud, and reached by Tab, follows the page. */
+function insert(layer, element) {
+  let before = layer.lastElementChild;
+  while (before && before.order > element.order) before = before.previousElementSibling;
+  if (before) before.after(element);
+  else layer.prepend(element);
+}

@@ -290,11 +290,3 @@ class Grid {
     this.element(stack[turn])?.focus({ preventScroll: true });
   }
 }
-
-/** Put an element among its neighbours by its order: what is read aloud, and reached by Tab, follows the page. */
-function insert(layer, element) {
-  let before = layer.lastElementChild;
-  while (before && before.order > element.order) before = before.previousElementSibling;
-  if (before) before.after(element);
-  else layer.prepend(element);
-}
