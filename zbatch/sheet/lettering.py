@@ -57,6 +57,7 @@ class Lettering:
     def __init__(self, *names: str | None) -> None:
         self._names = names or (None,)
         self._known: dict[str, int] = {}
+        self._widths: dict[tuple[str, int], float] = {}
         self._missing = [_glyph(name, _NOWHERE) for name in self._names]
 
     @classmethod
@@ -191,10 +192,12 @@ class Lettering:
             text = among.shortened(
                 text, lambda version: whole(version, self.wrapped(version, size, room, most))
             )
-        lines, rest = [""], pieces(text)[::-1]
+        lines, rest, used = [""], pieces(text)[::-1], 0.0
         while rest:
             piece = rest.pop()
-            if self._fits((lines[-1] + piece).rstrip(), size, room):
+            used += self._about(piece, size)
+            # Only near the end of a line does it matter how letters of two words lie to each other.
+            if used < 0.9 * room or self._fits((lines[-1] + piece).rstrip(), size, room):
                 lines[-1] += piece
             elif len(lines) == most:
                 lines[-1] = self.fitting((lines[-1] + piece + "".join(reversed(rest))).rstrip(), size, room)
@@ -202,11 +205,19 @@ class Lettering:
             elif lines[-1]:
                 lines.append("")
                 rest.append(piece)
+                used = 0.0
             else:
                 fits = self._most(piece, size, room)
                 lines[-1] = piece[:fits] or "…"  # a letter wider than the room
                 rest.append(piece[max(1, fits) :])
+                used = room
         return [line.rstrip() for line in lines if line] if text else []
+
+    def _about(self, piece: str, size: int) -> float:
+        """Give the width of a word, measured once: most words come again and again."""
+        if (piece, size) not in self._widths:
+            self._widths[piece, size] = self.length(piece, size)
+        return self._widths[piece, size]
 
     def _most(self, piece: str, size: int, room: float) -> int:
         """Count the letters of a word that fit on a line."""
