@@ -7,10 +7,11 @@ pytest.importorskip("diffusers", reason="the engine diffusers is not installed: 
 
 import contextlib
 import signal
+import socket
 
 from PIL import Image
-from support.command import counts, zbatch, zbatch_started
-from support.runs import check_files
+from support.command import counts, wait_until, zbatch, zbatch_started
+from support.runs import check_files, write_manifest
 from support.tiny_engine import write_lora
 from support.tiny_zimage import build
 
@@ -30,17 +31,19 @@ limits: {concurrency: 6}
 
 
 @contextlib.contextmanager
-def serving(folder, *flags):
+def serving(folder, *flags, port=0, killed=False):
+    """Serve the tiny model; gives its process and its URL."""
     common = {"XDG_STATE_HOME": str(folder / "state"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     with zbatch_started(
-        "serve", "--port", "0", "--engine", "diffusers", "--model", "tiny", *flags, cwd=folder, **common
+        "serve", "--port", str(port), "--engine", "diffusers", "--model", "tiny", *flags, cwd=folder, **common
     ) as process:
         url = process.stdout.readline().strip()
         assert url.startswith("http://"), process.stderr.read()
-        yield url
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
-        assert process.returncode == 0
+        yield process, url
+        if not killed:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=30)
+            assert process.returncode == 0
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +70,10 @@ def hashes(folder, name):
 
 
 def test_from_a_manifest_to_a_sheet_and_the_same_again(folder):
-    with serving(folder, "--lora-dir", "loras") as url:
+    with serving(folder, "--lora-dir", "loras") as (_, url):
         done = made(folder, "first", "ink", url)
         assert done.returncode == 0, done.stderr
-    with serving(folder, "--lora-dir", "loras") as url:
+    with serving(folder, "--lora-dir", "loras") as (_, url):
         assert made(folder, "second", "ink", url).returncode == 0
     assert counts(folder / "first") == {"done": 6}
     assert len(set(hashes(folder, "first").values())) == 6
@@ -79,9 +82,30 @@ def test_from_a_manifest_to_a_sheet_and_the_same_again(folder):
 
 
 def test_a_lora_that_is_missing_fails_its_jobs_with_the_reason_and_spares_the_others(folder):
-    with serving(folder, "--lora-dir", "loras", "--batch", "4") as url:
+    with serving(folder, "--lora-dir", "loras", "--batch", "4") as (_, url):
         done = made(folder, "missing", "owner/absent", url)
     assert done.returncode == 1
     assert counts(folder / "missing") == {"done": 2, "failed": 4}
     told = zbatch("status", "missing", cwd=folder).stdout
     assert "does not fetch LoRAs from huggingface.co (--allow-lora-hosts)" in told
+
+
+def test_a_server_that_is_killed_under_load_goes_on_and_the_run_ends_complete(folder):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    flags = ("--lora-dir", "loras", "--latency", "300ms", "--batch", "2")
+    write_manifest(folder, 40, "concurrency: 8")
+    command = ("run", "trial.yaml", "-o", "killed", "--endpoint", f"http://127.0.0.1:{port}", "--no-report")
+    with contextlib.ExitStack() as stack:
+        server, _ = stack.enter_context(serving(folder, *flags, port=port, killed=True))
+        run = stack.enter_context(zbatch_started(*command, "--progress", "none", cwd=folder))
+        wait_until(lambda: counts(folder / "killed").get("done", 0) >= 4, run)
+        server.kill()
+        server.communicate()
+        stack.enter_context(serving(folder, *flags, port=port))
+        run.communicate(timeout=120)
+        zbatch(*command, "--retry", "unknown", cwd=folder)
+        assert counts(folder / "killed") == {"done": 40}
+    with Run(folder / "killed") as opened:
+        check_files(opened)
