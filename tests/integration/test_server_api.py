@@ -136,8 +136,8 @@ def test_a_body_that_is_no_json_object(client, raw):
     [
         ('{"prompt": "a", "prompt": "b"}', "prompt is given twice"),
         ('{"prompt": "a", "loras": [{"path": "x", "scale": 1, "scale": 2}]}', "scale is given twice"),
-        ('{"prompt": "a", "seed": 1.0}', "seed must be an integer, got 1.0"),
-        ('{"prompt": "a", "seed": 1e3}', "seed must be an integer"),
+        ('{"prompt": "a", "seed": 1.5}', "seed must be an integer, got 1.5"),
+        ('{"prompt": "a", "seed": 1e10}', "seed must be 0 to 2147483647"),
         ('{"prompt": "a", "seed": 99999999999999999999}', "seed"),
         ('{"prompt": "a", "seed": ' + "9" * 5000 + "}", "JSON"),
         ('{"prompt": "a", "seed": 1e400}', "JSON"),
@@ -173,6 +173,18 @@ def test_odd_json_is_refused_with_the_field_in_words(raw, words):
     assert (answer.status_code, answer.json()["reason"]) == (400, "INVALID_REQUEST_BODY")
     assert re.search(words, answer.json()["message"])
     assert len(answer.text) < 2500
+
+
+def test_a_whole_number_is_one_however_it_is_written():
+    engine = Engine()
+    with over_asgi(create_app(engine, Terms(workers=1))) as client:
+        for raw in (
+            b'{"prompt": "a", "seed": 7.0}',
+            b'{"prompt": "a", "seed": 1e3}',
+            b'{"prompt": "a", "seed": -0}',
+        ):
+            finished(client, client.post(MODEL, content=raw, headers=JSON).json()["task_id"])
+    assert [request.seed for request in engine.requests] == [7, 1000, 0]
 
 
 def test_odd_prompts_are_taken_as_they_are():
@@ -355,7 +367,10 @@ def test_a_body_that_is_too_large():
 def test_openapi_tells_what_the_contract_says(client):
     document = client.get("/openapi.json").json()
     assert document["openapi"] == "3.1.0"
-    assert set(document["paths"]) == {MODEL, "/v3/async/z-image-turbo", RESULT, "/healthz", "/readyz"}
+    assert set(document["paths"]) == {
+        MODEL, "/v3/async/z-image-turbo", RESULT, "/v3/files/{task_id}/{name}", "/healthz", "/readyz",
+        "/metrics", "/openapi.json",
+    }  # fmt: skip
     schema = document["paths"][MODEL]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert set(schema["properties"]) == {
         "prompt", "size", "seed", "loras", "image_url", "strength", "mask", "output_format",

@@ -210,7 +210,8 @@ class _Service:
         return Response(self._metrics.page(), 200, media_type=METRICS_TYPE)
 
     async def openapi(self, request: Request) -> Response:
-        return json_answer(openapi_document(str(request.base_url).rstrip("/"), __version__))
+        base = str(request.base_url).rstrip("/")
+        return json_answer(openapi_document(base, __version__, keys=self._keys is not None))
 
     def _authorize(self, request: Request) -> str:
         if self._keys is None:

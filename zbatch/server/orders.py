@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from zbatch.server.fetch import Fetcher
 
 
-_LONGEST: Final = {"prompt": 100_000, "image_url": 8192, "mask": 8192}
+LONGEST: Final = {"prompt": 100_000, "image_url": 8192, "mask": 8192}
 """Characters that a text may have, `data:` URIs apart. The vendor documents no limit; tasks are kept long.
 
 It is far above what any text encoder reads.
 """
-_LONGEST_PATH: Final = 4096
+LONGEST_PATH: Final = 4096
 
 
 async def read_order(model: str, owner: str, raw: bytes, fetcher: Fetcher) -> Order:
@@ -74,9 +74,7 @@ def _json_object(raw: bytes) -> Mapping[str, Any]:
     """Read JSON as RFC 8259 has it, in UTF-8 without a mark; NaN, 1e400 and half a surrogate pair are none.
 
     A field that is given twice is refused, though the vendor's answer to it is not known: most readers keep
-    the last one in silence, some the first, and what was meant is anybody's guess. A number with a fraction
-    or an exponent, 7.0 or 1e3, is no integer here: the vendor's answer is not known either, and a manifest
-    that passes here must pass there.
+    the last one in silence, some the first, and what was meant is anybody's guess.
     """
     try:
         body = orjson.loads(raw)
@@ -101,17 +99,21 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _too_long(body: Mapping[str, Any]) -> Iterator[Violation]:
-    for name, most in _LONGEST.items():
+    for name, most in LONGEST.items():
         text = body.get(name, "")
         if len(text) > most and (name == "prompt" or text[:5].lower() != "data:"):
             yield Violation(name, f"must have at most {most} characters, not {len(text)}")
     for index, lora in enumerate(body.get("loras", ())):
-        if len(lora["path"]) > _LONGEST_PATH:
-            yield Violation(f"loras[{index}].path", f"must have at most {_LONGEST_PATH} characters")
+        if len(lora["path"]) > LONGEST_PATH:
+            yield Violation(f"loras[{index}].path", f"must have at most {LONGEST_PATH} characters")
 
 
 def _without_nulls(body: Mapping[str, Any]) -> dict[str, Any]:
     present = {name: value for name, value in body.items() if value is not None}
+    seed = present.get("seed")
+    if isinstance(seed, float) and seed.is_integer():
+        # 7.0 is an integer by JSON Schema, and so by our OpenAPI document; the vendor's answer is unknown.
+        present["seed"] = int(seed)
     if isinstance(present.get("loras"), list):
         present["loras"] = [
             {name: value for name, value in lora.items() if value is not None}
