@@ -37,7 +37,10 @@ _FLAGS: Final = (
         help="diffusers: paint up to N alike tasks at once; seeds then repeat only nearly. [default: 1]",
     ),
     click.option(
-        "--compile", is_flag=True, default=None, help="diffusers: compile the model (slow first image)."
+        "--compile",
+        is_flag=True,
+        default=None,
+        help="diffusers: compile the model: slow at first and at new LoRAs; seeds repeat only nearly.",
     ),
     click.option("--offload", type=click.Choice(OFFLOADS), help="diffusers: keep parts in ordinary memory."),
     click.option(

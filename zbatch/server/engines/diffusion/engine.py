@@ -159,6 +159,8 @@ class DiffusersEngine:
             tokens = self._tokens(request.prompt)
             if tokens > _MOST_TOKENS:
                 watch.notes["prompt_read"] = f"{_MOST_TOKENS} of {tokens} tokens"
+            if self._setup.compile:
+                watch.notes["compiled"] = "true"
             if not canvas.exact:
                 watch.notes["painted_size"] = f"{canvas.painted[0]}*{canvas.painted[1]}"
             if len(requests) > 1:
