@@ -163,9 +163,7 @@ def test_nothing_that_is_sent_breaks_it(tmp_path, capsys):
     lines = (tmp_path / "calls").read_text().splitlines()
     assert all(isinstance(json.loads(line), dict) for line in lines)
     with capsys.disabled():
-        print(
-            f"\nfuzz: {dict(sent)}, {dict(statuses)}, {memory // 2**20} MiB, {len(lines)} calls"
-        )
+        print(f"\nfuzz: {dict(sent)}, {dict(statuses)}, {memory // 2**20} MiB, {len(lines)} calls")
 
 
 def check(answer):

@@ -265,6 +265,18 @@ def test_a_failed_task_says_why():
         assert finished(client, submit(client))["task"]["reason"] == "ValueError"
 
 
+def test_a_failed_task_tells_nothing_of_the_inside():
+    engine = Engine()
+    with over_asgi(create_app(engine, Terms(workers=1))) as client:
+        for error in (KeyError("secret-name"), PermissionError(13, "Permission denied", "/home/me/secret"),
+                      TypeError("secret() takes 2"), RuntimeError("x" * 10**6)):  # fmt: skip
+            engine.error = error
+            reason = finished(client, submit(client))["task"]["reason"]
+            assert reason
+            assert "secret" not in reason
+            assert len(reason) <= 1000
+
+
 def test_statuses_before_the_end():
     engine = Engine()
     engine.go.clear()

@@ -30,6 +30,10 @@ REHEARSED: Final = "rehearsed failure (--fail)"
 """Reason of a task that fails because the server was told to let some fail."""
 
 
+_BUGS: Final = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, TypeError)
+_MOST_WORDS: Final = 1000
+
+
 class TaskQueue:
     """Takes orders, and works them off in threads while `run` runs."""
 
@@ -224,8 +228,9 @@ class TaskQueue:
             await self._finish(task, image=image, reason=reason)
 
     async def _failed(self, task: Task, error: Exception) -> None:
-        log.warning("task %s failed: %r", task.task_id, error)
-        await self._finish(task, reason=str(error) or type(error).__name__)
+        bug = isinstance(error, _BUGS)
+        log.warning("task %s failed: %r", task.task_id, error, exc_info=error if bug else None)
+        await self._finish(task, reason=_told(error))
 
     async def _finish(self, task: Task, *, image: bytes | None = None, reason: str = "") -> None:
         await self.store.finish(task, image=image, reason=reason)
@@ -244,3 +249,12 @@ class TaskQueue:
         finally:
             closing.cancel()
         return self._closing.is_set()
+
+
+def _told(error: Exception) -> str:
+    """Put into words for the caller why a task failed; what is only about this machine is left to its log."""
+    if isinstance(error, _BUGS):
+        return f"the server made a mistake ({type(error).__name__}); its log says which"
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"the server could not do it: {error.strerror or type(error).__name__}"  # without the path
+    return str(error)[:_MOST_WORDS] or type(error).__name__
