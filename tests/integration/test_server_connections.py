@@ -1,16 +1,20 @@
 """What one client may hold of a server: slow ones, silent ones, many ones, and those who never read."""
 
+import asyncio
 import contextlib
+import errno
 import socket
 import threading
 import time
 
 import pytest
+import uvicorn
 from support.server_http import MODEL, finished, over_socket, submit
 from support.wire import dial, envelope, exchange, parts, read_all
+from uvicorn.server import ServerState
 
 from zbatch.server.app import create_app
-from zbatch.server.connections import Bounds
+from zbatch.server.connections import Bounds, connection_class
 from zbatch.server.terms import Terms
 
 QUICK = Bounds(head=0.3, body=0.3, body_rate=2000, write=0.3, write_rate=2**20, linger=0.3, tick=0.05)
@@ -142,6 +146,40 @@ def test_nonsense_behind_a_request_breaks_neither_its_answer_nor_the_server(capl
         exchange(client, REQUEST + b"Content-Length: 100\r\n\r\n{")  # gone in the middle of a body
         assert client.get("/healthz").status_code == 200
     assert not [record for record in caplog.records if record.exc_info]
+
+
+class Gone(asyncio.Transport):
+    """A connection whose other side resets it between the refusal and its end: a few microseconds."""
+
+    aborted = False
+
+    def get_extra_info(self, name, default=None):
+        return default
+
+    def is_closing(self):
+        return self.aborted
+
+    def write(self, data):
+        pass
+
+    def write_eof(self):
+        raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    def abort(self):
+        self.aborted = True
+
+
+def test_a_client_that_is_gone_before_it_is_refused():
+    async def main():
+        config = uvicorn.Config(create_app(), log_config=None)
+        connection = connection_class(QUICK)(config, ServerState(), {})
+        transport = Gone()
+        connection.connection_made(transport)
+        connection.data_received(b"nonsense\r\n\r\n")
+        assert transport.aborted
+        connection.connection_lost(ConnectionResetError())
+
+    asyncio.run(main())
 
 
 def test_an_upgrade_is_passed_over():

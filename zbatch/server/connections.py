@@ -132,8 +132,10 @@ class Connection(H11Protocol):
             return
         self.flow.resume_reading()
         self.transport.write(_answer(status))
-        if self.transport.can_write_eof():
+        try:
             self.transport.write_eof()
+        except OSError:  # found by fuzzing: the client has gone in the meantime
+            self.transport.abort()
 
     def shutdown(self) -> None:
         """End with the server; also where the parser has nothing left to say."""
