@@ -30,7 +30,7 @@ def test_a_group_that_cannot_be_written_or_moved_fails_alone(directory):
     right = [[("images/a.png", b"4")], [("images/new/b.png", b"5")]]
     first, second, empty, *others = place_all(directory, [*wrong, *right])
     assert isinstance(first, DiskError)
-    assert "images/file/a.png" in first.message
+    assert "images/file is no directory" in first.message
     assert isinstance(second, DiskError)
     assert "images/taken.png" in second.message
     assert empty is None
