@@ -100,7 +100,7 @@ def test_a_run_that_goes_on_knows_the_limit_and_is_hardly_refused(tmp_path):
         assert server.ledger.accepted_twice() == []
     warm = server.ledger.refused["concurrency"] - cold
     assert cold >= 3
-    assert warm <= max(13, cold), "of 130, where what was known is held and tried; more where the machine is busy"
+    assert warm <= max(13, cold), "of 130, on a busy machine, where what was known is held and tried"
 
 
 def test_what_is_kept_is_three_plain_facts_and_goes_with_the_endpoint(tmp_path):

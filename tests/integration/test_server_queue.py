@@ -212,3 +212,22 @@ def test_ready_and_metrics(tmp_path):
         assert "zbatch_results 1.0" in page.text
         assert "zbatch_tasks_open 0.0" in page.text
         assert "alpha" not in page.text
+
+
+def test_an_end_that_cannot_be_written_down_is_not_told_until_it_can(tmp_path):
+    engine = Engine(held=True)
+    served = Living(tmp_path, engine)
+    with served as client:
+        task = submit(client, prompt="late")
+        while not engine.prompts:
+            time.sleep(0.005)
+        state = served.home.ledger._db  # noqa: SLF001 - a disk that takes nothing
+        state.execute("PRAGMA query_only = ON")
+        engine.go.set()
+        time.sleep(0.6)
+        told = client.get(RESULT, params={"task_id": task}).json()["task"]["status"]
+        assert told == "TASK_STATUS_PROCESSING"
+        state.execute("PRAGMA query_only = OFF")
+        assert results(client, [task]) == {"TASK_STATUS_SUCCEED"}
+    with Living(tmp_path, Engine()) as client:
+        assert results(client, [task]) == {"TASK_STATUS_SUCCEED"}

@@ -5,6 +5,7 @@ import io
 import random
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -244,3 +245,8 @@ def test_a_full_disk_leaves_neither_the_picture_nor_a_part_of_it(directory, tmp_
     assert "cannot write" in done.stdout
     assert "File too large" in done.stdout
     assert list(directory.images.iterdir()) == list(directory.parts.iterdir()) == []
+
+
+def test_a_relative_run_directory_that_is_gone_is_looked_at_and_no_more(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert RunDirectory(Path("nope")).closed("nope/images/a", "mend it") is None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Final
 
 from zbatch.api.contract import TaskStatus
 from zbatch.errors import SurroundingsError
@@ -14,6 +16,9 @@ from zbatch.server.shelf import Shelf
 from zbatch.server.tasks import Limits, Task
 
 log = logging.getLogger(__name__)
+
+_FIRST_PAUSE: Final = 0.2
+_LONGEST_PAUSE: Final = 5.0
 
 
 class TaskStore:
@@ -101,7 +106,7 @@ class TaskStore:
     async def finish(self, task: Task, *, image: bytes | None = None, reason: str = "") -> None:
         """Give a task its final status: succeeded with an image, failed with a reason.
 
-        What cannot be kept is told as a failure; what cannot be written down is done again after a restart.
+        What cannot be kept is told as a failure; what cannot be written down is not told until it can.
         """
         if image is not None:
             try:
@@ -117,15 +122,24 @@ class TaskStore:
             finished_at=self.clock(),
             order=replace(task.order, request=replace(task.order.request, image=None, mask=None)),
         )
-        if self._ledger is not None:
-            try:
-                await self._ledger.finish(ended)
-            except SurroundingsError as error:
-                log.error("the end of task %s is not on disk: %s", task.task_id, error.message)  # noqa: TRY400 - as above
+        await self._write_down(ended)
         self._forget(task)
         self._finished[task.task_id] = ended
         self._bytes += ended.size
         self._shrink(keep=task.task_id)
+
+    async def _write_down(self, ended: Task) -> None:
+        """Write the end of a task down before it is told: one that is told stays true after a restart."""
+        pause = _FIRST_PAUSE
+        while self._ledger is not None:
+            try:
+                await self._ledger.finish(ended)
+            except SurroundingsError as error:
+                log.error("the end of task %s waits for the disk: %s", ended.task_id, error.message)  # noqa: TRY400 - as above
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                return
 
     async def sweep(self) -> None:
         """Let the results go whose time is over, with their files."""

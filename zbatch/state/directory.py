@@ -212,6 +212,7 @@ class RunDirectory:
                 f"{folder} leads out of the run directory by a symbolic link: no picture is written there",
                 hint=hint,
             )
+        folder = os.path.abspath(folder)  # noqa: PTH100 - a relative one has no end that exists
         while not os.path.lexists(folder):
             folder = os.path.dirname(folder)  # noqa: PTH120 - text, as below: asked for every folder of a run
         if not os.path.isdir(folder):  # noqa: PTH112 - as above
