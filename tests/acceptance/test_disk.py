@@ -186,6 +186,54 @@ def test_a_run_that_is_deleted_while_it_runs_submits_no_more(tmp_path, server):
     assert len(server.ledger.accepted) < 20
 
 
+def test_a_run_in_whose_place_another_lies_is_told_and_goes_on_where_it_lies(tmp_path, server):
+    write_manifest(tmp_path, 20, "concurrency: 4")
+
+    def command(place):  # relative
+        return (
+            "run",
+            "trial.yaml",
+            "-o",
+            place,
+            "--endpoint",
+            server.url,
+            "--no-report",
+            "--progress",
+            "none",
+        )
+
+    assert zbatch(*command("other"), "--first", "2", cwd=tmp_path).returncode == 0
+    server.latency = 3
+    with zbatch_started(*command("run"), cwd=tmp_path) as process:
+        wait_until(lambda: len(server.ledger.accepted) >= 6, process)
+        (tmp_path / "run").rename(tmp_path / "old")
+        (tmp_path / "other").rename(tmp_path / "run")
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 4, err
+    assert "the state run/state.sqlite3 was taken away while the run went on" in err
+    assert "another run lies there now" in err
+    assert len(server.ledger.accepted) <= 10
+    server.latency = 0
+    assert zbatch(*command("old"), cwd=tmp_path).returncode == 0
+    assert len(server.ledger.accepted) == 22
+    assert server.ledger.not_fetched() == []
+
+
+def test_a_lock_file_that_is_removed_lets_no_second_run_in(tmp_path, server):
+    server.latency = 1
+    write_manifest(tmp_path, 8, "concurrency: 4")
+    with started(tmp_path, server) as process:
+        wait_until(lambda: server.ledger.accepted, process)
+        (tmp_path / "run" / ".lock").unlink()
+        other = zbatch(*words(tmp_path, server), cwd=tmp_path)
+        _, err = process.communicate(timeout=60)
+    assert other.returncode == 4
+    assert "another process owns the run" in other.stderr
+    assert process.returncode == 0, err
+    assert server.ledger.accepted_twice() == []
+    assert counts(tmp_path / "run") == {"done": 8}
+
+
 def deleted_while_it_runs(folder, server):
     """What a run of 20 jobs says whose directory was deleted once some were done."""
     write_manifest(folder, 20, "concurrency: 4")

@@ -151,7 +151,12 @@ def _explain(outcome: Outcome, order: Order) -> None:
     left = {state: number for state, number in outcome.selected.items() if number and state != JobState.DONE}
     if left:
         rest = ", ".join(f"{number} {state}" for state, number in left.items())
-        tell(f"not done: {rest}; zbatch status {shlex.quote(str(outcome.directory))} says why and what to do")
+        # Where it was taken away there is nothing to ask; the error says what to do.
+        known = RunDirectory(outcome.directory).exists()
+        asked = (
+            f"; zbatch status {shlex.quote(str(outcome.directory))} says why and what to do" if known else ""
+        )
+        tell(f"not done: {rest}{asked}")
     if outcome.error is not None:
         complain(str(outcome.error))
     match outcome.ending:

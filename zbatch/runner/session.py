@@ -64,20 +64,20 @@ class Session:
             # Nothing is made where something is wrong. On a thread, so that a signal is answered meanwhile.
             await asyncio.to_thread(preparation.check)
         directory.create()
-        with RunLock(directory):
+        with RunLock(directory) as lock:
             directory.clear_parts()
             with directory.reserved(), contextlib.closing(Store(directory.state)) as store:
                 known = await asyncio.to_thread(preparation.begin, store)
                 writer = StateWriter(store)
                 try:
-                    await self._work(writer, directory, key, preparation, known=known)
+                    await self._work(writer, lock, directory, key, preparation, known=known)
                 except SurroundingsError as error:
-                    if directory.exists():
+                    if lock.in_place():
                         raise
                     self._halt.abandon(error)
                 finally:
                     writer.close()
-                if not directory.exists():
+                if not lock.in_place():
                     # Whatever stopped the run, this was behind it; all that was to be written is in the copy.
                     self._halt.explain(await asyncio.to_thread(rescue, store, directory))
                 with store.transaction():
@@ -87,6 +87,7 @@ class Session:
     async def _work(
         self,
         writer: StateWriter,
+        lock: RunLock,
         directory: RunDirectory,
         key: str | None,
         preparation: Preparation,
@@ -106,6 +107,7 @@ class Session:
         async with self._client(key) as client, SaverPool(directory) as savers:
             wiring = Wiring(
                 directory,
+                lock,
                 writer,
                 client,
                 limiter,

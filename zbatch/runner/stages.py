@@ -84,7 +84,7 @@ class Stages:
 
     def _may_look_once_more(self) -> bool:
         wiring = self._wiring
-        return self.failure is None and not wiring.halt.abandoned and wiring.directory.exists()
+        return self.failure is None and not wiring.halt.abandoned and wiring.lock.in_place()
 
     def _more_to_come(self) -> bool:
         return not self._submitted.is_set() or self._submitter.busy or self._lookout.busy
@@ -173,11 +173,11 @@ class Stages:
         )
 
     def _check_state(self) -> None:
-        """SQLite writes on into a file that was deleted: nothing more may be paid for on such a word."""
-        directory = self._wiring.directory
-        if not directory.exists() and not self._wiring.halt.abandoned:
+        """SQLite writes on into a file that was deleted or moved: nothing is to be paid for on its word."""
+        wiring = self._wiring
+        if not wiring.halt.abandoned and not wiring.lock.in_place():
             # The session saves what SQLite still holds of it, and says where.
-            self._wiring.halt.abandon(DiskError(f"the state {directory.state} was taken away"))
+            wiring.halt.abandon(DiskError(f"the state {wiring.directory.state} was taken away"))
 
     async def _deadline(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -17,6 +17,7 @@ from zbatch.runner.poller import Schedule
 from zbatch.runner.reach import Reach
 from zbatch.runner.savers import SaverPool
 from zbatch.state.directory import RunDirectory
+from zbatch.state.lock import RunLock
 from zbatch.state.spending import Spending
 from zbatch.state.writer import StateWriter
 
@@ -134,6 +135,7 @@ class Wiring:
     """Everything the stages share. Made once by the session."""
 
     directory: RunDirectory
+    lock: RunLock
     writer: StateWriter
     client: ApiClient
     limiter: Limiter

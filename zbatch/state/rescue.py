@@ -29,16 +29,24 @@ def rescue(store: Store, directory: RunDirectory) -> DiskError:
         except (OSError, DiskError, sqlite3.Error) as error:
             problem = error
         else:
-            return _taken_away(
-                directory,
-                f"what it held is saved in {target}: put that at {directory.state} (or the run directory "
-                "back where it was moved from) and run again: the tasks in flight are asked for, nothing is "
-                "paid twice",
-            )
+            return _taken_away(directory, _way_on(directory, target))
     return _taken_away(
         directory,
         "put it back where it was moved away; the tasks in flight are written in it. A copy could not be "
         f"saved ({problem})",
+    )
+
+
+def _way_on(directory: RunDirectory, copy: Path) -> str:
+    if directory.exists():
+        return (
+            f"another run lies there now. What this one held is saved in {copy}: give it a directory of its "
+            "own, DIR: where it was moved to, or a new one with the copy as DIR/state.sqlite3; run again "
+            "with -o DIR: the tasks in flight are asked for, nothing is paid twice"
+        )
+    return (
+        f"what it held is saved in {copy}: put that at {directory.state} (or the run directory back where it "
+        "was moved from) and run again: the tasks in flight are asked for, nothing is paid twice"
     )
 
 

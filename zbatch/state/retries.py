@@ -33,11 +33,12 @@ class Retries(Moves):
         """Hold what may be submitted again and was not, at the end of the run that was allowed to.
 
         A permission to pay twice is for one run: what it did not use it for is unknown again, for the next to
-        be told again. Gives their number.
+        be told again, in the words it had where nothing has come between. Gives their number.
         """
         return self._db.execute(
             """UPDATE jobs SET state = 'unknown', reason = a.reason,
-                               message = 'it may have been billed; its resubmit was allowed, and not made'
+                   message = CASE WHEN jobs.reason = a.reason AND jobs.message <> '' THEN jobs.message
+                             ELSE 'it may have been billed; its resubmit was allowed, and not made' END
                FROM attempts a WHERE jobs.state = 'pending' AND jobs.attempts > 0
                AND a.job_id = jobs.id AND a.number = jobs.attempts AND a.outcome = 'unknown'"""
         ).rowcount
