@@ -82,7 +82,7 @@ def label(data: SheetData, name: str, value: int) -> str:
     """Give a value of an axis as words."""
     if value == ABSENT:
         return "—"
-    scalar = next(axis for axis in data.axes if axis.name == name).values[value]
+    scalar = data.axis(name).values[value]
     if isinstance(scalar, bool):
         return str(scalar).lower()
     return str(canonical_number(scalar) if isinstance(scalar, float) else scalar)

@@ -6,7 +6,7 @@ page's data small, and quick to read in a browser.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -16,8 +16,9 @@ import orjson
 from zbatch.clock import now_iso
 from zbatch.model import JobState
 from zbatch.sheet.axes import Axis, AxisBuilder, View, choose_view
-from zbatch.sheet.packing import packed_hashes, packed_numbers, packed_texts
+from zbatch.sheet.packing import packed_files, packed_hashes, packed_numbers, packed_tasks
 from zbatch.sheet.signatures import unsigned, unsigned_body
+from zbatch.sheet.verdicts import is_flagged
 from zbatch.state.database import Meta
 from zbatch.state.run import JobRecord, Run
 
@@ -105,8 +106,8 @@ class JobColumns:
         return {
             "key": packed_hashes(self.key),
             "sha256": packed_hashes(self.sha256),
-            "file": packed_texts([_short_file(*pair) for pair in zip(self.file, self.key, strict=True)]),
-            "task_ids": packed_texts([_short_tasks(ids) for ids in self.task_ids]),
+            "file": packed_files(self.file, self.key),
+            "task_ids": packed_tasks(self.task_ids),
             **numbers,
         }
 
@@ -154,6 +155,10 @@ class SheetData:
             shapes=reader.shapes.items,
             verdicts=reader.verdicts.items,
         )
+
+    def axis(self, name: str) -> Axis:
+        """Give the axis of that name."""
+        return next(axis for axis in self.axes if axis.name == name)
 
     def state(self, job: int) -> JobState:
         """Give the state of a job by its number."""
@@ -292,38 +297,5 @@ def about_run(run: Run) -> dict[str, Any]:
     }
 
 
-def _short_file(file: str, key: str) -> str:
-    """Give only the ending of a file that is named after its key, as most are."""
-    stem = f"images/{key[:16]}."
-    return file[len(stem) - 1 :] if file.startswith(stem) and "." not in file[len(stem) :] else file
-
-
-def _short_tasks(ids: list[str]) -> str:
-    """Give the one task id as it is; several, or one that could be mistaken for such, as JSON."""
-    if len(ids) == 1 and ids[0] and ids[0][0] != "[" and "\n" not in ids[0]:
-        return ids[0]
-    return orjson.dumps(ids).decode() if ids else ""
-
-
 def _milliseconds(time: str | None) -> int | None:
     return None if time is None else round(datetime.fromisoformat(time).timestamp() * 1000)
-
-
-def is_flagged(verdict: Any) -> bool:
-    """Tell whether the server's NSFW verdict, whose shape is not documented, says yes anywhere.
-
-    `enable_nsfw_detection` says that somebody looked, not what was seen.
-    """
-    return any(leaf is True for leaf in _leaves(verdict))
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        for name, item in value.items():
-            if name != "enable_nsfw_detection":
-                yield from _leaves(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _leaves(item)
-    else:
-        yield value

@@ -12,6 +12,8 @@ from array import array
 from collections.abc import Sequence
 from typing import Any, Final
 
+import orjson
+
 WIDTHS: Final = ((1, "B"), (2, "H"), (4, "I"))
 """Bytes of a number and how Python calls an array of them."""
 
@@ -63,3 +65,25 @@ def packed_texts(column: Sequence[str]) -> dict[str, Any] | list[str]:
     if joined.count("\n") != len(column) - 1:
         return list(column)
     return {"count": len(column), "lines": joined}
+
+
+def packed_files(files: Sequence[str], keys: Sequence[str]) -> dict[str, Any] | list[str]:
+    """Pack the paths of pictures; of one that is named after its job's key, as most are, only the ending."""
+    return packed_texts([_short_file(*pair) for pair in zip(files, keys, strict=True)])
+
+
+def packed_tasks(tasks: Sequence[list[str]]) -> dict[str, Any] | list[str]:
+    """Pack the task ids of jobs, most of which have one."""
+    return packed_texts([_short_tasks(ids) for ids in tasks])
+
+
+def _short_file(file: str, key: str) -> str:
+    stem = f"images/{key[:16]}."
+    return file[len(stem) - 1 :] if file.startswith(stem) and "." not in file[len(stem) :] else file
+
+
+def _short_tasks(ids: list[str]) -> str:
+    """Give the one task id as it is; several, or one that could be mistaken for such, as JSON."""
+    if len(ids) == 1 and ids[0] and ids[0][0] != "[" and "\n" not in ids[0]:
+        return ids[0]
+    return orjson.dumps(ids).decode() if ids else ""
