@@ -13,8 +13,7 @@ from zbatch.errors import DiskError, UsageError
 from zbatch.model import media_type_of
 from zbatch.sheet.data import SheetData
 from zbatch.sheet.page import render_data, render_page
-from zbatch.sheet.png import draw_pages, undrawable
-from zbatch.sheet.signs import font_package
+from zbatch.sheet.png import draw_pages
 from zbatch.state.run import Run
 
 __all__ = ["SINGLE_FILE_LIMIT", "SheetData", "write_png", "write_sheet", "write_single_file"]
@@ -82,13 +81,6 @@ def write_png(
         root = opened.directory.path
     if not data.cells.job:
         raise UsageError("the run has no cells to draw", hint="run the manifest first: zbatch run MANIFEST")
-    if notice is not None and (lacking := undrawable(data)):
-        some = lacking[:12] + ("…" if len(lacking) > 12 else "")
-        many = "1 sign" if len(lacking) == 1 else f"{len(lacking)} signs"
-        notice(
-            f"hint: no installed font has {many} of this sheet ({some}), drawn as boxes; install "
-            f"{font_package(lacking)} and draw it again"
-        )
     return draw_pages(data, root, Path(path), notice)
 
 

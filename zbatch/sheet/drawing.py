@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from zbatch.sheet.arrangement import Arrangement, Section, arrange
 from zbatch.sheet.data import SheetData
-from zbatch.sheet.headings import Headings, tied
+from zbatch.sheet.headings import Headings
 from zbatch.sheet.labels import Labels, Texts
 from zbatch.sheet.legend import legend
 from zbatch.sheet.lettering import Lettering
@@ -78,27 +78,25 @@ class Drawing:
         for number, section in enumerate(self._arrangement.sections):
             again = shared
             if section.values:
-                strip = replace(self._headings.section(section), again=shared)
-                yield replace(strip, tied=True) if number == 0 and shared else strip
+                follows = number == 0 and bool(shared)
+                yield replace(self._headings.section(section), tied=follows, again=shared)
                 again = (*shared, self._headings.section(section, continued=True))
             for place, chunk in enumerate(chunks):
                 before = again
                 if len(chunks) > 1 and heads:
-                    head = replace(heads[place], again=again)
-                    yield replace(head, tied=True) if place == 0 and section.values else head
+                    follows = place == 0 and bool(section.values)
+                    yield replace(heads[place], tied=follows, again=again)
                     before = (*again, heads[place])
                 yield from self._together(section, chunk, before)
 
     def _together(self, section: Section, chunk: list[int], again: tuple[Strip, ...]) -> Iterator[Strip]:
         """Give the rows of a group; the first two stay with its heading, and the last two with each other."""
-        rows: Iterable[Strip] = (self._rows.strip(row, chunk) for row in section.rows)
+        rows = section.rows
         if self.measures.wall:
-            parts = self._rows.wrapped(section.rows[0], len(chunk))
-            rows = (self._rows.strip(part, chunk) for part in parts)
-        strips = list(rows)
-        for number, strip in enumerate(strips):
-            alone = number <= 1 or number == len(strips) - 1
-            yield tied(strip, *again) if alone else replace(strip, again=again)
+            rows = list(self._rows.wrapped(section.rows[0], len(chunk)))
+        for number, row in enumerate(rows):
+            alone = number <= 1 or number == len(rows) - 1
+            yield replace(self._rows.strip(row, chunk), tied=alone, again=again)
 
     # ── pages ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -141,6 +139,11 @@ class Drawing:
         """Tell whether it is narrow enough to lie more than once on a page without becoming smaller."""
         measures = self.measures
         return not measures.wall and len(measures.chunks) == 1 and measures.size >= LARGEST
+
+    @cached_property
+    def lacking(self) -> str:
+        """The letters that no font on this machine has: they come out as empty boxes."""
+        return self.labels.letters.lacking(texts_of(self._data))
 
     @property
     def rank(self) -> tuple[float, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from PIL import Image
 
 from zbatch.sheet.arrangement import Section
@@ -88,8 +86,3 @@ class Headings:
                 self._letters.write(pen, (left + self._width, base), CONTINUED, SOFT, small, "rs")
 
         return Strip(14 + round(text * 2.2), draw, opens=True)
-
-
-def tied(strip: Strip, *again: Strip) -> Strip:
-    """Give a strip that should not begin a page, and what comes before it where it does."""
-    return replace(strip, tied=True, again=again)

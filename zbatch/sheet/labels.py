@@ -45,13 +45,13 @@ class Texts:
 
     def numeric(self, axis: str) -> bool:
         """Tell whether the values of an axis are numbers."""
-        return any(own.numeric for own in self._data.axes if own.name == axis)
+        return self._data.axis(axis).numeric
 
     def siblings(self, axis: str) -> Siblings:
         """Give what the values of an axis have in common."""
         if axis not in self._alike:
-            values = next(len(own.values) for own in self._data.axes if own.name == axis)
-            self._alike[axis] = Siblings(self.value(axis, value) for value in range(values))
+            values = range(len(self._data.axis(axis).values))
+            self._alike[axis] = Siblings(self.value(axis, value) for value in values)
         return self._alike[axis]
 
     def lines(

@@ -10,6 +10,7 @@ from typing import Final
 
 from PIL import ImageDraw, ImageFont
 
+from zbatch.sheet.bisection import largest
 from zbatch.sheet.siblings import Siblings, pieces
 from zbatch.sheet.signs import visible
 
@@ -172,11 +173,8 @@ class Lettering:
             text = among.shortened(text, lambda version: self._fits(version, size, room))
         if self._fits(text, size, room):
             return text
-        low, high = 1, max(1, min(len(text), _most_letters(size, room)))
-        while low < high:
-            half = (low + high + 1) // 2
-            low, high = (half, high) if self.length(_middle(text, half), size) <= room else (low, half - 1)
-        return _middle(text, low)
+        most = min(len(text), _most_letters(size, room))
+        return _middle(text, largest(1, most, lambda own: self.length(_middle(text, own), size) <= room))
 
     def _fits(self, text: str, size: int, room: float) -> bool:
         return len(text) <= _most_letters(size, room) and self.length(text, size) <= room
@@ -221,11 +219,8 @@ class Lettering:
 
     def _most(self, piece: str, size: int, room: float) -> int:
         """Count the letters of a word that fit on a line."""
-        low, high = 0, min(len(piece), _most_letters(size, room))
-        while low < high:
-            half = (low + high + 1) // 2
-            low, high = (half, high) if self.length(piece[:half], size) <= room else (low, half - 1)
-        return low
+        most = min(len(piece), _most_letters(size, room))
+        return largest(0, most, lambda own: self.length(piece[:own], size) <= room)
 
 
 def _most_letters(size: int, room: float) -> int:

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Final
 
 from zbatch.sheet.arrangement import Arrangement
+from zbatch.sheet.bisection import largest
 from zbatch.sheet.data import NONE, SheetData
 from zbatch.sheet.labels import Texts
 from zbatch.sheet.pages import GAP
@@ -80,17 +81,14 @@ class Measures:
         """Cut the columns into as few stretches as fit, about equally wide, and let them fill the room."""
         columns = self._arrangement.columns
         number = len(_filled(columns, self._sides, SMALLEST, room))
-        low, high = SMALLEST, LARGEST
-        while low < high:
-            half = (low + high + 1) // 2
-            fits = len(_filled(columns, self._sides, half, room)) <= number
-            low, high = (half, high) if fits else (low, half - 1)
+        self.size = largest(
+            SMALLEST, LARGEST, lambda size: len(_filled(columns, self._sides, size, room)) <= number
+        )
         each = math.ceil(len(columns) / number)
         even = [columns[start : start + each] for start in range(0, len(columns), each)]
-        self.size = low
-        if all(_wide(chunk, self._sides, low) <= room for chunk in even):
+        if all(_wide(chunk, self._sides, self.size) <= room for chunk in even):
             return even
-        return _filled(columns, self._sides, low, room)
+        return _filled(columns, self._sides, self.size, room)
 
 
 def _wide(columns: list[int], sides: dict[int, float], size: int) -> float:

@@ -13,8 +13,8 @@ from PIL import Image, PngImagePlugin
 from zbatch.durable import write_aside
 from zbatch.errors import DiskError, UsageError
 from zbatch.sheet.data import SheetData
-from zbatch.sheet.drawing import best_drawing, texts_of
-from zbatch.sheet.lettering import Lettering
+from zbatch.sheet.drawing import best_drawing
+from zbatch.sheet.signs import font_package
 from zbatch.version import __version__
 
 MANY_PAGES: Final = 20
@@ -40,6 +40,8 @@ def draw_pages(
         DiskError: a page could not be written, or an old one not deleted.
     """
     drawing = best_drawing(data, root)
+    if notice is not None and drawing.lacking:
+        notice(_lacking_hint(drawing.lacking))
     total = len(drawing.pages)
     if total > MOST_PAGES:
         raise UsageError(
@@ -61,10 +63,13 @@ def draw_pages(
     return targets
 
 
-def undrawable(data: SheetData) -> str:
-    """Give the letters of a sheet that no font on this machine has: they would come out as empty boxes."""
-    texts = list(texts_of(data))
-    return Lettering.of(texts).lacking(texts)
+def _lacking_hint(lacking: str) -> str:
+    some = lacking[:12] + ("…" if len(lacking) > 12 else "")
+    many = "1 sign" if len(lacking) == 1 else f"{len(lacking)} signs"
+    return (
+        f"hint: no installed font has {many} of this sheet ({some}), drawn as boxes; install "
+        f"{font_package(lacking)} and draw it again"
+    )
 
 
 def _page_path(path: Path, number: int) -> Path:

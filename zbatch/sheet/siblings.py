@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from itertools import takewhile
 from typing import Final
 
+from zbatch.sheet.bisection import largest
+
 _WIDE: Final = "\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\uff00-\uffef"
 """Scripts written without spaces: a line may end, and a text be cut, between any two of their letters."""
 
@@ -41,11 +43,8 @@ class Siblings:
         """
         if fits(text) or not self._head + self._tail or text not in self._long:
             return text
-        low, high = 0, max(self._head, self._tail) - 1
-        while low < high:
-            half = (low + high + 1) // 2
-            low, high = (half, high) if fits(self._version(text, half)) else (low, half - 1)
-        return self._version(text, max(low, 0))
+        most = max(self._head, self._tail) - 1
+        return self._version(text, largest(0, most, lambda kept: fits(self._version(text, kept))))
 
     def _version(self, text: str, kept: int) -> str:
         """Give a text with at most so many of the shared words on each side."""
