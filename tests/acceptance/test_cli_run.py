@@ -428,8 +428,10 @@ def test_a_disk_that_is_full_in_the_middle_loses_no_task_that_was_accepted(small
     found = counts(small_disk / "run")
     assert found.get("done", 0) + found["submitted"] == len(server.ledger.accepted)
     assert not {"submitting", "unknown"} & set(found)
+    assert "the last run was stopped: " in zbatch("status", "run", cwd=small_disk).stdout
     (small_disk / "filler").unlink()
     assert zbatch(*command, cwd=small_disk).returncode == 0
+    assert "was stopped" not in zbatch("status", "run", cwd=small_disk).stdout
     assert counts(small_disk / "run") == {"done": 40}
     assert server.ledger.accepted_twice() == []
     assert not (small_disk / "run" / ".reserve").exists()

@@ -80,6 +80,7 @@ def _json(run: Run) -> dict[str, Any]:
             }
             for failure in run.failures()
         ],
+        "stopped": run.about(Meta.STOPPED),
         "gone": run.gone(),
         "edited": edited(run),
         "done_with_warnings": warned.jobs,
@@ -114,9 +115,11 @@ def _print(run: Run) -> None:
 
 
 def _print_why(run: Run) -> None:
-    failures = run.failures()
-    if failures:
+    failures, stopped = run.failures(), run.about(Meta.STOPPED)
+    if failures or stopped:
         say("why:")
+    if stopped:
+        say(f"  the last run was stopped: {_short(stopped)}")
     for failure in failures:
         reason = failure.reason or "no reason given"
         say(f"  {failure.count:>6,} {failure.state}: {reason}: {_short(failure.example)}")

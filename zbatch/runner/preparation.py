@@ -192,6 +192,7 @@ class Preparation:
             },
             Meta.AGAIN: self._order.again,
             Meta.SELECTED_LEFT: None,
+            Meta.STOPPED: None,
             Meta.MAX_COST: None if policy.max_cost is None else str(policy.max_cost),
             Meta.VERSION: __version__,
         }

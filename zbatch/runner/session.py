@@ -158,9 +158,11 @@ class Session:
             ending = Ending.INTERRUPTED
         elif self._halt.draining and not complete:
             ending = Ending(self._halt.reason)
-        if taken:
-            # For what is said of it later; a disk that takes nothing has been told of already.
-            with contextlib.suppress(ZbatchError), store.transaction():
+        # For what is said of it later, and for this the room was kept.
+        directory.give_reserve()
+        with contextlib.suppress(ZbatchError), store.transaction():
+            store.set_meta(Meta.STOPPED, None if self._halt.error is None else self._halt.error.message)
+            if taken:
                 store.set_meta(Meta.SELECTED_LEFT, selected[JobState.PENDING])
         self._listener.event(Event(EventName.RUN_ENDED, reason=ending))
         return Outcome(ending, directory.path, store.count(selected=False), selected, self._halt.error)

@@ -32,6 +32,7 @@ class Meta(StrEnum):
     MAX_COST = "max_cost"  # USD, text of a decimal, or null
     AGAIN = "again"  # the command that goes on with this run
     SELECTED_LEFT = "selected_left"  # pending jobs of its selection when it ended; null until then
+    STOPPED = "stopped"  # what stopped the last run, in the words it was told in; null where nothing did
     VERSION = "version"  # of zbatch, last writer
     GRID = "grid"  # {"mark", "warnings"}: what the grid was made from, see zbatch.runner.gridmark
     LIMITS = (
