@@ -1,9 +1,12 @@
 """Where LoRAs come from: the folder for them and nothing beside it, allowed hosts, the cache. No torch."""
 
 import asyncio
+import contextlib
+import gzip
 import http.server
 import json
 import threading
+import time
 
 import pytest
 
@@ -35,22 +38,32 @@ class Hub(http.server.BaseHTTPRequestHandler):
             )
         if "/resolve/main/" in path:
             return self.answer(302, b"", location=f"{server.cdn}{path.replace('/resolve/main', '')}")
-        if path == "/loop":
-            return self.answer(302, b"", location="/loop")
-        if path == "/inside":
-            return self.answer(302, b"", location="https://169.254.169.254/latest/meta-data")
+        if path in ("/loop", "/to-private"):
+            location = "/loop" if path == "/loop" else "http://2130706433/latest/meta-data"
+            return self.answer(302, b"", location=location)
         if path == "/page":
             return self.answer(200, b"<!doctype html><p>log in")
-        if path == "/broken":
-            self.send_response(200)
-            self.send_header("Content-Length", "5000")
-            self.end_headers()
-            self.wfile.write(WEIGHTS)
-            return None
+        if path == "/gzip":
+            return self.answer(200, gzip.compress(WEIGHTS), coding="gzip")
+        if path in ("/broken", "/huge", "/unmeasured", "/drip"):
+            return self.answer_badly(path)
         return self.answer(200, WEIGHTS)
 
-    def answer(self, status, body, location=None):
+    def answer_badly(self, path):
+        self.send_response(200)
+        if path != "/unmeasured":
+            self.send_header("Content-Length", str(5 * 2**30) if path == "/huge" else "5000")
+        self.end_headers()
+        self.wfile.write(WEIGHTS)
+        with contextlib.suppress(OSError):
+            while path == "/drip":
+                self.wfile.write(b"x")
+                time.sleep(0.02)
+
+    def answer(self, status, body, location=None, coding=None):
         self.send_response(status)
+        if coding:
+            self.send_header("Content-Encoding", coding)
         if location:
             self.send_header("Location", location)
         self.send_header("Content-Length", str(len(body)))
@@ -181,9 +194,15 @@ def test_which_file_of_a_repository(hub, tmp_path, path, file):
         ("{hub}/page", "is not a safetensors file"),
         ("{hub}/loop", "redirected more than 6 times"),
         ("{hub}/broken", "cannot be fetched"),
+        ("{hub}/unmeasured", "127.0.0.1 does not say where it ends"),
+        ("{hub}/huge", "is larger than 4294967296 bytes"),
+        ("{hub}/gzip", "is not a safetensors file"),
+        ("{hub}/blank in it", "must be a URL without blanks"),
+        ("{hub}\\@127.0.0.1/x", "must be a URL without blanks, control characters and backslashes"),
+        ("{hub}/to-private", "must not write an address as 2130706433"),
         ("http://localhost:1/x.safetensors", "does not fetch LoRAs from localhost"),
         ("http://user:word@127.0.0.1/x", "must not carry a user name"),
-        ("http://[::1/x", "not a URL"),
+        ("http://[::1/x", "must be a URL"),
         ("file:///etc/passwd", "only https URLs"),
         ("ftp://127.0.0.1/x", "only https URLs"),
     ],
@@ -230,3 +249,11 @@ def test_one_that_many_ask_for_at_once_is_fetched_once(hub, tmp_path):
 
     asyncio.run(many())
     assert [path for path, _ in hub.asked] == ["/same"]
+
+
+def test_one_that_comes_a_byte_at_a_time_is_given_up(hub, tmp_path):
+    hosts = LoraHosts(frozenset(["127.0.0.1"]), allow_private=True, patience=0.3)
+    found = LoraFiles(None, hosts, tmp_path, 10**6)
+    with pytest.raises(LoraError, match="it comes too slowly"):
+        asyncio.run(found.fetch(f"{hub.url}/drip"))
+    assert list(tmp_path.iterdir()) == []

@@ -13,6 +13,7 @@ from support.server_http import MODEL, data_uri, finished, over_asgi, png_bytes,
 
 from zbatch.server.addresses import is_public
 from zbatch.server.app import create_app
+from zbatch.server.download import Destinations
 from zbatch.server.fetch import Fetcher, InputError
 from zbatch.server.terms import Terms
 
@@ -125,14 +126,15 @@ def test_private_hosts_are_refused_also_on_a_redirect(host):
         fetch(f"http://{host}/")
 
     # A redirect comes from a host that may be asked: its address is allowed by hand, the next one's is not.
-    class Front(Fetcher):
-        def _check_url(self, field, url):
-            if "first.example.org" not in url:
-                super()._check_url(field, url)
+    class Front(Destinations):
+        def check(self, url):
+            return "first.example.org" if "first.example.org" in url else Destinations.check(self, url)
 
     with redirecting(f"http://{host}/latest") as port:
-        fetcher = Front(resolve=public)
-        fetcher._resolver._allow_private = True  # noqa: SLF001 - only of the first hop; literals never ask it
+        fetcher = Fetcher(resolve=public)
+        downloads = fetcher._downloads  # noqa: SLF001 - only of the first hop; literals never ask the resolver
+        downloads._destinations = Front()  # noqa: SLF001 - as above
+        downloads._resolver._allow_private = True  # noqa: SLF001 - as above
 
         async def main():
             async with fetcher:

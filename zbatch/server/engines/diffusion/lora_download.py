@@ -7,26 +7,26 @@ every hop is https to a public address. A token goes to the host it is for and t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
-from pathlib import Path
-from typing import Any, Final
-from urllib.parse import quote, urljoin, urlsplit
+from typing import Any, BinaryIO, Final
+from urllib.parse import quote, urlsplit
 
-import aiohttp
 import orjson
-import yarl
 
-from zbatch.server.addresses import PinnedResolver, host_refused
+from zbatch.server.download import Destinations, DownloadError, Downloads
 
 MAX_BYTES: Final = 4 * 2**30
 _MAX_LISTING: Final = 8 * 2**20
-_MAX_HEADER: Final = 100 * 2**20
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_HOPS: Final = 6
-_SILENCE: Final = 60.0
-"""Seconds without a byte."""
-REPOSITORY: Final = re.compile(r"[\w.-]+/[\w.-]+")
+_START: Final = 9
+"""Bytes that tell whether it is safetensors: the header's length, and the brace it begins with."""
+_MAX_HEADER: Final = 100_000_000
+"""What safetensors itself takes."""
+_MAX_REDIRECTS: Final = 6
+_LEAST_RATE: Final = 64 * 2**10
+"""Bytes a second, on the average, of a host that is waited for."""
+REPOSITORY: Final = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _USUAL: Final = "pytorch_lora_weights.safetensors"
 
 
@@ -35,11 +35,21 @@ class LoraError(Exception):
 
 
 class LoraHosts:
-    """Fetches LoRA files from the hosts that are allowed."""
+    """Fetches LoRA files from the hosts that are allowed.
 
-    def __init__(self, allowed: frozenset[str], *, allow_private: bool = False) -> None:
+    A file may take `patience` seconds, and longer while it comes at a fair rate.
+    """
+
+    def __init__(
+        self, allowed: frozenset[str], *, allow_private: bool = False, patience: float = 60.0
+    ) -> None:
         self._allowed = frozenset(host.lower().rstrip(".") for host in allowed)
-        self._allow_private = allow_private
+        self._destinations = Destinations(
+            schemes=("https", "http") if allow_private else ("https",),
+            wanted="may not be fetched: only https URLs are",
+            allow_private=allow_private,
+        )
+        self._patience = patience
         self._hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
 
     def check(self, path: str) -> None:
@@ -48,31 +58,17 @@ class LoraHosts:
         Raises:
             LoraError: its host is not allowed, or the URL is none that may be fetched.
         """
-        url = path if "://" in path else self._hub
-        host = self._host(path, url)
+        try:
+            host = self._destinations.check(path if "://" in path else self._hub).rstrip(".")
+        except DownloadError as error:
+            raise LoraError(f"LoRA {path!r} {error}") from error
         if host not in self._allowed:
             raise LoraError(
                 f"LoRA {path!r} may not be fetched: this server does not fetch LoRAs from {host} "
                 "(--allow-lora-hosts)"
             )
 
-    def _host(self, path: str, url: str) -> str:
-        try:
-            parts = urlsplit(url)
-            host, _ = (parts.hostname or "").rstrip("."), parts.port
-        except ValueError as error:
-            raise LoraError(f"LoRA {path!r}: not a URL: {error}") from error
-        schemes = ("https", "http") if self._allow_private else ("https",)
-        if parts.scheme not in schemes or not host:
-            raise LoraError(f"LoRA {path!r}: only https URLs are fetched")
-        if parts.username is not None or parts.password is not None:
-            raise LoraError(f"LoRA {path!r}: a URL must not carry a user name or a password")
-        refused = host_refused(host, allow_private=self._allow_private)
-        if refused:
-            raise LoraError(f"LoRA {path!r}: its URL {refused}")
-        return host
-
-    async def fetch(self, path: str, target: Path) -> None:
+    async def fetch(self, path: str, stream: BinaryIO) -> None:
         """Write the file of a URL, or of `owner/repo` or `owner/repo/file.safetensors`.
 
         Raises:
@@ -80,76 +76,51 @@ class LoraHosts:
             OSError: it cannot be written.
         """
         self.check(path)
-        connector = aiohttp.TCPConnector(
-            resolver=PinnedResolver(allow_private=self._allow_private), use_dns_cache=False
+        downloads = Downloads(
+            self._destinations, max_redirects=_MAX_REDIRECTS, headers=self._headers, measured=True
         )
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=_SILENCE)
         try:
-            async with aiohttp.ClientSession(
-                connector=connector, timeout=timeout, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
-            ) as session:
-                url = path if "://" in path else await self._file_of(session, path)
-                await self._download(session, path, url, target)
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            cause = getattr(error, "os_error", error)
-            raise LoraError(f"LoRA {path!r} cannot be fetched: {cause or type(error).__name__}") from error
+            async with asyncio.timeout(self._patience) as patience, downloads:
+                url = path if "://" in path else await self._file_of(downloads, path)
+                await self._write(downloads, path, url, stream, patience)
+        except TimeoutError as error:
+            raise LoraError(f"LoRA {path!r} cannot be fetched: it comes too slowly") from error
+        except DownloadError as error:
+            raise LoraError(f"LoRA {path!r} {error}") from error
 
-    async def _file_of(self, session: aiohttp.ClientSession, path: str) -> str:
+    async def _file_of(self, downloads: Downloads, path: str) -> str:
         """Find the weights of a repository."""
         owner, name, *rest = path.split("/", 2)
         repository = f"{owner}/{name}"
         if rest:
-            return f"{self._hub}/{repository}/resolve/main/{quote(rest[0])}"
-        listing = bytearray()
-        async for chunk in self._chunks(session, path, f"{self._hub}/api/models/{repository}"):
-            listing += chunk
-            if len(listing) > _MAX_LISTING:
-                raise LoraError(f"LoRA {path!r}: the repository's listing is too long")
-        file = _weights(path, orjson.loads(listing))
+            return f"{self._hub}/{repository}/resolve/main/{quote(rest[0], errors='replace')}"
+        try:
+            listing = orjson.loads(await downloads.read(f"{self._hub}/api/models/{repository}", _MAX_LISTING))
+        except orjson.JSONDecodeError as error:
+            raise LoraError(f"LoRA {path!r} cannot be fetched: its repository is not told of") from error
+        file = _weights(path, listing)
         return f"{self._hub}/{repository}/resolve/main/{quote(file)}"
 
-    async def _download(self, session: aiohttp.ClientSession, path: str, url: str, target: Path) -> None:
-        length, checked = 0, False
-        start = b""
-        with target.open("wb") as stream:
-            async for chunk in self._chunks(session, path, url):
+    async def _write(
+        self, downloads: Downloads, path: str, url: str, stream: BinaryIO, patience: asyncio.Timeout
+    ) -> None:
+        began = asyncio.get_running_loop().time()
+        length, start = 0, b""
+        async with contextlib.aclosing(downloads.chunks(url, MAX_BYTES)) as chunks:
+            async for chunk in chunks:
                 length += len(chunk)
-                if length > MAX_BYTES:
-                    raise LoraError(f"LoRA {path!r} is larger than {MAX_BYTES // 2**30} GiB")
-                if not checked:
-                    start += chunk
-                    if len(start) >= 9:
+                patience.reschedule(began + self._patience + length / _LEAST_RATE)
+                if len(start) < _START:
+                    start = (start + chunk)[:_START]
+                    if len(start) == _START:
                         _check_start(path, start)
-                        checked = True
                 await asyncio.to_thread(stream.write, chunk)
-        if not checked:
-            _check_start(path, start)
+        _check_start(path, start)
 
-    async def _chunks(self, session: aiohttp.ClientSession, path: str, url: str) -> Any:
-        """Give the body behind a URL, redirects followed and each hop checked."""
-        token, hub = os.environ.get("HF_TOKEN"), urlsplit(self._hub)[:2]
-        for _ in range(_HOPS):
-            self._host(path, url)
-            headers = {"Authorization": f"Bearer {token}"} if token and urlsplit(url)[:2] == hub else {}
-            async with session.get(
-                yarl.URL(url, encoded=True), allow_redirects=False, headers=headers
-            ) as answer:
-                if answer.status in _REDIRECTS and "Location" in answer.headers:
-                    url = urljoin(url, answer.headers["Location"])
-                    continue
-                if answer.status in (401, 403, 404):
-                    raise LoraError(
-                        f"LoRA {path!r} is not there, or not for everyone: "
-                        f"{urlsplit(url).hostname} answered {answer.status}"
-                    )
-                if answer.status != 200:
-                    raise LoraError(
-                        f"LoRA {path!r} cannot be fetched: {urlsplit(url).hostname} answered {answer.status}"
-                    )
-                async for chunk in answer.content.iter_chunked(2**20):
-                    yield chunk
-                return
-        raise LoraError(f"LoRA {path!r} cannot be fetched: redirected more than {_HOPS} times")
+    def _headers(self, url: str) -> dict[str, str]:
+        token = os.environ.get("HF_TOKEN")
+        theirs = urlsplit(url)[:2] == urlsplit(self._hub)[:2]
+        return {"Authorization": f"Bearer {token}"} if token and theirs else {}
 
 
 def _weights(path: str, listing: Any) -> str:
@@ -174,5 +145,9 @@ def _weights(path: str, listing: Any) -> str:
 
 def _check_start(path: str, start: bytes) -> None:
     """See that it is safetensors by its first bytes: a page that asks to log in is told before it is long."""
-    if len(start) < 9 or not 2 <= int.from_bytes(start[:8], "little") <= _MAX_HEADER or start[8:9] != b"{":
+    if (
+        len(start) < _START
+        or not 2 <= int.from_bytes(start[:8], "little") <= _MAX_HEADER
+        or start[8:] != b"{"
+    ):
         raise LoraError(f"LoRA {path!r} is not a safetensors file")

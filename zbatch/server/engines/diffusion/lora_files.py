@@ -120,7 +120,8 @@ class LoraFiles:
         part = file.with_name(f"{secrets.token_hex(8)}.part")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            await self._hosts.fetch(path, part)
+            with part.open("wb") as stream:
+                await self._hosts.fetch(path, stream)
             part.replace(file)
         except OSError as error:
             raise LoraError(f"LoRA {path!r} cannot be kept: {error.strerror or error}") from error
