@@ -36,6 +36,14 @@ def sync_directory(path: str | Path) -> None:
         os.close(descriptor)
 
 
+def settle(stream: BinaryIO, part: Path, path: Path) -> None:
+    """Give a file that was written aside its name: first its bytes are on disk, then the name is."""
+    stream.flush()
+    os.fsync(stream.fileno())
+    part.replace(path)
+    sync_directory(path.parent)
+
+
 @contextlib.contextmanager
 def replacing(path: Path, *, hint: str = "") -> Iterator[BinaryIO]:
     """Replace a file whole: what is written goes aside, is fsynced, then moved into place, name and all.
@@ -49,10 +57,7 @@ def replacing(path: Path, *, hint: str = "") -> Iterator[BinaryIO]:
     try:
         with part.open("wb") as stream:
             yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-        sync_directory(path.parent)
+            settle(stream, part, path)
     except OSError as error:
         raise DiskError(f"cannot write {path}: {error.strerror or error}", hint=hint) from error
     finally:

@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import http.server
 import json
+import os
 import threading
 import time
 
@@ -257,3 +258,21 @@ def test_one_that_comes_a_byte_at_a_time_is_given_up(hub, tmp_path):
     with pytest.raises(LoraError, match="it comes too slowly"):
         asyncio.run(found.fetch(f"{hub.url}/drip"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_crash_left_half_fetched_goes_and_what_is_being_fetched_stays(hub, tmp_path):
+    left, under_way = tmp_path / "left.part", tmp_path / "under-way.part"
+    for part in (left, under_way):
+        part.write_bytes(b"half")
+    os.utime(left, (1, 1))
+    assert fetched(files(hosts=["127.0.0.1"], cache=tmp_path), f"{hub.url}/a").exists()
+    assert not left.exists()
+    assert under_way.exists()
+
+
+def test_a_cache_that_cannot_be_written_is_told_without_its_path(hub, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    found = files(hosts=["127.0.0.1"], cache=tmp_path / "file" / "cache")
+    with pytest.raises(LoraError, match=r"cannot be kept: (File exists|Not a directory)") as failed:
+        asyncio.run(found.fetch(f"{hub.url}/a"))
+    assert str(tmp_path) not in str(failed.value)

@@ -10,11 +10,17 @@ import re
 import secrets
 import time
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
+from weakref import WeakValueDictionary
 
+from zbatch.durable import make_durable_directory, settle
 from zbatch.server.engines.diffusion.lora_download import REPOSITORY, LoraError, LoraHosts
 
 _ENDING: Final = ".safetensors"
+_ABANDONED: Final = 3600.0
+"""Seconds without a byte, after which nobody is fetching a file any more."""
+_AT_ONCE: Final = 4
+"""Files that are fetched at once: what is under way has its room on disk beside the cache's."""
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -31,7 +37,8 @@ class LoraFiles:
         self._hosts = hosts
         self._cache = cache
         self._cache_bytes = cache_bytes
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._fetches = asyncio.Semaphore(_AT_ONCE)
 
     async def fetch(self, path: str) -> None:
         """Have the file of a LoRA on this machine.
@@ -44,14 +51,10 @@ class LoraFiles:
         self._hosts.check(path)
         if self._cache is None:
             raise LoraError(f"LoRA {path!r} cannot be fetched: this server has no folder to keep it in")
-        lock = self._locks.setdefault(path, asyncio.Lock())
-        try:
-            async with lock:
-                if self._fetched(path) is None:
-                    await self._download(path, self._cached(self._cache, path))
-        finally:
-            if not lock.locked():
-                self._locks.pop(path, None)
+        lock = self._locks.setdefault(path, asyncio.Lock())  # gone with the last who waits for it
+        async with lock, self._fetches:
+            if self._fetched(path) is None:
+                await self._download(path, self._cached(self._cache, path))
 
     def find(self, path: str) -> Path:
         """Give the file of a LoRA.
@@ -119,19 +122,26 @@ class LoraFiles:
     async def _download(self, path: str, file: Path) -> None:
         part = file.with_name(f"{secrets.token_hex(8)}.part")
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as stream:
+            await asyncio.to_thread(make_durable_directory, file.parent)
+            with part.open("xb") as stream:
                 await self._hosts.fetch(path, stream)
-            part.replace(file)
+                await asyncio.to_thread(self._keep, stream, part, file)
         except OSError as error:
             raise LoraError(f"LoRA {path!r} cannot be kept: {error.strerror or error}") from error
         finally:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
+
+    def _keep(self, stream: BinaryIO, part: Path, file: Path) -> None:
+        settle(stream, part, file)
         self._shrink(file)
 
     def _shrink(self, keep: Path) -> None:
-        """Let those go that were used longest ago, until the rest has room."""
+        """Let those go that were used longest ago, until the rest has room; and what a crash left half."""
+        for part in keep.parent.glob("*.part"):
+            with contextlib.suppress(OSError):
+                if time.time() - part.stat().st_mtime > _ABANDONED:
+                    part.unlink()
         files = []
         for file in keep.parent.glob(f"*{_ENDING}"):
             with contextlib.suppress(OSError):
