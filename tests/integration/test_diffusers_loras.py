@@ -11,6 +11,7 @@ from support.tiny_engine import ATTENTION, difference, pixels, request, tiny_eng
 
 from zbatch.model import Lora
 from zbatch.server.engines import Watch
+from zbatch.server.engines.diffusion import adapters
 from zbatch.server.engines.diffusion.engine import NoPictureError
 from zbatch.server.engines.diffusion.lora_download import LoraError
 
@@ -186,6 +187,12 @@ def test_the_wrong_lora_fails_the_task_with_the_reason_and_the_engine_goes_on(en
     assert f"LoRA {name!r}" in str(result)
     assert said in str(result)
     assert paint(engine) == plain
+
+
+def test_where_files_lie_is_not_told(tmp_path):
+    with pytest.raises(LoraError, match=r"cannot be read: .*gone\.safetensors") as failed:
+        adapters._read("ink", tmp_path / "gone.safetensors")  # noqa: SLF001 - let go of since it was found
+    assert str(tmp_path) not in str(failed.value)
 
 
 def test_numbers_that_are_no_picture_fail_the_task(engine, loras):

@@ -6,6 +6,7 @@ whatever was painted before.
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections import OrderedDict
@@ -100,7 +101,7 @@ class Adapters:
         except torch.OutOfMemoryError:
             raise
         except Exception as error:
-            raise LoraError(f"LoRA {called!r} does not fit this model: {_first_line(error)}") from error
+            raise LoraError(f"LoRA {called!r} does not fit this model: {_first_line(error, file)}") from error
         size = sum(tensor.numel() * tensor.element_size() for tensor in weights.values())
         self._held[identity] = _Adapter(name, size)
 
@@ -166,7 +167,7 @@ def _read(called: str, file: Path) -> tuple[dict[str, Any], Any]:
         with safe_open(file, framework="pt") as opened:
             keys = list(opened.keys())
     except Exception as error:
-        raise LoraError(f"LoRA {called!r} cannot be read: {_first_line(error)}") from error
+        raise LoraError(f"LoRA {called!r} cannot be read: {_first_line(error, file)}") from error
     if any("dora_scale" in key or "lora_magnitude" in key for key in keys):
         raise LoraError(f"LoRA {called!r} is a DoRA, which is not supported: it would come in only in part")
     if not any(".lora" in key or ".lokr_" in key for key in keys):
@@ -177,11 +178,13 @@ def _read(called: str, file: Path) -> tuple[dict[str, Any], Any]:
         )
     except Exception as error:
         raise LoraError(
-            f"LoRA {called!r} is for another model, or in a form that is not known: {_first_line(error)}"
+            f"LoRA {called!r} is for another model, or in a form that is not known: "
+            f"{_first_line(error, file)}"
         ) from error
     return dict(weights), metadata
 
 
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
+def _first_line(error: BaseException, file: Path) -> str:
+    """Give what an error says first, for callers: where files lie on this machine is not for them."""
+    text = str(error).replace(f"{file.parent}{os.sep}", "").replace(str(file.parent), "its folder").strip()
     return text.splitlines()[0][:300] if text else type(error).__name__
