@@ -17,13 +17,13 @@ from urllib.parse import unquote_to_bytes
 from PIL import Image
 
 from zbatch.server.download import Destinations, DownloadError, Downloads
+from zbatch.server.engines.inputs import FORMATS
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from zbatch.server.addresses import Resolve
 
-FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 _DATA_URI = re.compile(r"data:([\w.+/-]*)((?:;[\w.+-]+=[^;,]*)*)(;base64)?,", re.IGNORECASE)
 _DECODERS: Final = 2
 """Images decoded at once. With 50 million pixels each, that is what bounds the memory they take.

@@ -11,8 +11,9 @@ import io
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
+from zbatch.server.engines.inputs import DEFAULT_STRENGTH, opened
 from zbatch.server.engines.preview_motifs import Motif, place_motif
 from zbatch.server.engines.preview_palette import HIGH, LOW, RAMPS, coat, paint, ramp
 from zbatch.server.engines.preview_places import paint_place
@@ -32,12 +33,6 @@ if TYPE_CHECKING:
     from zbatch.server.engines.preview_words import Idea
 
     Line = npt.NDArray[np.float32]
-
-DEFAULT_STRENGTH: Final = 0.6
-"""Strength of image-to-image where the request gives none; the API documents no default."""
-
-FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-"""Formats an input image may have."""
 
 SAVE_OPTIONS: Final[Mapping[str, Mapping[str, int]]] = {
     "jpeg": {"quality": 85},
@@ -68,14 +63,14 @@ def _picture(request: ImageRequest) -> Image.Image:
         picture = _painted(request, None, 1.0)
         stamp(picture, request.seed, request.loras, None)
         return picture
-    source = _opened(request.image, "RGB", size)
+    source = opened(request.image, "RGB", size)
     strength = DEFAULT_STRENGTH if request.strength is None else float(request.strength)
     if strength <= 0:
         return source
     picture = _painted(request, source, strength)
     if strength < 1:
         picture = Image.blend(source, picture, strength)
-    mask = None if request.mask is None else _opened(request.mask, "L", size)
+    mask = None if request.mask is None else opened(request.mask, "L", size)
     stamp(picture, request.seed, request.loras, mask)
     return picture if mask is None else Image.composite(picture, source, mask)
 
@@ -120,10 +115,3 @@ def _coloured(tones: Tones, motifs: list[Motif], idea: Idea, look: Look, share: 
         )
         picture.paste(paint(tones[top:bottom, left:right], look.coloured(fur, 0.8)), (left, top), cover)
     return picture
-
-
-def _opened(data: bytes, mode: str, size: tuple[int, int]) -> Image.Image:
-    """Decode an input, turn it upright, and bring it to the size of the picture."""
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        upright = ImageOps.exif_transpose(image).convert(mode)
-    return upright if upright.size == size else upright.resize(size, Image.Resampling.LANCZOS)

@@ -7,15 +7,11 @@ was asked for. A source is placed the same way, its edges drawn out, so that it 
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Self
 
 import numpy as np
-from PIL import Image, ImageOps
-
-FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-"""Formats an input image may have."""
+from PIL import Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +50,6 @@ class Canvas:
         sides = ((top, self.painted[1] - height - top), (left, self.painted[0] - width - left))
         pixels = np.asarray(picture)
         return Image.fromarray(np.pad(pixels, sides + ((0, 0),) * (pixels.ndim - 2), mode="edge"))
-
-
-def opened(data: bytes, mode: str, size: tuple[int, int]) -> Image.Image:
-    """Decode an input, turn it upright, and bring it to the size of the picture."""
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        upright = ImageOps.exif_transpose(image).convert(mode)
-    return upright if upright.size == size else upright.resize(size, Image.Resampling.LANCZOS)
 
 
 def coarse_mask(mask: Image.Image, cell: int) -> Image.Image:

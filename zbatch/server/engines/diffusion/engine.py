@@ -15,16 +15,15 @@ from PIL import Image
 from zbatch.model import Lora
 from zbatch.server.engines import ImageRequest, Watch
 from zbatch.server.engines.diffusion.adapters import Adapters
-from zbatch.server.engines.diffusion.canvas import Canvas, coarse_mask, kept, opened
+from zbatch.server.engines.diffusion.canvas import Canvas, coarse_mask, kept
 from zbatch.server.engines.diffusion.lora_download import LoraHosts
 from zbatch.server.engines.diffusion.lora_files import LoraFiles
 from zbatch.server.engines.diffusion.model import load_pipeline
 from zbatch.server.engines.diffusion.setup import Setup
+from zbatch.server.engines.inputs import DEFAULT_STRENGTH, opened
 
 log = logging.getLogger(__name__)
 
-DEFAULT_STRENGTH: Final = 0.6
-"""Strength of image-to-image where the request gives none, as in the preview engine."""
 SAVE_OPTIONS: Final[Mapping[str, Mapping[str, int]]] = {
     "jpeg": {"quality": 95},
     "png": {"compress_level": 6},
