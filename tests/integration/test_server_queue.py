@@ -231,3 +231,24 @@ def test_an_end_that_cannot_be_written_down_is_not_told_until_it_can(tmp_path):
         assert results(client, [task]) == {"TASK_STATUS_SUCCEED"}
     with Living(tmp_path, Engine()) as client:
         assert results(client, [task]) == {"TASK_STATUS_SUCCEED"}
+
+
+def test_old_results_that_the_disk_does_not_let_go_of_go_later_with_their_files(tmp_path):
+    now = [1000.0]
+    terms = Terms(Limits(result_ttl=60), workers=1, grace=5)
+    served = Living(tmp_path, Engine(), terms, clock=lambda: now[0])
+    with served as client:
+        task = submit(client)
+        finished(client, task)
+        state = served.home.ledger._db  # noqa: SLF001 - a disk that takes nothing
+        state.execute("PRAGMA query_only = ON")
+        now[0] += 61
+        deadline = time.monotonic() + 6.5  # a sweep comes every five seconds
+        while time.monotonic() < deadline:
+            assert len(list((tmp_path / "images").glob("*/*"))) == 1
+            time.sleep(0.5)
+        state.execute("PRAGMA query_only = OFF")
+        while list((tmp_path / "images").glob("*/*")):
+            assert time.monotonic() < deadline + 20
+            time.sleep(0.05)
+        assert client.get(RESULT, params={"task_id": task}).status_code == 404

@@ -93,7 +93,17 @@ class Ledger:
         return DiskError(f"cannot write the tasks {self._path} ({error})", hint="make room and start again")
 
     def load(self) -> Iterator[Task]:
-        """Give every task, in the order they were accepted; those under way wait again."""
+        """Give every task, in the order they were accepted; those under way wait again.
+
+        Raises:
+            StateError: it is damaged.
+        """
+        try:
+            yield from self._load()
+        except sqlite3.DatabaseError as error:
+            raise self._translated(error) from error
+
+    def _load(self) -> Iterator[Task]:
         names = "task_id, ordered, image, mask, accepted_at, status, reason, size, finished_at, notes"
         for row in self._db.execute(f"SELECT {names} FROM tasks ORDER BY place"):  # noqa: S608 - our own names
             task_id, ordered, image, mask, accepted_at, status, reason, size, finished_at, notes = row

@@ -28,8 +28,6 @@ _FETCHES: Final = 16
 _SWEEP_EVERY: Final = 5.0
 REHEARSED: Final = "rehearsed failure (--fail)"
 """Reason of a task that fails because the server was told to let some fail."""
-
-
 _BUGS: Final = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, TypeError)
 _MOST_WORDS: Final = 1000
 

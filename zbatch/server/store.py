@@ -142,21 +142,24 @@ class TaskStore:
                 return
 
     async def sweep(self) -> None:
-        """Let the results go whose time is over, with their files."""
+        """Let the results go whose time is over, with their files; where the disk refuses, the next time."""
         for task in list(self._finished.values()):
             if not self._expired(task):
                 break
             self._drop(task)
-        gone, self._dropped = self._dropped, []
+        gone = list(self._dropped)
         if not gone:
             return
-        for task_id in gone:
-            await self._shelf.drop(task_id)
         if self._ledger is not None:
             try:
                 await self._ledger.drop(gone)
             except SurroundingsError as error:
                 log.error("old tasks are still on disk: %s", error.message)  # noqa: TRY400 - as above
+                return
+        # The files last: one that no task knows goes at the next start, a task without its file would stay.
+        del self._dropped[: len(gone)]
+        for task_id in gone:
+            await self._shelf.drop(task_id)
 
     def _expired(self, task: Task) -> bool:
         return task.finished_at is not None and task.finished_at <= self.clock() - self._limits.result_ttl
