@@ -1,10 +1,10 @@
 // Comparing: the picture against up to three references, in one of four ways, with zoom and pan in common.
 
 const MODES = {
-  slider: { words: "Slider", glyph: "split" },
+  slider: { words: "Slider", glyph: "split", paired: true },
   side: { words: "Side by side", glyph: "beside" },
   blink: { words: "Blink", glyph: "eye", adjust: { words: "Rate", field: "rate", min: 0.5, max: 3, step: 0.5, text: (rate) => `${rate}/s` } },
-  difference: { words: "Difference", glyph: "overlap", adjust: { words: "Gain", field: "gain", min: 1, max: 16, step: 1, text: (gain) => `× ${gain}` } },
+  difference: { words: "Difference", glyph: "overlap", paired: true, adjust: { words: "Gain", field: "gain", min: 1, max: 16, step: 1, text: (gain) => `× ${gain}` } },
 };
 
 class Compare {
@@ -32,7 +32,7 @@ class Compare {
 
   /** Slider and difference show one reference, however many there are. */
   get paired() {
-    return ["slider", "difference"].includes(this.mode);
+    return MODES[this.mode].paired;
   }
 
   get images() {
@@ -239,7 +239,7 @@ class Compare {
     if (this.fit && fit && fit !== this.fit) zoom.refit(fit / this.fit);
     this.fit = fit;
     const { pictures } = arrangement;
-    this.names.place(pictures, ["slider", "difference"].includes(this.way), frame.clientWidth);
+    this.names.place(pictures, MODES[this.way]?.paired, frame.clientWidth);
     this.#placeLine(pictures);
   }
 
