@@ -3,18 +3,17 @@
 class Drawer {
   /** `beside` is what it lies over: a tap there closes it, and does nothing else. */
   constructor(panel, beside, close) {
-    const narrow = matchMedia("(max-width: 640px)");
-    const over = () => narrow.matches && !panel.hidden;
+    Object.assign(this, { panel, narrow: matchMedia("(max-width: 640px)") });
     beside.addEventListener("click", (event) => {
-      if (!over()) return;
+      if (!this.over) return;
       event.stopPropagation();
       event.preventDefault();
       close();
     }, { capture: true });
-    addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || !over() || event.defaultPrevented || document.querySelector("dialog[open]") || event.target.matches("input, select")) return;
-      event.preventDefault();
-      close();
-    });
+  }
+
+  /** Whether it lies over the grid now, and Escape means it. */
+  get over() {
+    return this.narrow.matches && !this.panel.hidden;
   }
 }

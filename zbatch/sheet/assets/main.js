@@ -14,7 +14,7 @@ class Page {
     this.help = document.getElementById("help");
     this.grid = new Grid(this.scroller, data, { open: (cell) => this.lightbox.open(cell, this.grid.layout), folded: () => this.#folded() });
     this.chips = new Chips(this.panel, data, this.view, change, () => this.togglePanel());
-    new Drawer(this.panel, this.scroller, () => this.togglePanel());
+    this.drawer = new Drawer(this.panel, this.scroller, () => this.togglePanel());
     if (location.hash) this.#readLightbox();
     this.controls = new Controls(data, this.view, {
       change, resize: (size) => this.resize(size), panel: () => this.togglePanel(), theme: () => toggleTheme(), help: () => this.help.showModal(), fold: () => this.foldAll(),
@@ -181,6 +181,7 @@ class Page {
       g: () => this.foldAll(),
       f: () => this.togglePanel(),
       t: () => toggleTheme(),
+      ...(this.drawer.over ? { Escape: () => this.togglePanel() } : {}),
       "+": () => this.resize(this.grid.layout.size * 1.15),
       "=": () => this.resize(this.grid.layout.size * 1.15),
       "-": () => this.resize(this.grid.layout.size / 1.15),
