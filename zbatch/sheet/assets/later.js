@@ -11,11 +11,8 @@ const later = {
 
   /** Called when the grid stands in the page. A message posted in a frame is answered after its paint. */
   begin() {
-    let began = false;
     const act = () => {
-      if (began) return;
-      began = true;
-      const { waiting } = this;
+      const waiting = this.waiting ?? [];
       this.waiting = null;
       for (const own of waiting) own();
     };
