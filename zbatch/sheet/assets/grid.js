@@ -197,10 +197,8 @@ class Grid {
 
   /** Draw these cells anew where they stand, and leave everything else alone. */
   redraw(cells) {
-    const focused = document.activeElement?.cell;
     for (const cell of cells) this.#forget(cell);
     this.render();
-    if (focused !== undefined && document.activeElement?.cell !== focused) this.element(focused)?.focus({ preventScroll: true });
   }
 
   // ── which cell is the active one ─────────────────────────────────────────────────────────────────────

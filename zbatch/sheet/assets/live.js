@@ -107,7 +107,13 @@ class Live {
   }
 
   #show(cells) {
-    keepingFocus(() => this.#redraw(cells), this.page.grid);
+    const { grid } = this.page;
+    keepingFocus(() => {
+      const focused = document.activeElement?.cell;
+      this.#redraw(cells);
+      // As long as the window shows it, nothing scrolls for the sake of what has the focus.
+      if (focused !== undefined) grid.element(focused)?.focus({ preventScroll: true });
+    }, grid);
   }
 
   #redraw(cells) {
@@ -136,13 +142,12 @@ class Live {
     const first = grid.layout.rows[grid.layout.rowsBetween(root.scrollTop, Infinity)[0]];
     const anchor = first?.slots[0]?.cells[0];
     const offset = first ? first.top - root.scrollTop : 0;
-    const [left, focused] = [root.scrollLeft, document.activeElement?.cell];
+    const left = root.scrollLeft;
     grid.show(view, cells, { keep: true });
     const at = anchor === undefined || root.scrollTop + offset <= 0 ? null : grid.layout.at(anchor);
     if (at) root.scrollTop = grid.layout.rows[at.row].top - offset;
     root.scrollLeft = left;
     grid.render();
-    if (focused !== undefined) grid.element(focused)?.focus({ preventScroll: true });
   }
 
   /** A quiet word beside the title. Gives whether nothing was heard for a while. */
