@@ -10,7 +10,7 @@ pytest.importorskip("diffusers", reason="the engine diffusers is not installed: 
 
 import torch
 from PIL import Image
-from support.tiny_engine import difference, pixels, request, tiny_engine
+from support.tiny_engine import difference, paint, pixels, request, tiny_engine
 
 from zbatch.errors import UsageError
 from zbatch.server.engines import SteppedEngine, Watch
@@ -21,13 +21,8 @@ from zbatch.server.engines.diffusion.setup import Setup
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("model")
-
-
-@pytest.fixture(scope="module")
-def engine(folder):
-    return tiny_engine(folder, batch=4)
+def engine(models):
+    return tiny_engine(models, batch=4)
 
 
 def png(picture):
@@ -40,14 +35,10 @@ def gradient(size=(256, 256)):
     return png(Image.linear_gradient("L").resize(size).convert("RGB"))
 
 
-def paint(engine, **fields):
-    return engine.generate(request(output_format="png", **fields))
-
-
-def test_a_seed_gives_the_same_bytes_and_prompt_and_seed_matter(engine, folder):
+def test_a_seed_gives_the_same_bytes_and_prompt_and_seed_matter(engine, models):
     first = paint(engine)
     assert paint(engine) == first
-    assert paint(tiny_engine(folder)) == first
+    assert paint(tiny_engine(models)) == first
     assert difference(first, paint(engine, seed=8)) > 5
     assert paint(engine, prompt="blue car") != first
     assert isinstance(engine, SteppedEngine)
@@ -159,8 +150,8 @@ def refuse_above(limit):
     return hook
 
 
-def test_out_of_memory_fails_the_task_and_the_engine_goes_on(folder):
-    engine = tiny_engine(folder, batch=4)
+def test_out_of_memory_fails_the_task_and_the_engine_goes_on(models):
+    engine = tiny_engine(models, batch=4)
     before = paint(engine)
     hook = engine._text.transformer.register_forward_pre_hook(refuse_above(1))  # noqa: SLF001 - the weights
     (result,) = engine.generate_many([request(width=1024, height=1024)], [Watch()])
@@ -178,18 +169,18 @@ def test_out_of_memory_fails_the_task_and_the_engine_goes_on(folder):
     ("options", "said"),
     [
         ({"model": "nowhere/at-all"}, "there is no model nowhere/at-all"),
-        ({"model": "{folder}"}, "there is no model"),
-        ({"model": "{folder}/other"}, "is a StableDiffusionPipeline, not a Z-Image model"),
+        ({"model": "{models}"}, "there is no model"),
+        ({"model": "{models}/other"}, "is a StableDiffusionPipeline, not a Z-Image model"),
         ({"offload": "model"}, "--offload model needs a GPU"),
         ({"quantize": "4bit"}, "--quantize 4bit needs a GPU"),
     ],
 )
-def test_what_cannot_be_painted_with_is_told_at_start(folder, options, said):
+def test_what_cannot_be_painted_with_is_told_at_start(models, options, said):
     if torch.cuda.is_available() and "needs a GPU" in said:
         pytest.skip("there is a GPU here")
-    (folder / "other").mkdir(exist_ok=True)
-    (folder / "other" / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')
-    options = {name: value.format(folder=folder) for name, value in options.items()}
+    (models / "other").mkdir(exist_ok=True)
+    (models / "other" / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')
+    options = {name: value.format(models=models) for name, value in options.items()}
     with pytest.raises(UsageError) as failed:
         diffusers_engine(Setup(**options))
     assert said in str(failed.value)

@@ -7,7 +7,7 @@ pytest.importorskip("diffusers", reason="the engine diffusers is not installed: 
 
 import torch
 from safetensors.torch import save_file
-from support.tiny_engine import ATTENTION, difference, pixels, request, tiny_engine, write_lora
+from support.tiny_engine import ATTENTION, difference, paint, pixels, request, tiny_engine, write_lora
 
 from zbatch.model import Lora
 from zbatch.server.engines import Watch
@@ -17,13 +17,8 @@ from zbatch.server.engines.diffusion.lora_download import LoraError
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("model")
-
-
-@pytest.fixture(scope="module")
-def loras(folder):
-    loras = folder / "loras"
+def loras(models):
+    loras = models / "loras"
     write_lora(loras / "ink.safetensors")
     write_lora(loras / "styles" / "oil.safetensors", seed=1, layers=ATTENTION)
     write_lora(loras / "styles" / "wax.safetensors", seed=2)
@@ -31,13 +26,8 @@ def loras(folder):
 
 
 @pytest.fixture(scope="module")
-def engine(folder, loras):
-    return tiny_engine(folder, lora_dir=loras)
-
-
-def paint(engine, *loras, **fields):
-    asked = tuple(Lora(path, scale) for path, scale in loras)
-    return engine.generate(request(output_format="png", loras=asked, **fields))
+def engine(models, loras):
+    return tiny_engine(models, lora_dir=loras)
 
 
 def weights(engine):
@@ -63,8 +53,8 @@ def test_loras_stack_and_one_given_twice_adds_up(engine):
     assert paint(engine, ("ink", 0.5), ("ink", 0.5)) == ink
 
 
-def test_what_was_painted_before_changes_nothing(folder, loras):
-    engine = tiny_engine(folder, lora_dir=loras)
+def test_what_was_painted_before_changes_nothing(models, loras):
+    engine = tiny_engine(models, lora_dir=loras)
     before, plain = weights(engine), paint(engine)
     first = paint(engine, ("styles/oil", 0.7))
     paint(engine, ("ink", 2), ("styles/wax", 1))
@@ -106,11 +96,11 @@ def test_image_to_image_and_inpainting_see_the_loras(engine):
         assert paint(engine, image=source, **fields) == plain
 
 
-def test_memory_holds_what_has_room_and_lets_the_oldest_go(folder, loras):
-    one = tiny_engine(folder, lora_dir=loras)
+def test_memory_holds_what_has_room_and_lets_the_oldest_go(models, loras):
+    one = tiny_engine(models, lora_dir=loras)
     paint(one, ("ink", 1))
     size = one._adapters.held_bytes  # noqa: SLF001
-    engine = tiny_engine(folder, lora_dir=loras, lora_memory_bytes=size)
+    engine = tiny_engine(models, lora_dir=loras, lora_memory_bytes=size)
     expected = {name: paint(engine, (name, 1)) for name in ("ink", "styles/wax", "styles/oil")}
     assert 0 < engine._adapters.held_bytes <= size  # noqa: SLF001
     for name, picture in expected.items():
@@ -118,7 +108,7 @@ def test_memory_holds_what_has_room_and_lets_the_oldest_go(folder, loras):
     together = paint(engine, ("ink", 1), ("styles/wax", 1))
     assert engine._adapters.held_bytes > size  # noqa: SLF001 - in use
     assert together == paint(one, ("ink", 1), ("styles/wax", 1))
-    none = tiny_engine(folder, lora_dir=loras, lora_memory_bytes=0)
+    none = tiny_engine(models, lora_dir=loras, lora_memory_bytes=0)
     assert paint(none, ("ink", 1)) == expected["ink"]
     assert paint(none) == paint(one)
     assert none._adapters.held_bytes == 0  # noqa: SLF001

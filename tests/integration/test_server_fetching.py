@@ -47,15 +47,23 @@ class Host(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def host():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Host)
+@contextlib.contextmanager
+def served(handler):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def host():
+    with served(Host) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def fetch(url, **options):
@@ -142,19 +150,6 @@ def test_private_hosts_are_refused_also_on_a_redirect(host):
 
         with pytest.raises(InputError, match="mask: must not"):
             asyncio.run(main())
-
-
-@contextlib.contextmanager
-def served(handler):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def redirecting(location):

@@ -9,6 +9,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from support.tiny_zimage import build
 
+from zbatch.model import Lora
 from zbatch.server.engines import ImageRequest
 from zbatch.server.engines.diffusion import diffusers_engine
 from zbatch.server.engines.diffusion.setup import Setup
@@ -31,6 +32,12 @@ def tiny_engine(folder, **options):
 
 def request(**fields):
     return ImageRequest(**({"prompt": "red fox", "seed": 7, "width": 256, "height": 256} | fields))
+
+
+def paint(engine, *loras, **fields):
+    """Have an engine make one image, with LoRAs given as path and scale."""
+    asked = tuple(Lora(path, scale) for path, scale in loras)
+    return engine.generate(request(output_format="png", loras=asked, **fields))
 
 
 def pixels(file):
