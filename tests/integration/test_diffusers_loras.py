@@ -1,5 +1,8 @@
 """LoRAs in the tiny model: scales, stacks, three formats, and every way in which one can be the wrong one."""
 
+import hashlib
+import shutil
+
 import pytest
 
 pytest.importorskip("torch", reason="the engine diffusers is not installed: pip install 'zbatch[gpu]'")
@@ -112,6 +115,17 @@ def test_memory_holds_what_has_room_and_lets_the_oldest_go(models, loras):
     assert paint(none, ("ink", 1)) == expected["ink"]
     assert paint(none) == paint(one)
     assert none._adapters.held_bytes == 0  # noqa: SLF001
+
+
+def test_a_fetched_one_is_read_into_memory_once(models, loras, tmp_path):
+    hosts = frozenset({"huggingface.co"})
+    engine = tiny_engine(models, lora_dir=loras, lora_hosts=hosts, lora_cache=tmp_path)
+    name = hashlib.sha256(b"owner/ink").hexdigest()
+    shutil.copy(loras / "ink.safetensors", tmp_path / f"{name}.safetensors")
+    first = paint(engine, ("owner/ink", 1))
+    held = engine._adapters.held_bytes  # noqa: SLF001 - the weights
+    assert paint(engine, ("owner/ink", 1)) == first == paint(engine, ("ink", 1))
+    assert engine._adapters.held_bytes == 2 * held  # noqa: SLF001 - that one and the file of the folder
 
 
 def test_a_file_that_was_replaced_is_another_lora(engine, loras):

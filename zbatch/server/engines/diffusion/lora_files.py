@@ -68,8 +68,9 @@ class LoraFiles:
         if file is None:
             raise LoraError(f"LoRA {path!r} was fetched and is gone from the cache; ask again")
         with contextlib.suppress(OSError):
-            now = time.time_ns()  # finer than what a file system notes by itself
-            os.utime(file, ns=(now, now))
+            # When it was used, which not every file system notes by itself; not when it was changed, by which
+            # the model knows what it holds.
+            os.utime(file, ns=(time.time_ns(), file.stat().st_mtime_ns))
         return file
 
     def _is_local(self, path: str) -> bool:
@@ -147,7 +148,7 @@ class LoraFiles:
             with contextlib.suppress(OSError):
                 files.append((file.stat(), file))
         total = sum(stat.st_size for stat, _ in files)
-        for stat, file in sorted(files, key=lambda one: one[0].st_mtime):
+        for stat, file in sorted(files, key=lambda one: one[0].st_atime_ns):
             if total <= self._cache_bytes:
                 return
             if file != keep:
