@@ -51,6 +51,13 @@ def small(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def calm(tmp_path_factory):
+    """Everything done: two subjects, two LoRAs, scales 0 to 1.2, two seeds."""
+    sample = Sample(seeds=2, troubles=False, excluded=False)
+    return write_sheet(write_sample(tmp_path_factory.mktemp("calm") / "run", sample))
+
+
+@pytest.fixture(scope="session")
 def large(tmp_path_factory):
     """2,080 cells in mixed sizes."""
     sample = Sample(

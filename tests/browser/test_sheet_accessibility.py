@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import resources
-
 import pytest
 from playwright.sync_api import expect
-from support.browser import until
-
-AXE = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-FOUND = """async () => (await axe.run(document, { resultTypes: ["violations"] })).violations.map(
-    ({ id, nodes }) => [id, ...nodes.slice(0, 4).map(
-        ({ html, any }) => [html.slice(0, 300), ...any.map(({ message }) => message)].join(" | "))])"""
-
-
-def faults(page):
-    page.wait_for_timeout(300)
-    if not page.evaluate("typeof axe === 'object'"):
-        page.evaluate(AXE)
-    return page.evaluate(FOUND)
+from support.axe import faults
+from support.browser import PHONE, until
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

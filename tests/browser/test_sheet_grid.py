@@ -129,6 +129,7 @@ def test_excluded_cells_alone_are_counted_as_what_they_are(visit, small):
     assert total(page) == "3 excluded cells"
     page.locator("#search").fill("nothing of the kind")
     assert total(page) == "0 of 45 cells"
+    expect(visit(small, "#state=excluded").locator(".total")).to_have_text("3 excluded cells")
 
 
 def test_cells_that_share_a_job_are_marked(visit, small):

@@ -6,17 +6,7 @@ import re
 
 from playwright.sync_api import expect
 from support.browser import until
-
-
-def crumbs(page):
-    return re.sub(r"\s+", " ", page.locator(".crumbs").inner_text()).strip()
-
-
-def open_first(visit, index, fragment=""):
-    page = visit(index, fragment)
-    page.locator(".cell").first.click()
-    expect(page.locator("#lightbox")).to_be_visible()
-    return page
+from support.lightbox import crumbs, open_first
 
 
 def facts(page):

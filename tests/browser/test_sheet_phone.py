@@ -6,12 +6,11 @@ import re
 
 import pytest
 from playwright.sync_api import expect
-from support.browser import until
+from support.browser import PHONE, until
+from support.lightbox import crumbs
 from support.sample_run import Sample, write_sample
 
 from zbatch.sheet import write_sheet
-
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +60,6 @@ def scale(page):
 
 def transform(page):
     return page.locator(".original").evaluate("image => image.style.transform")
-
-
-def crumbs(page):
-    return re.sub(r"\s+", " ", page.locator(".crumbs").inner_text()).strip()
 
 
 def test_two_fingers_bring_it_closer_and_one_moves_it_then(visit, small):
@@ -193,10 +188,10 @@ def test_a_long_prompt_does_not_hide_the_other_coordinates(visit, tmp_path):
     places = ("misty autumn", "snowy winter")
     prompts = tuple(f"a red fox sitting on a mossy log in a {place} forest at dawn" for place in places)
     page = open_on(visit, write_sheet(write_sample(tmp_path / "run", Sample(subjects=prompts))))
-    crumbs = page.locator(".crumbs").bounding_box()
+    bar = page.locator(".crumbs").bounding_box()
     for pair in page.locator(".crumbs .pair").all():
         box = pair.bounding_box()
-        assert box["y"] + box["height"] <= crumbs["y"] + crumbs["height"] + 1
+        assert box["y"] + box["height"] <= bar["y"] + bar["height"] + 1
 
 
 def test_a_bar_that_scrolls_sideways_fades_where_there_is_more(visit, small):

@@ -241,8 +241,3 @@ def test_a_cell_keeps_the_focus_when_the_grid_becomes_a_wall(visit, small):
     assert page.evaluate("document.activeElement.cell") == cell
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.cell") != cell
-
-
-def test_excluded_cells_alone_are_counted_as_what_they_are(visit, small):
-    page = visit(small, "#state=excluded")
-    expect(page.locator(".total")).to_have_text("3 excluded cells")

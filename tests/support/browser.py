@@ -24,6 +24,8 @@ ARGUMENTS = (
     "--disable-sync",
 )
 
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
 
 @dataclass
 class Watch:
