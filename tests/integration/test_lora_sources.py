@@ -252,6 +252,14 @@ def test_one_that_many_ask_for_at_once_is_fetched_once(hub, tmp_path):
     assert [path for path, _ in hub.asked] == ["/same"]
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_token_in_a_url_is_not_told(hub, tmp_path, host):
+    found = files(hosts=["127.0.0.1"], cache=tmp_path)
+    with pytest.raises(LoraError, match=rf"^LoRA 'http://{host}:[0-9]+/page' ") as failed:
+        asyncio.run(found.fetch(f"{hub.url}/page?token=planted".replace("127.0.0.1", host)))
+    assert "planted" not in str(failed.value)
+
+
 def test_one_that_comes_a_byte_at_a_time_is_given_up(hub, tmp_path):
     hosts = LoraHosts(frozenset(["127.0.0.1"]), allow_private=True, patience=0.3)
     found = LoraFiles(None, hosts, tmp_path, 10**6)

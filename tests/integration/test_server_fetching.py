@@ -33,6 +33,8 @@ class Host(http.server.BaseHTTPRequestHandler):
             self.send_response(301)
             self.send_header("Location", "/loop")
             self.end_headers()
+        elif seen.startswith("/nonsense"):
+            self.wfile.write(b"nonsense\r\n\r\n")
         elif seen == "/slow":
             self.send_response(200)
             self.end_headers()
@@ -106,6 +108,12 @@ def test_private_addresses_are_refused(host):
     ):  # fmt: skip
         with pytest.raises(InputError, match="must not"):
             fetch(url)
+
+
+def test_a_signature_is_not_told(host):
+    with pytest.raises(InputError, match="image_url: cannot be fetched: ") as caught:
+        fetch(f"{host}/nonsense?signature=planted", allow_private=True)
+    assert "planted" not in str(caught.value)
 
 
 @pytest.mark.parametrize("private", [False, True])

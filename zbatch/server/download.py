@@ -116,6 +116,7 @@ class Downloads:
 
         Raises:
             DownloadError: it cannot be had, or is larger.
+            TimeoutError: nothing came for too long.
         """
         data = bytearray()
         async with contextlib.aclosing(self.chunks(url, most)) as chunks:
@@ -128,6 +129,7 @@ class Downloads:
 
         Raises:
             DownloadError: it cannot be had, or is larger.
+            TimeoutError: nothing came for too long.
         """
         if self._session is None:
             raise DownloadError("cannot be fetched: the server is not running")
@@ -148,10 +150,10 @@ class Downloads:
                             raise _too_large(most)
                         yield chunk
                     return
+        except TimeoutError:
+            raise
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            # aiohttp wraps what our resolver says in an error of its own, with words about TLS.
-            cause = getattr(error, "os_error", error)
-            raise DownloadError(f"cannot be fetched: {str(cause) or type(cause).__name__}") from error
+            raise DownloadError(f"cannot be fetched: {_cause(error)}") from error
         raise DownloadError(f"was redirected more than {self._max_redirects} times")
 
     def _check_answer(self, host: str, answer: aiohttp.ClientResponse, most: int) -> None:
@@ -164,6 +166,14 @@ class Downloads:
             raise DownloadError(f"cannot be fetched: {host} does not say where it ends")
         if (answer.content_length or 0) > most:
             raise _too_large(most)
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientResponseError):
+        return error.message  # the rest of it is the URL, which can be a signed one
+    # aiohttp wraps what our resolver says in an error of its own, with words about TLS.
+    cause = getattr(error, "os_error", error)
+    return str(cause) or type(cause).__name__
 
 
 def _too_large(most: int) -> DownloadError:

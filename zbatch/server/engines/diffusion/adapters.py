@@ -101,7 +101,7 @@ class Adapters:
         except torch.OutOfMemoryError:
             raise
         except Exception as error:
-            raise LoraError(f"LoRA {called!r} does not fit this model: {_first_line(error, file)}") from error
+            raise LoraError(called, f"does not fit this model: {_first_line(error, file)}") from error
         size = sum(tensor.numel() * tensor.element_size() for tensor in weights.values())
         self._held[identity] = _Adapter(name, size)
 
@@ -120,22 +120,24 @@ class Adapters:
                 if not key.endswith(f".lora_{side}.weight"):
                     continue
                 if key.replace(f".lora_{side}.", f".lora_{other}.") not in weights:
-                    raise LoraError(f"LoRA {called!r} is damaged: half of its weights for {layer} is missing")
+                    raise LoraError(called, f"is damaged: half of its weights for {layer} is missing")
                 if tensor.ndim != 2 or tensor.shape[axis] != expected:
                     raise LoraError(
-                        f"LoRA {called!r} is for another model: its weights for {layer} are for "
-                        f"{tensor.shape[axis]} features, and this model has {expected} there"
+                        called,
+                        f"is for another model: its weights for {layer} are for "
+                        f"{tensor.shape[axis]} features, and this model has {expected} there",
                     )
         names = sorted(strangers)
         some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         if not matched:
             raise LoraError(
-                f"LoRA {called!r} matches no layer of this model; it is for another one (its layers: {some})"
+                called, f"matches no layer of this model; it is for another one (its layers: {some})"
             )
         if strangers:
             raise LoraError(
-                f"LoRA {called!r} is for another model: {len(names)} of its {len(names) + len(matched)} "
-                f"layers are not in this one ({some})"
+                called,
+                f"is for another model: {len(names)} of its {len(names) + len(matched)} "
+                f"layers are not in this one ({some})",
             )
 
     def _shrink(self, keep: Any) -> None:
@@ -157,7 +159,7 @@ def _identity(called: str, file: Path) -> Identity:
     try:
         stat = file.stat()
     except OSError as error:
-        raise LoraError(f"LoRA {called!r} is missing: {error.strerror}") from error
+        raise LoraError(called, f"is missing: {error.strerror}") from error
     return str(file), stat.st_mtime_ns, stat.st_size
 
 
@@ -167,19 +169,18 @@ def _read(called: str, file: Path) -> tuple[dict[str, Any], Any]:
         with safe_open(file, framework="pt") as opened:
             keys = list(opened.keys())
     except Exception as error:
-        raise LoraError(f"LoRA {called!r} cannot be read: {_first_line(error, file)}") from error
+        raise LoraError(called, f"cannot be read: {_first_line(error, file)}") from error
     if any("dora_scale" in key or "lora_magnitude" in key for key in keys):
-        raise LoraError(f"LoRA {called!r} is a DoRA, which is not supported: it would come in only in part")
+        raise LoraError(called, "is a DoRA, which is not supported: it would come in only in part")
     if not any(".lora" in key or ".lokr_" in key for key in keys):
-        raise LoraError(f"LoRA {called!r} is no LoRA: the file has none of its weights")
+        raise LoraError(called, "is no LoRA: the file has none of its weights")
     try:
         weights, metadata = ZImagePipeline.lora_state_dict(
             str(file.parent), weight_name=file.name, use_safetensors=True, return_lora_metadata=True
         )
     except Exception as error:
         raise LoraError(
-            f"LoRA {called!r} is for another model, or in a form that is not known: "
-            f"{_first_line(error, file)}"
+            called, f"is for another model, or in a form that is not known: {_first_line(error, file)}"
         ) from error
     return dict(weights), metadata
 

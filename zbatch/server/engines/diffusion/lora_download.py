@@ -31,7 +31,13 @@ _USUAL: Final = "pytorch_lora_weights.safetensors"
 
 
 class LoraError(Exception):
-    """A LoRA that cannot be used; the message names it and says why."""
+    """A LoRA that cannot be used; the message names it and says why.
+
+    Of a URL it has no query: that can hold a token, and what is said of a task ends up in logs and sheets.
+    """
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"LoRA {path.partition('?')[0]!r} {why}")
 
 
 class LoraHosts:
@@ -61,11 +67,10 @@ class LoraHosts:
         try:
             host = self._destinations.check(path if "://" in path else self._hub).rstrip(".")
         except DownloadError as error:
-            raise LoraError(f"LoRA {path!r} {error}") from error
+            raise LoraError(path, str(error)) from error
         if host not in self._allowed:
             raise LoraError(
-                f"LoRA {path!r} may not be fetched: this server does not fetch LoRAs from {host} "
-                "(--allow-lora-hosts)"
+                path, f"may not be fetched: this server does not fetch LoRAs from {host} (--allow-lora-hosts)"
             )
 
     async def fetch(self, path: str, stream: BinaryIO) -> None:
@@ -84,9 +89,9 @@ class LoraHosts:
                 url = path if "://" in path else await self._file_of(downloads, path)
                 await self._write(downloads, path, url, stream, patience)
         except TimeoutError as error:
-            raise LoraError(f"LoRA {path!r} cannot be fetched: it comes too slowly") from error
+            raise LoraError(path, "cannot be fetched: it comes too slowly") from error
         except DownloadError as error:
-            raise LoraError(f"LoRA {path!r} {error}") from error
+            raise LoraError(path, str(error)) from error
 
     async def _file_of(self, downloads: Downloads, path: str) -> str:
         """Find the weights of a repository."""
@@ -97,7 +102,7 @@ class LoraHosts:
         try:
             listing = orjson.loads(await downloads.read(f"{self._hub}/api/models/{repository}", _MAX_LISTING))
         except orjson.JSONDecodeError as error:
-            raise LoraError(f"LoRA {path!r} cannot be fetched: its repository is not told of") from error
+            raise LoraError(path, "cannot be fetched: its repository is not told of") from error
         file = _weights(path, listing)
         return f"{self._hub}/{repository}/resolve/main/{quote(file)}"
 
@@ -136,10 +141,11 @@ def _weights(path: str, listing: Any) -> str:
     if _USUAL in files:
         return _USUAL
     if not files:
-        raise LoraError(f"LoRA {path!r}: the repository has no .safetensors file")
+        raise LoraError(path, "has no .safetensors file")
     raise LoraError(
-        f"LoRA {path!r}: the repository has several files; name one as in {path}/{min(files)} "
-        f"({', '.join(sorted(files)[:5])})"
+        path,
+        f"is a repository of several files; name one as in {path}/{min(files)} "
+        f"({', '.join(sorted(files)[:5])})",
     )
 
 
@@ -150,4 +156,4 @@ def _check_start(path: str, start: bytes) -> None:
         or not 2 <= int.from_bytes(start[:8], "little") <= _MAX_HEADER
         or start[8:] != b"{"
     ):
-        raise LoraError(f"LoRA {path!r} is not a safetensors file")
+        raise LoraError(path, "is not a safetensors file")

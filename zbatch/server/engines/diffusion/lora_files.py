@@ -50,7 +50,7 @@ class LoraFiles:
             return
         self._hosts.check(path)
         if self._cache is None:
-            raise LoraError(f"LoRA {path!r} cannot be fetched: this server has no folder to keep it in")
+            raise LoraError(path, "cannot be fetched: this server has no folder to keep it in")
         lock = self._locks.setdefault(path, asyncio.Lock())  # gone with the last who waits for it
         async with lock, self._fetches:
             if self._fetched(path) is None:
@@ -66,7 +66,7 @@ class LoraFiles:
             return self._local(path)
         file = self._fetched(path)
         if file is None:
-            raise LoraError(f"LoRA {path!r} was fetched and is gone from the cache; ask again")
+            raise LoraError(path, "was fetched and is gone from the cache; ask again")
         with contextlib.suppress(OSError):
             # When it was used, which not every file system notes by itself; not when it was changed, by which
             # the model knows what it holds.
@@ -93,9 +93,9 @@ class LoraFiles:
         return True
 
     def _local(self, path: str) -> Path:
-        missing = LoraError(f"LoRA {path!r} is missing: there is no such file in this server's --lora-dir")
+        missing = LoraError(path, "is missing: there is no such file in this server's --lora-dir")
         if self._folder is None:
-            raise LoraError(f"LoRA {path!r} is missing: this server has no --lora-dir")
+            raise LoraError(path, "is missing: this server has no --lora-dir")
         parts = path.split("/")
         if "\0" in path or "\\" in path or any(part in ("", ".", "..") for part in parts):
             raise missing
@@ -128,7 +128,7 @@ class LoraFiles:
                 await self._hosts.fetch(path, stream)
                 await asyncio.to_thread(self._keep, stream, part, file)
         except OSError as error:
-            raise LoraError(f"LoRA {path!r} cannot be kept: {error.strerror or error}") from error
+            raise LoraError(path, f"cannot be kept: {error.strerror or error}") from error
         finally:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
