@@ -46,7 +46,7 @@ class LoraFiles:
         Raises:
             LoraError: it is missing or cannot be had.
         """
-        if self._is_local(path) or self._fetched(path) is not None:
+        if self._own(path) is not None or self._fetched(path) is not None:
             return
         self._hosts.check(path)
         if self._cache is None:
@@ -62,8 +62,9 @@ class LoraFiles:
         Raises:
             LoraError: it is missing, or not (or no longer) on this machine.
         """
-        if self._is_local(path):
-            return self._local(path)
+        own = self._own(path)
+        if own is not None:
+            return own
         file = self._fetched(path)
         if file is None:
             raise LoraError(path, "was fetched and is gone from the cache; ask again")
@@ -73,24 +74,20 @@ class LoraFiles:
             os.utime(file, ns=(time.time_ns(), file.stat().st_mtime_ns))
         return file
 
-    def _is_local(self, path: str) -> bool:
-        """Tell whether a path means a file of this machine.
+    def _own(self, path: str) -> Path | None:
+        """Give the file of this machine that a path means; `None` where it means one of another.
 
         Raises:
             LoraError: it is a file's path and there is no such file, or it leads out of the folder.
         """
         if _URL.match(path):
-            return False
+            return None
         try:
-            self._local(path)
+            return self._local(path)
         except LoraError:
-            owner_and_name = "/".join(path.split("/", 2)[:2])
-            plain = all(part not in ("", ".", "..") for part in path.split("/"))
-            whole = path == owner_and_name or path.endswith(_ENDING)
-            if plain and whole and REPOSITORY.fullmatch(owner_and_name) and "\\" not in path:
-                return False
+            if _is_repository(path):
+                return None
             raise
-        return True
 
     def _local(self, path: str) -> Path:
         missing = LoraError(path, "is missing: there is no such file in this server's --lora-dir")
@@ -155,3 +152,11 @@ class LoraFiles:
                 with contextlib.suppress(OSError):
                     file.unlink()
                 total -= stat.st_size
+
+
+def _is_repository(path: str) -> bool:
+    """Tell whether a path is `owner/repo` or `owner/repo/file.safetensors`, and nothing that goes elsewhere."""
+    owner_and_name = "/".join(path.split("/", 2)[:2])
+    whole = path == owner_and_name or path.endswith(_ENDING)
+    plain = "\\" not in path and all(part not in ("", ".", "..") for part in path.split("/"))
+    return whole and plain and REPOSITORY.fullmatch(owner_and_name) is not None
