@@ -37,6 +37,10 @@ def test_without_the_extra_the_engine_says_how_to_get_it(tmp_path):
         (("--compile",), "--compile is for --engine diffusers"),
         (("--allow-lora-hosts", "huggingface.co"), "--allow-lora-hosts is for --engine diffusers"),
         (("--engine", "diffusers", "--lora-dir", "nowhere"), "'nowhere' does not exist"),
+        (
+            ("--engine", "diffusers", "--allow-lora-hosts", "a.org,https://b.org/"),
+            "takes names of hosts, and 'https://b.org/' is none",
+        ),
     ],
 )
 def test_flags_of_another_engine_are_told(tmp_path, flags, said):

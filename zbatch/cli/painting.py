@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -68,12 +69,23 @@ def chosen_engine(name: str, given: Mapping[str, Any], *, allow_private_urls: bo
             flag = next(iter(flags)).replace("_", "-")
             raise UsageError(f"--{flag} is for --engine diffusers, and the engine is {name}")
         return name
-    hosts = flags.pop("allow_lora_hosts", "")
+    hosts = _hosts(flags.pop("allow_lora_hosts", ""))
     setup = Setup(
         **flags,
-        lora_hosts=frozenset(host.strip() for host in hosts.split(",") if host.strip()),
+        lora_hosts=hosts,
         lora_cache=state_home() / "loras",
         allow_private_urls=allow_private_urls,
     )
     tell(f"loading {setup.model}")
     return diffusers_engine(setup)
+
+
+def _hosts(given: str) -> frozenset[str]:
+    hosts = frozenset(host.strip() for host in given.split(",") if host.strip())
+    for host in hosts:
+        if re.fullmatch(r"[A-Za-z0-9.-]+", host) is None:
+            raise UsageError(
+                f"--allow-lora-hosts takes names of hosts, and {host!r} is none",
+                hint="--allow-lora-hosts huggingface.co,civitai.com",
+            )
+    return hosts

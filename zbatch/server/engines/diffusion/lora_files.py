@@ -155,7 +155,7 @@ class LoraFiles:
 
 
 def _is_repository(path: str) -> bool:
-    """Tell whether a path is `owner/repo` or `owner/repo/file.safetensors`, and nothing that goes elsewhere."""
+    """Tell whether a path is `owner/repo` or `owner/repo/file.safetensors`, and leads nowhere else."""
     owner_and_name = "/".join(path.split("/", 2)[:2])
     whole = path == owner_and_name or path.endswith(_ENDING)
     plain = "\\" not in path and all(part not in ("", ".", "..") for part in path.split("/"))
