@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 import pytest
 from playwright.sync_api import expect
 from support.browser import address
+from support.growing_run import GrowingRun
 from support.sample_run import Sample, write_sample
 
 from zbatch.sheet import write_sheet
@@ -109,6 +111,29 @@ def test_what_cannot_be_seen_is_shown_as_a_sign(visit, cunning, fragment):
     assert any("bell\u2407 and nul\u2400" in text for text in texts)
     assert any("\U0001f98a\u200d\U0001f3a8 \u0635\u0648\u0631\u0629" in text for text in texts)
     assert max(map(len, texts)) < 30000
+
+
+def test_what_cannot_be_seen_is_a_sign_to_a_screen_reader_too(visit, cunning):
+    page = visit(cunning, "#x=subject&y=lora.scale&panel=0")
+    page.locator(".cell").first.click()
+    page.get_by_label("Axis of the strip").select_option("subject")
+    values = page.locator("#lightbox, #lightbox *").evaluate_all(
+        "all => all.flatMap(one => [...one.attributes].map(({ value }) => value))"
+    )
+    assert [value[:80] for value in values if UNSEEN.search(value)] == []
+    expect(page.locator(".scrubber input")).to_have_attribute(
+        "aria-valuetext", CUNNING[0].replace("\u202e", "[RLO]")
+    )
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".way.left")).to_have_attribute("aria-label", "left: subject photo[RLO]gnp.exe")
+
+
+def test_what_cannot_be_seen_is_a_sign_on_paper_too(visit, tmp_path):
+    with contextlib.closing(GrowingRun(tmp_path / "run")) as growing:
+        growing.fail("photo\u202egnp.exe", "no")
+        page = visit(write_sheet(growing.directory.path))
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("#paper .none").first.text_content() == "failed: photo[RLO]gnp.exe"
 
 
 def test_a_prompt_of_a_hundred_kilobytes_opens(visit, cunning):

@@ -68,7 +68,7 @@ function differently(values, room) {
 }
 
 /** A path or a name breaks where its parts do, not in the middle of a word. */
-const breakable = (text) => visible(text).split(/(?<=[/_\-.@])(?=[^\s/_\-.@])/u).flatMap((part, index) => (index ? [make("wbr"), part] : [part]));
+const breakable = (text) => text.split(/(?<=[/_\-.@])(?=[^\s/_\-.@])/u).flatMap((part, index) => (index ? [make("wbr"), part] : [part]));
 
 /** The prompt against each other one: what only the reference says is struck, what only this one says is underlined. */
 function promptDifferences(data, others) {
@@ -76,7 +76,7 @@ function promptDifferences(data, others) {
   return others.slice(0, -1).filter(({ cell }) => data.prompt(cell) !== now && now && data.prompt(cell)).map(({ words, cell }) =>
     make("div", { class: "promptdiff" }, make("h4", { text: others.length > 2 ? `Prompt, from ${words} to this` : "Prompt, from the reference to this" }),
       make("p", { dir: "auto" }, ...nearChanges(wordDifference(data.prompt(cell), now), others.length > 2 ? AROUND : 4 * AROUND).map(({ kind, text }) =>
-        (kind === "same" ? document.createTextNode(visible(text)) : make(kind === "gone" ? "del" : "ins", { text }))))));
+        (kind === "same" ? text : make(kind === "gone" ? "del" : "ins", { text }))))));
 }
 
 /** Of what is the same only what stands near a change: a long beginning in common would hide the change. */

@@ -2,7 +2,7 @@
 
 const SVG_SPACE = "http://www.w3.org/2000/svg";
 
-/** `on…` attributes must be functions; `text` becomes the text content; null, undefined and false are left out. */
+/** `on…` attributes must be functions; `text` and children that are texts become text; null, undefined and false are left out. */
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -11,7 +11,10 @@ function make(tag, attributes = {}, ...children) {
     else if (name === "text") element.textContent = visible(value);
     else element.setAttribute(name, value === true ? "" : visible(value));
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  for (const child of children) {
+    if (child === null || child === undefined || child === false) continue;
+    element.append(child instanceof Node ? child : visible(child));
+  }
   return element;
 }
 

@@ -183,7 +183,7 @@ class Lightbox {
       const changed = this.data.varying.filter((other) => other === axis || (axis && other.column[next] !== other.column[this.cell]));
       const words = changed.map((other) => other.brief(other.column[next], changed.length > 1 ? 16 : 24));
       element.replaceChildren(icon(way), make("span", { dir: "auto", text: words.join(" · ") }));
-      element.setAttribute("aria-label", `${way}: ${changed.map((other, at) => `${other.short} ${words[at]}`).join(", ") || "next image"}`);
+      element.setAttribute("aria-label", visible(`${way}: ${changed.map((other, at) => `${other.short} ${words[at]}`).join(", ") || "next image"}`));
     }
   }
 

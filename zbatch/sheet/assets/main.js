@@ -219,8 +219,8 @@ function kept(name) {
 
 /** Says in one word where the pictures come from: nobody should take the built-in endpoint's for the model's. */
 function drawEndpoint(tag, { endpoint, endpoint_kind: kind, model }) {
-  tag.textContent = kind === "preview" ? "preview" : endpoint.replace(/^https?:\/\//, "").replace(/\/+$/, "");
-  tag.title = kind === "preview" ? `Made by the built-in preview endpoint, not by ${model}` : `Made by ${model} at ${endpoint}`;
+  tag.textContent = kind === "preview" ? "preview" : visible(endpoint.replace(/^https?:\/\//, "").replace(/\/+$/, ""));
+  tag.title = visible(kind === "preview" ? `Made by the built-in preview endpoint, not by ${model}` : `Made by ${model} at ${endpoint}`);
 }
 
 function start() {

@@ -35,7 +35,7 @@ class Pane {
     // The thumbnail stands in, at full size, until the picture itself is decoded.
     this.under.src = data.thumb(cell);
     image.classList.add("coming");
-    image.alt = data.describe(cell);
+    image.alt = visible(data.describe(cell));
     image.src = data.picture(cell);
     image.decode().then(() => this.#arrived(cell, arrived), () => this.#failed(cell));
   }

@@ -62,8 +62,7 @@ class Scrubber {
 
   #move(at) {
     this.range.value = at;
-    const label = this.axis.label(this.axis.column[this.cells[at]]);
-    this.range.setAttribute("aria-valuetext", label);
+    this.range.setAttribute("aria-valuetext", visible(this.axis.label(this.axis.column[this.cells[at]])));
     this.value.textContent = visible(this.axis.brief(this.axis.column[this.cells[at]], 20));
     this.stops.forEach((stop, index) => stop.toggleAttribute("data-current", index === at));
   }
