@@ -284,3 +284,8 @@ def test_a_cache_that_cannot_be_written_is_told_without_its_path(hub, tmp_path):
     with pytest.raises(LoraError, match=r"cannot be kept: (File exists|Not a directory)") as failed:
         asyncio.run(found.fetch(f"{hub.url}/a"))
     assert str(tmp_path) not in str(failed.value)
+
+
+def test_what_is_said_of_a_url_has_neither_user_nor_query():
+    said = str(LoraError("https://me:secret@example.org/a.safetensors?token=secret", "is missing"))
+    assert said == "LoRA 'https://example.org/a.safetensors' is missing"

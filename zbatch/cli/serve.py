@@ -13,7 +13,7 @@ import click
 
 from zbatch.cli.output import ExitCode, say, tell
 from zbatch.cli.painting import chosen_engine, painting_options
-from zbatch.errors import DiskError
+from zbatch.errors import DiskError, UsageError
 from zbatch.personal import state_home
 from zbatch.server.home import Home
 from zbatch.server.quotas import Quota
@@ -141,7 +141,13 @@ def _home(data_dir: Path | None, port: int) -> Home | None:
     """Give the directory that is meant; none for a port that is picked anew each time."""
     if data_dir is not None:
         return Home(data_dir)
-    return None if port == 0 else Home(state_home() / f"server-{port}")
+    if port == 0:
+        return None
+    try:
+        place = state_home()
+    except RuntimeError as error:
+        raise UsageError("you have no home directory to keep tasks in", hint="give --data-dir DIR") from error
+    return Home(place / f"server-{port}")
 
 
 @contextlib.contextmanager

@@ -27,17 +27,19 @@ _MAX_REDIRECTS: Final = 6
 _LEAST_RATE: Final = 64 * 2**10
 """Bytes a second, on the average, of a host that is waited for."""
 REPOSITORY: Final = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+_USER: Final = re.compile(r"//[^/]*@")
 _USUAL: Final = "pytorch_lora_weights.safetensors"
 
 
 class LoraError(Exception):
     """A LoRA that cannot be used; the message names it and says why.
 
-    Of a URL it has no query: that can hold a token, and what is said of a task ends up in logs and sheets.
+    Of a URL it has neither query nor user: these can hold a token, and what is said of a task ends up in logs
+    and sheets.
     """
 
     def __init__(self, path: str, why: str) -> None:
-        super().__init__(f"LoRA {path.partition('?')[0]!r} {why}")
+        super().__init__(f"LoRA {_USER.sub('//', path.partition('?')[0])!r} {why}")
 
 
 class LoraHosts:
