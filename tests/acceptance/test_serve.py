@@ -107,6 +107,8 @@ def test_the_access_log_has_every_call_and_neither_key_nor_signature(tmp_path):
         (("--access-log", "no/such/folder/log"), "cannot write the access log"),
         (("--data-dir", "file/below"), "cannot use the directory file/below"),
         (("--host", "0.0.0.0"), "is not served without keys"),
+        (("--public-url", "images.example.org"), "must be `preview` or a base URL"),
+        (("--public-url", "preview"), "--public-url takes a base URL"),
     ],
 )
 def test_wrong_flags_are_told_in_words(tmp_path, flags, said):

@@ -390,6 +390,15 @@ def test_openapi_tells_what_the_contract_says(client):
     }  # fmt: skip
 
 
+def test_image_urls_begin_with_what_a_proxy_is_reached_by():
+    app = create_app(Engine(), Terms(workers=1, public_url="https://images.example.org/api"))
+    with over_asgi(app) as client:
+        url = finished(client, submit(client))["images"][0]["image_url"]
+        assert url.startswith("https://images.example.org/api/v3/files/")
+        assert client.get(url.removeprefix("https://images.example.org/api")).content == b"picture"
+        assert client.get("/openapi.json").json()["servers"] == [{"url": "https://images.example.org/api"}]
+
+
 def test_healthz(client):
     assert client.get("/healthz").json()["status"] == "ok"
     assert client.get("/healthz").json()["engine"] == "preview"

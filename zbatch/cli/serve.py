@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import click
 
+from zbatch.api.endpoint import EndpointKind, parse_endpoint
 from zbatch.cli.output import ExitCode, say, tell
 from zbatch.cli.painting import chosen_engine, painting_options
 from zbatch.errors import DiskError, UsageError
@@ -50,6 +51,9 @@ _MOST_BYTES: Final = 20 * 2**30
 )
 @click.option("--allow-private-urls", is_flag=True, help="Fetch input images from private addresses too.")
 @click.option(
+    "--public-url", metavar="URL", help="What callers reach it by through a proxy: image URLs begin so."
+)
+@click.option(
     "--data-dir",
     type=click.Path(path_type=Path),
     metavar="DIR",
@@ -88,6 +92,7 @@ def command(
     engine: str,
     api_key_file: Path | None,
     allow_private_urls: bool,
+    public_url: str | None,
     data_dir: Path | None,
     keep: str,
     workers: int | None,
@@ -117,6 +122,7 @@ def command(
         ),
         workers=workers,
         grace=_GRACE,
+        public_url=None if public_url is None else _public(public_url),
     )
     with contextlib.ExitStack() as stack:
         if access_log is not None:
@@ -135,6 +141,18 @@ def command(
         tell("tasks end with it: a port of its own was picked" if home is None else f"tasks in {home.path}")
         serving.run()
     return ExitCode.OK
+
+
+def _public(url: str) -> str:
+    """Read what callers reach the server by.
+
+    Raises:
+        UsageError: it is no base URL.
+    """
+    endpoint = parse_endpoint(url)
+    if endpoint.kind is EndpointKind.PREVIEW:
+        raise UsageError("--public-url takes a base URL", hint="such as https://images.example.org")
+    return endpoint.url
 
 
 def _home(data_dir: Path | None, port: int) -> Home | None:

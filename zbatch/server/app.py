@@ -175,8 +175,7 @@ class _Service:
             task.delivered = True
             return data_uri(image, task.order.request.output_format), ttl
         name = f"0{EXTENSIONS[task.order.request.output_format]}"
-        base = str(request.base_url).rstrip("/")
-        return base + self._signer.path(task.task_id, name, expires), ttl
+        return self._base(request) + self._signer.path(task.task_id, name, expires), ttl
 
     async def download(self, request: Request) -> Response:
         task_id, name = request.path_params["task_id"], request.path_params["name"]
@@ -210,8 +209,11 @@ class _Service:
         return Response(self._metrics.page(), 200, media_type=METRICS_TYPE)
 
     async def openapi(self, request: Request) -> Response:
-        base = str(request.base_url).rstrip("/")
-        return json_answer(openapi_document(base, __version__, keys=self._keys is not None))
+        return json_answer(openapi_document(self._base(request), __version__, keys=self._keys is not None))
+
+    def _base(self, request: Request) -> str:
+        """Give what the caller reaches us by."""
+        return self._terms.public_url or str(request.base_url).rstrip("/")
 
     def _authorize(self, request: Request) -> str:
         if self._keys is None:

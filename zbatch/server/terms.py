@@ -15,6 +15,7 @@ class Terms:
 
     `workers` threads run the engine (where `None`: one for a model, as many as there are processors for
     previews); `grace` is how many seconds what is under way may take to finish when the server ends.
+    `public_url` is what callers reach it by through a proxy, where that is not what they are seen to call.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -22,3 +23,4 @@ class Terms:
     rehearsal: Rehearsal = field(default_factory=Rehearsal)
     workers: int | None = None
     grace: float = 0.0
+    public_url: str | None = None
