@@ -9,13 +9,11 @@ const COPIES = [
   },
   { letter: "m", words: "Manifest", text: ({ data, cell }) => manifestText(data, cell), hint: "A manifest that makes this image and no other" },
   {
-    letter: "z", words: "zbatch run", text: ({ data, cell }) => onlyText(data, cell), hint: "The command that runs this cell only",
-    note: ({ data, cell }) => onlyNote(onlyCount(data, cell)),
+    letter: "z", words: "zbatch run", text: ({ data, cell }) => onlyText(data, cell), hint: ({ data, cell }) => onlyHint(data, cell),
+    note: ({ data, cell }) => onlyNote(data, cell),
   },
   { letter: "l", words: "Link", text: ({ link }) => link(), hint: "The address of what you see", always: true },
 ];
-
-const onlyNote = (jobs) => (jobs > 1 ? `selects ${count(jobs)} jobs: this cell has no axis of its own` : "");
 
 const named = ({ words }) => words.toLowerCase();
 
@@ -29,12 +27,14 @@ class Copies {
   }
 
   draw() {
-    const { data, cell } = this.from();
+    const from = this.from();
+    const { data, cell } = from;
     const job = data.job(cell) !== ABSENT;
     this.offered = COPIES.filter(({ always }) => job || always);
     this.root.replaceChildren(icon("copy"), ...this.offered.map((copy) => {
       const name = `Copy ${named(copy)}`;
-      return make("button", { type: "button", class: "copy", "aria-label": name, title: `${name} (Y ${copy.letter.toUpperCase()})${copy.hint ? `\n${copy.hint}` : ""}`, onclick: () => this.take(copy) },
+      const hint = typeof copy.hint === "function" ? copy.hint(from) : copy.hint;
+      return make("button", { type: "button", class: "copy", "aria-label": name, title: `${name} (Y ${copy.letter.toUpperCase()})${hint ? `\n${hint}` : ""}`, onclick: () => this.take(copy) },
         make("span", { text: copy.words }));
     }), this.closer);
   }

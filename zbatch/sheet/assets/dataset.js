@@ -217,16 +217,6 @@ class Dataset {
     return this.about.again || `zbatch run ${shellWord(this.about.manifest || `${this.about.name}.yaml`)}`;
   }
 
-  /** How many jobs `command` is for, where it submits them again. */
-  retried(cell) {
-    const state = this.state(cell);
-    if (!RETRIED.includes(state)) return 0;
-    const number = this.raw.states.indexOf(state);
-    let many = 0;
-    for (let job = 0; job < this.jobs.count; job += 1) many += this.jobs.state[job] === number;
-    return many;
-  }
-
   /** What a person types to have this cell made again, or made at all. */
   command(cell) {
     const { again } = this;

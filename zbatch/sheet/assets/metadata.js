@@ -32,15 +32,18 @@ function stateBlock(data, cell) {
   const warnings = data.warnings(cell);
   const flagged = data.flagged(cell);
   if (state === "done" && !warnings.length && !flagged) return null;
-  const command = data.command(cell);
   const reason = data.reason(cell);
   return make("section", { class: "block notice", "data-state": state },
     make("p", { class: "verdict" }, icon(state === "done" ? "info" : state), make("b", { text: state === "done" ? (flagged ? "flagged as NSFW" : "kept, with a warning") : data.words(cell) })),
     reason ? make("p", { dir: "auto", text: state === "excluded" ? `by the rule ${reason}` : reason }) : null,
     ...warnings.map((warning) => make("p", { dir: "auto", text: warning })),
     flagged ? make("p", { text: "The server's own verdict; the image is kept." }) : null,
-    data.retried(cell) > 1 ? make("p", { text: `This submits all ${count(data.retried(cell))} ${state} jobs again; each may be billed.` }) : null,
-    command ? make("div", { class: "command" }, code(command), button({ label: "Copy command", glyph: "copy", act: () => copyText(command, "command"), kind: "square quiet" })) : null);
+    ...redoWays(data, cell).map(redoBlock));
+}
+
+function redoBlock({ words, cost, command }) {
+  return make("div", { class: "redo" }, make("p", {}, make("b", { text: words }), make("span", { text: ` · ${cost}` })),
+    make("div", { class: "command" }, code(command), button({ label: `Copy command: ${words.toLowerCase()}`, glyph: "copy", act: () => copyText(command, "command", `(${cost})`), kind: "square quiet" })));
 }
 
 function coordinateBlock(data, cell) {

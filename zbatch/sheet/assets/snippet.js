@@ -78,22 +78,3 @@ function bodyPieces(request) {
 }
 
 const mediaType = (file) => ({ jpg: "image/jpeg", jpeg: "image/jpeg", webp: "image/webp" })[file.split(".").at(-1).toLowerCase()] ?? "image/png";
-
-/** `zbatch run` for this cell alone. */
-function onlyText(data, cell) {
-  const where = data.coordinates(cell).map(([axis, value]) => `--only ${shellWord(`${axis.name}=${onlyValue(axis.label(value))}`)}`);
-  return `${[data.again, ...where].join(" ")}\n`;
-}
-
-/** In double quotes a value is one value, whatever commas, spaces and quotes it has. */
-const onlyValue = (text) => (text === "" || /[",]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-
-/** How many jobs that selects: cells that lack an axis cannot be told from those that have it. */
-function onlyCount(data, cell) {
-  const where = data.coordinates(cell);
-  const jobs = new Set();
-  for (let other = 0; other < data.size; other += 1) {
-    if (data.job(other) !== ABSENT && where.every(([axis, value]) => axis.column[other] === value)) jobs.add(data.job(other));
-  }
-  return jobs.size;
-}
