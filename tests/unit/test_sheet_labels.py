@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.sample_run import Sample, write_sample
 
-from zbatch.sheet import SheetData
+from zbatch.sheet import SheetData, write_png
 from zbatch.sheet.drawing import best_drawing
 from zbatch.sheet.labels import Labels, Texts
 from zbatch.sheet.legend import legend
@@ -71,16 +71,64 @@ def test_without_room_for_footnotes_there_are_no_numbers(data):
     assert legend(labels, 28, 1000) == []
 
 
-def test_footnotes_are_on_the_last_page_and_left_out_where_they_would_fill_it(data, tmp_path):
+def drawn(tmp_path, subjects):
+    view = (("y", "subject"), ("x", "lora.scale"))
+    sample = Sample(subjects=subjects, loras=("film",), scales=(0, 1), seeds=1, view=view, troubles=False)
+    with Run(write_sample(tmp_path / "run", sample)) as run:
+        return best_drawing(SheetData.of(run), tmp_path / "run")
+
+
+def test_footnotes_are_on_the_last_page(data, tmp_path):
     drawing = best_drawing(data, tmp_path)
     assert len(drawing.labels.notes) == 3
     assert len(drawing.pages[-1].foot) == 4
-    long = tuple(f"number {number} " + "of many words that never end " * 40 for number in range(30))
-    sample = Sample(subjects=long, loras=("film",), scales=(0, 1), seeds=1, view=(("y", "subject"),))
-    with Run(write_sample(tmp_path / "run", sample)) as run:
-        drawing = best_drawing(SheetData.of(run), tmp_path)
+    assert not drawing.unexplained
+
+
+def test_long_footnotes_take_pages_of_their_own(tmp_path):
+    drawing = drawn(
+        tmp_path, tuple(f"number {number} " + "of many words that never end " * 97 for number in "ab")
+    )
+    assert list(drawing.labels.notes.values()) == [1, 2]
+    assert drawing.pages[-1].foot
+    assert drawing.page(len(drawing.pages)).getextrema()[0][0] < 100
+    for page in drawing.pages:
+        assert page.height <= drawing._tallest + 12  # noqa: SLF001 - what fits on a page of it
+
+
+def test_footnotes_of_many_pages_are_left_out_and_that_is_said(tmp_path):
+    drawing = drawn(
+        tmp_path, tuple(f"number {number} " + "of many words that never end " * 140 for number in range(90))
+    )
     assert drawing.labels.notes == {}
-    assert drawing.pages[-1].foot == []
+    assert not any(page.foot for page in drawing.pages)
+    assert drawing.unexplained
+    told = []
+    write_png(tmp_path / "run", tmp_path / "sheet.png", notice=told.append)
+    assert [word for word in told if word.startswith("hint: long values are shortened")]
+
+
+def test_a_very_long_text_ends_with_how_long_it_is(data, tmp_path):
+    drawing = drawn(tmp_path, tuple("a very long word " * 6000 + end for end in ("smiling", "crying")))
+    notes = [" ".join(drawing.labels.texts.note("subject", value, 20, 900)) for value in range(2)]
+    for note, end, length in zip(notes, ("smiling", "crying"), ("102,007", "102,006"), strict=True):
+        assert "… " in note
+        assert note.endswith(f"{end} ({length} characters, whole in index.html)")
+
+
+@pytest.mark.parametrize("length", [100, 4_100, 100_000])
+@pytest.mark.parametrize("others", [(), ("something else altogether in many words",)])
+def test_labels_of_long_values_differ_where_the_values_do(tmp_path, length, others):
+    body = ("a portrait in front of an old stone bridge over a quiet river, " * (length // 60 + 1))[:length]
+    middle = length * 2 // 3
+    texts = [f"{body[:middle]} {word} {body[middle:]}" for word in ("smiling", "crying", "asleep")]
+    texts += [(other + " ") * (length // len(other) + 1) for other in others]
+    labels = drawn(tmp_path, tuple(texts)).labels
+    shown = [" ".join(labels.lines("subject", value, 28, 260, 3).lines) for value in range(len(texts))]
+    assert [word in label for word, label in zip(("smiling", "crying", "asleep"), shown, strict=False)] == [
+        True
+    ] * 3
+    assert len(set(shown)) == len(texts)
 
 
 def test_numbers_under_a_picture_say_what_they_are(data):

@@ -31,11 +31,23 @@ from zbatch.sheet.pages import (
     tall,
 )
 from zbatch.sheet.rows import Rows
+from zbatch.sheet.siblings import WHOLE, excerpts
 
 NARROWEST = 720
 SLACK = 1.15
 """How much taller than A4 a sheet in one piece may be, rather than two pages of which one is nearly empty."""
 MOST_ACROSS = 6
+
+READABLE = 1240
+"""Width of a page with long texts on it, if the pictures do not need more: A4 at 150 dots an inch."""
+
+LEGEND_PAGES = 10
+LEGEND_LETTERS = 200_000
+LONG = 60
+"""Most pages, where the pictures take fewer, and letters of a legend: one that is longer is left out.
+
+Values of more than `LONG` letters count, whether they are shortened or not.
+"""
 
 
 class Drawing:
@@ -51,15 +63,16 @@ class Drawing:
         lying: bool = False,
         across: int = 1,
         footnotes: bool = True,
+        narrowest: int = NARROWEST,
     ) -> None:
         self._data, self._arrangement = data, arrangement
-        self._lying, self.across = lying, across
+        self.lying, self.across = lying, across
         self.labels = Labels(texts, footnotes=footnotes)
         most = (PAGE_HEIGHT if lying else PAGE_WIDTH) - 2 * MARGIN
         room = (most - (across - 1) * GUTTER) // across
         many = across * max(1, len(arrangement.columns) or min(8, len(data.cells.job)))
         self.measures = Measures(data, arrangement, texts, room, 22 if many < 6 else 28)
-        self.width = max(NARROWEST, across * (self.measures.width + GUTTER) - GUTTER + 2 * MARGIN)
+        self.width = max(narrowest, across * (self.measures.width + GUTTER) - GUTTER + 2 * MARGIN)
         own = self.width - 2 * MARGIN if across == 1 else self.measures.width
         self._headings = Headings(data.view, self.labels, self.measures, own)
         self._rows = Rows(data, root, self.labels, self.measures)
@@ -103,36 +116,43 @@ class Drawing:
     @property
     def _tallest(self) -> int:
         """Pixels between the margins of a full page: the proportions of A4, whatever its width."""
-        return round(self.width / A4 if self._lying else self.width * A4) - 2 * MARGIN
+        return round(self.width / A4 if self.lying else self.width * A4) - 2 * MARGIN
 
     @cached_property
     def pages(self) -> list[Page]:
-        """The pages, with the title on the first and the legend on the last."""
+        """The pages, with the title on the first then the legend, on as many as it takes."""
         strips = list(self._strips())
         inner = self.width - 2 * MARGIN
         title = self._headings.title(inner)
+        slack, most = round(self._tallest * SLACK) + GAP, self._tallest + GAP
         rest = title.height + tall(self._legend)
-        slack = round(self._tallest * SLACK) + GAP
-        columns = balanced(strips, slack, rest, self.across)
-        if len(columns) > 1:
-            columns = balanced(strips, self._tallest + GAP, title.height, self.across)
+        columns = balanced(strips, slack, rest, self.across) if rest < slack else []
+        alone = len(columns) == 1
+        if not alone:
+            columns = balanced(strips, most, title.height, self.across)
         pages = [Page(columns=group) for group in columns]
         pages[0].head.append(title)
-        most = slack if len(pages) == 1 else self._tallest + GAP
-        for strip in self._legend:
-            if pages[-1].height + strip.height > most and (pages[-1].columns or pages[-1].foot):
-                pages.append(Page())
-            pages[-1].foot.append(strip)
-        return pages
+        return [*pages[:-1], *_with_foot(pages[-1], self._legend, slack if alone else most)]
 
     @cached_property
     def _legend(self) -> list[Strip]:
         return legend(self.labels, self.measures.text, self.width - 2 * MARGIN)
 
     @property
-    def legend_is_cheap(self) -> bool:
-        """Tell whether the whole texts take less than half a page."""
-        return bool(self.pages) and tall(self._legend) <= self._tallest // 2
+    def legend_is_long(self) -> bool:
+        """Tell whether the whole texts take more than half a page."""
+        return bool(self.pages) and tall(self._legend) > self._tallest // 2
+
+    @property
+    def legend_is_bearable(self) -> bool:
+        """Tell whether the whole texts take no more pages than the pictures, or a few."""
+        pictured = sum(1 for page in self.pages if page.columns)
+        return len(self.pages) - pictured <= max(LEGEND_PAGES, pictured)
+
+    @property
+    def unexplained(self) -> bool:
+        """Tell whether labels are shortened that no legend has whole."""
+        return bool(self.pages) and self.labels.shortened and not self.labels.notes
 
     @property
     def fits_side_by_side(self) -> bool:
@@ -179,13 +199,39 @@ def best_drawing(data: SheetData, root: Path) -> Drawing:
                     break
                 yield way
 
-    best = min(ways(footnotes=True), key=lambda way: way.rank)
-    return best if best.legend_is_cheap else min(ways(footnotes=False), key=lambda way: way.rank)
+    def best(*, footnotes: bool) -> Drawing:
+        return min(ways(footnotes=footnotes), key=lambda way: way.rank)
+
+    if _long_letters(data, texts) > LEGEND_LETTERS:
+        return best(footnotes=False)
+    found = best(footnotes=True)
+    if found.legend_is_long and found.width < READABLE:
+        found = Drawing(
+            data, root, texts, arrangement, lying=found.lying, across=found.across, narrowest=READABLE
+        )
+    return found if found.legend_is_bearable else best(footnotes=False)
+
+
+def _long_letters(data: SheetData, texts: Texts) -> int:
+    """Count the letters of long values, all of which may have to be in the legend."""
+    values = (texts.value(axis.name, value) for axis in data.axes for value in range(len(axis.values)))
+    return sum(len(text) for text in values if len(text) > LONG)
+
+
+def _with_foot(page: Page, foot: list[Strip], most: int) -> Iterator[Page]:
+    """Put strips below a page, and on further ones where it is full; what opens something stays with it."""
+    for number, strip in enumerate(foot):
+        needed = strip.height + (foot[number + 1].height if strip.opens else 0)
+        if page.height + needed > most and (page.columns or page.foot):
+            yield page
+            page = Page()
+        page.foot.append(strip)
+    yield page
 
 
 def texts_of(data: SheetData) -> Iterator[str]:
     """Give every text that may be drawn."""
-    yield from (data.about["title"], data.about["description"])
+    yield from (data.about[name][:WHOLE] for name in ("title", "description"))
     for axis in data.axes:
         yield axis.name
-        yield from (value for value in axis.values if isinstance(value, str))
+        yield from excerpts([value for value in axis.values if isinstance(value, str)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -10,7 +11,7 @@ from zbatch.sheet.arrangement import label, short_name
 from zbatch.sheet.data import NONE, SheetData
 from zbatch.sheet.lettering import Lettering, whole
 from zbatch.sheet.pages import INK, SOFT, Pen
-from zbatch.sheet.siblings import Siblings
+from zbatch.sheet.siblings import WHOLE, Siblings, excerpts
 
 RAISED: Final = 0.62
 """Size of a footnote's number, as a part of the text's."""
@@ -29,19 +30,38 @@ class Texts:
 
     def __init__(self, data: SheetData, letters: Lettering) -> None:
         self._data, self.letters = data, letters
+        self._excerpts: dict[str, list[str]] = {}
         self._known: dict[tuple[str, int], str] = {}
         self._alike: dict[str, Siblings] = {}
         self._lines: dict[tuple[str, int, int, float, int, bool], list[str]] = {}
+        self._notes: dict[tuple[str, int, int, float], list[str]] = {}
 
     def name(self, axis: str) -> str:
         """Give the telling part of an axis' name."""
         return self.letters.one_line(short_name(axis))
 
     def value(self, axis: str, value: int) -> str:
-        """Give a value of an axis, on one line."""
+        """Give a value of an axis, on one line; of a long one what tells it from the others."""
         if (axis, value) not in self._known:
-            self._known[axis, value] = self.letters.one_line(label(self._data, axis, value))
+            self._known[axis, value] = self.letters.one_line(self._excerpt(axis, value))
         return self._known[axis, value]
+
+    def _excerpt(self, axis: str, value: int) -> str:
+        if value == NONE:
+            return label(self._data, axis, value)
+        if axis not in self._excerpts:
+            values = range(len(self._data.axis(axis).values))
+            self._excerpts[axis] = excerpts([label(self._data, axis, value) for value in values])
+        return self._excerpts[axis][value]
+
+    def note(self, axis: str, value: int, size: int, room: float) -> list[str]:
+        """Break a value into as many lines as it takes; a very long one says where all of it is."""
+        key = (axis, value, size, room)
+        if key not in self._notes:
+            text, length = self.value(axis, value), len(label(self._data, axis, value))
+            text += f" ({length:,} characters, whole in index.html)" if length > WHOLE else ""
+            self._notes[key] = self.letters.wrapped(text, size, room, len(text) + 1)
+        return self._notes[key]
 
     def numeric(self, axis: str) -> bool:
         """Tell whether the values of an axis are numbers."""
@@ -67,12 +87,12 @@ class Texts:
     @cached_property
     def title(self) -> str:
         """The title of the run."""
-        return self.letters.one_line(self._data.about["title"])
+        return self.letters.one_line(self._data.about["title"][:WHOLE])
 
     @cached_property
     def description(self) -> str:
         """What the run is about; may be empty."""
-        return self.letters.one_line(self._data.about["description"])
+        return self.letters.one_line(self._data.about["description"][:WHOLE])
 
 
 class Labels:
@@ -81,6 +101,7 @@ class Labels:
     def __init__(self, texts: Texts, *, footnotes: bool) -> None:
         self.texts, self.letters = texts, texts.letters
         self.notes: dict[tuple[str, int], int] = {}
+        self.shortened = False
         self._footnotes = footnotes
 
     def lines(self, axis: str, value: int, size: int, room: float, most: int) -> Label:
@@ -101,14 +122,21 @@ class Labels:
         lengths = [self.letters.length(text, size) for text in texts]
         share = fair(lengths, most * room * 0.8 - len(pairs) * size)
         long = [length > share for length in lengths]
-        noted = [self._noted(*pair) for pair, cut in zip(pairs, long, strict=True) if cut]
-        mark = ",".join(number for number in noted if number)
-        texts = [
+        mark = self._marks(pair for pair, cut in zip(pairs, long, strict=True) if cut)
+        short = [
             self.letters.fitting(text, size, share, self.texts.siblings(axis)) if cut else text
             for text, (axis, _), cut in zip(texts, pairs, long, strict=True)
         ]
-        room -= self._mark_width(mark, size)
-        return Label(self.letters.wrapped(" · ".join(texts), size, room, most), mark)
+        line = " · ".join(short)
+        found = self.letters.wrapped(line, size, room - self._mark_width(mark, size), most)
+        if whole(line, found):
+            return Label(found, mark)
+        # Words that leave a line half empty: then all that is not there whole has a number.
+        drawn = "".join(found).replace(" ", "")
+        mark = self._marks(
+            pair for pair, text in zip(pairs, texts, strict=True) if text.replace(" ", "") not in drawn
+        )
+        return Label(self.letters.wrapped(line, size, room - self._mark_width(mark, size), most), mark)
 
     def width(self, label: Label, size: int) -> float:
         """Give the width of a label: of its longest line, and the footnote's number after the last one."""
@@ -146,7 +174,11 @@ class Labels:
         text = self.texts.value(axis, value)
         return f"{self.texts.name(axis)} {text}" if self.texts.numeric(axis) else text
 
+    def _marks(self, pairs: Iterable[tuple[str, int]]) -> str:
+        return ",".join(number for pair in pairs if (number := self._noted(*pair)))
+
     def _noted(self, axis: str, value: int) -> str:
+        self.shortened = True
         if not self._footnotes or value == NONE:
             return ""
         return str(self.notes.setdefault((axis, value), len(self.notes) + 1))

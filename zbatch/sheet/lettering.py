@@ -37,9 +37,6 @@ FACES: Final = (
 )
 """Free faces, and some that systems bring, with more letters; Pillow looks where the system keeps fonts."""
 
-LONGEST: Final = 4000
-"""Characters of a text that are looked at: a page has no room for more."""
-
 _NOWHERE: Final = "\U0010fffd"  # for private use, in the last plane: no face draws it
 _PLAIN: Final = {
     "ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L",
@@ -67,9 +64,8 @@ class Lettering:
 
         Further ones follow for the letters that are still lacking.
         """
-        marks = {
-            mark for text in texts for mark in visible(text[:LONGEST], lambda _: True) if not mark.isspace()
-        }
+        written = "".join(sorted({mark for text in texts for mark in set(text)}))
+        marks = {mark for mark in visible(written, lambda _: True) if not mark.isspace()}
         found = {}
         for name in (None, *FACES):
             try:
@@ -149,11 +145,11 @@ class Lettering:
             left += face.getlength(run)
 
     def one_line(self, text: str) -> str:
-        """Give a text without line breaks, bounded, in letters that a face has; signs that are not seen show.
+        """Give a text without line breaks, in letters that a face has; signs that are not seen show.
 
         A letter that is lacking is written without its accents, rather than as a box.
         """
-        marks = visible(unicodedata.normalize("NFC", text[:LONGEST]), self.has)
+        marks = visible(unicodedata.normalize("NFC", text), self.has)
         return " ".join("".join(map(self._plain, marks)).split())
 
     def _plain(self, mark: str) -> str:

@@ -42,6 +42,8 @@ def draw_pages(
     drawing = best_drawing(data, root)
     if notice is not None and drawing.lacking:
         notice(_lacking_hint(drawing.lacking))
+    if notice is not None and drawing.unexplained:
+        notice("hint: long values are shortened, as their texts would take many pages; index.html has them")
     total = len(drawing.pages)
     if total > MOST_PAGES:
         raise UsageError(
