@@ -21,9 +21,9 @@ HOME: Final = Path(__file__).parent
 
 SCRIPTS: Final = (
     "dom", "focus", "later", "words", "toast", "clipboard", "shortening", "columns", "dataset",
-    "spelling", "query", "selection", "order", "sizes", "view", "caption", "layout", "cell", "heads", "grid",
-    "twins", "touch", "chips", "drawer", "edges", "controls", "metadata", "snippet", "redo", "copies",
-    "scrubber", "pinch", "zoom", "missing", "pane", "reference", "difference", "nametags",
+    "spelling", "query", "selection", "order", "sizes", "view", "caption", "layout", "cell", "heads",
+    "cursor", "grid", "twins", "touch", "chips", "drawer", "edges", "controls", "metadata", "snippet", "redo",
+    "copies", "scrubber", "pinch", "zoom", "missing", "pane", "reference", "difference", "nametags",
     "arrangement", "compare", "comparebar", "lightbox", "paper", "help", "live", "main",
 )  # fmt: skip
 """The page's scripts, in the order they are joined."""

@@ -10,6 +10,7 @@ class Grid {
     this.last = { top: 0, at: 0 }; // where the window was, and when
     this.fastUntil = 0;
     this.active = null;
+    this.cursor = new Cursor(this);
     const layer = (name) => make("div", { class: name });
     this.layers = { corner: layer("corner"), columns: layer("columns"), rows: layer("rows"), cells: layer("cells"), sections: layer("sections") };
     // The lines have the names of the rows: these stand in a layer of their own, outside them.
@@ -19,7 +20,7 @@ class Grid {
     root.append(this.plane, this.nothing);
     root.addEventListener("scroll", () => this.render(), { passive: true });
     root.addEventListener("click", (event) => this.#clicked(event));
-    root.addEventListener("keydown", (event) => this.#pressed(event));
+    root.addEventListener("keydown", (event) => this.cursor.pressed(event));
     new ResizeObserver(() => this.#resized()).observe(root);
   }
 
@@ -252,32 +253,8 @@ class Grid {
     this.open(element.cell);
   }
 
-  #pressed(event) {
-    if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest(".sectionbar")) return;
-    const cell = document.activeElement?.cell ?? this.active ?? this.layers.cells.querySelector(".cell")?.cell;
-    if (cell === undefined || cell === null) return;
-    const page = Math.max(1, Math.floor(this.room.height / (this.layout.size + GAP)));
-    const steps = { ...ARROWS, PageUp: { dx: 0, dy: -page }, PageDown: { dx: 0, dy: page } };
-    if (event.key in steps) this.#walk(cell, steps[event.key]);
-    else if (event.key === "Home") this.focus(this.layout.rows[0].slots[0].cells[0]);
-    else if (event.key === "End") this.focus(this.layout.rows.at(-1).slots.at(-1).cells[0]);
-    else if (event.key === "Enter") this.open(cell);
-    else if (event.key === " ") this.#turn(cell);
-    else return;
-    event.preventDefault();
-  }
-
-  #walk(cell, { dx, dy }) {
-    let next = this.layout.step(cell, dx, dy);
-    if (next === null && Math.abs(dy) > 1) {
-      const edge = dy > 0 ? this.layout.rows.length - 1 : 0;
-      next = this.layout.step(cell, 0, edge - this.layout.at(cell).row);
-    }
-    if (next !== null) this.focus(next);
-  }
-
   /** Lay the next picture of a stack on top. */
-  #turn(cell) {
+  turn(cell) {
     const stack = this.layout.stack(cell);
     if (stack.length < 2) return;
     const turn = ((this.turns.get(stack[0]) ?? 0) + 1) % stack.length;

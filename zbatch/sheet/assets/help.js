@@ -1,10 +1,10 @@
 // The help: every key, and what the search box understands.
 
 const KEYS = [
-  ["Grid", [["← → ↑ ↓", "move"], ["Enter", "open"], ["Space", "next image of a stack"], ["+ −", "size"], ["S", "swap columns and rows"], ["W", "grid or wall"], ["R", "turn the wall's order round"], ["G", "fold or unfold all groups"], ["F", "values to show and hide"], ["/", "search"], ["T", "light or dark"]]],
+  ["Grid", [["← → ↑ ↓", "move; also Page ↑ ↓, Home, End"], ["Enter", "open"], ["Space", "next image of a stack; else a page on"], ["+ −", "size"], ["S", "swap columns and rows"], ["W", "grid or wall"], ["R", "turn the wall's order round"], ["G", "fold or unfold all groups"], ["F", "values to show and hide"], ["/", "search"], ["T", "light or dark"]]],
   ["Image", [["← →", "along the columns"], ["↑ ↓", "along the rows"], ["[ ]", "along the next axis, or through a stack"], ["+ − 0", "closer, farther, whole; also the wheel"], ["I", "details"], ["Y", "copy: then P R U M Z L"], ["Esc", "close"]]],
   ["Compare", [["C", "pin this one; again: let it go; pins wait after Esc"], ["B", "with the baseline"], ["P N", "with the previous, the next on the strip"], ["1 2 3 4", "slider, side by side, blink, difference"], ["Shift ← →", "move the slider; rate; gain"], ["Space", "switch, in blink"], ["X", "swap with the reference"], ["Esc", "end comparing"]]],
-  ["Search", [["red fox", "both words, anywhere"], ["\"red fox\"", "the phrase"], ["seed:1000", "a value of an axis"], ["scale>0.6", "a number; also >= < <="], ["scale:0.2..0.8", "from, to; either may be left out"], ["state:failed", "a state"], ["nsfw:true", "flagged by the server"], ["-ink", "without"], ["Esc", "empties the search"]]],
+  ["Search", [["red fox", "both words, anywhere"], ["\"red fox\"", "the phrase"], ["seed:1000", "a value of an axis"], ["scale>0.6", "a number; also >= < <="], ["scale:0.2..0.8", "from, to; either may be left out"], ["state:failed", "a state"], ["nsfw:true", "flagged by the server"], ["-ink", "without"], ["Enter ↓", "to the first hit"], ["Esc", "empties the search, then leaves it"]]],
 ];
 
 const TOUCH = [["two fingers", "size; in an image, closer"], ["long press", "what an image is; a value alone"], ["swipe", "from image to image"]];

@@ -240,6 +240,11 @@ class Layout {
     return this.#linesAbove + this.sections[index].firstRow + index + 1;
   }
 
+  /** Whether anywhere several lie in one place. */
+  get stacked() {
+    return this.rows.some(({ slots }) => slots.some(({ cells }) => cells.length > 1));
+  }
+
   stack(cell) {
     const at = this.at(cell);
     return at ? this.rows[at.row].slots[at.slot].cells : [cell];

@@ -24,6 +24,7 @@ class Page {
     this.paper = new Paper(document.getElementById("paper"), data, this.grid);
     later.do(() => fillHelp(this.help, data.about));
     addEventListener("keydown", (event) => this.#pressed(event));
+    document.getElementById("skip").addEventListener("click", (event) => { event.preventDefault(); this.grid.cursor.enter(); });
     this.refresh();
     later.do(() => this.lightbox);
     later.begin();
@@ -161,6 +162,14 @@ class Page {
     } else event.target.blur();
   }
 
+  /** Out of the search, with the query kept, to what it found. */
+  #toFirstHit(event) {
+    const { first } = this.grid.cursor;
+    if (first === null || event.isComposing) return;
+    event.preventDefault();
+    this.grid.cursor.enter(first);
+  }
+
   #closed(cell) {
     this.#remember(null);
     if (cell !== null) this.grid.focus(cell);
@@ -170,8 +179,11 @@ class Page {
     if (event.altKey || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
     if (event.target.matches("input, select, textarea")) {
       if (event.key === "Escape") this.#escaped(event);
+      else if (event.target === this.controls.search && ["Enter", "ArrowDown"].includes(event.key)) this.#toFirstHit(event);
       return;
     }
+    // Where nothing has the focus, keys are meant for what the page is for.
+    if (event.target === document.body && this.grid.cursor.pressed(event)) return;
     const acts = {
       "/": () => { this.controls.search.focus(); this.controls.search.select(); },
       "?": () => this.help.showModal(),
