@@ -134,7 +134,7 @@ def test_side_by_side_up_to_four_zoomed_together(visit, calm):
     after = page.locator(".pane:visible .under").evaluate_all("all => all.map(one => one.style.transform)")
     assert len(set(after)) == 1
     assert after[0] != before
-    page.locator(".pinned").first.click()
+    page.locator(".unpin").first.click()
     assert page.locator(".pane:visible").count() == 3
 
 
@@ -258,7 +258,7 @@ def test_keys_go_on_after_what_had_the_focus_is_gone(visit, calm):
     page = open_first(visit, calm)
     page.keyboard.press("ArrowRight")
     page.get_by_role("button", name="Compare (C)").click()
-    page.locator(".pinned").click()  # unpins it, and is gone
+    page.locator(".unpin").click()  # unpins it, and is gone
     page.keyboard.press("ArrowRight")
     assert "scale 0.8" in crumbs(page)
     page.keyboard.press("b")

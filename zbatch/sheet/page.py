@@ -23,7 +23,7 @@ SCRIPTS: Final = (
     "dom", "focus", "later", "words", "toast", "clipboard", "shortening", "columns", "dataset",
     "spelling", "query", "selection", "order", "sizes", "view", "caption", "layout", "cell", "heads",
     "cursor", "grid", "twins", "touch", "chips", "drawer", "edges", "controls", "metadata", "snippet", "redo",
-    "copies", "scrubber", "pinch", "zoom", "missing", "pane", "reference", "difference", "nametags",
+    "copies", "scrubber", "pinch", "zoom", "missing", "pane", "reference", "pins", "difference", "nametags",
     "arrangement", "compare", "comparebar", "lightbox", "paper", "help", "live", "main",
 )  # fmt: skip
 """The page's scripts, in the order they are joined."""

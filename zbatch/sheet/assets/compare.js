@@ -11,7 +11,7 @@ class Compare {
   /** `box` is the lightbox: its frame, pane, zoom, scrubber and cell; `changed` is called when anything here did. */
   constructor(box, changed) {
     Object.assign(this, { box, changed, data: box.data });
-    Object.assign(this, { references: [], aside: [], active: false, mode: "slider", split: 0.5, rate: 1, gain: 4, shown: 0, fit: 0 });
+    Object.assign(this, { pins: new Pins(), active: false, mode: "slider", split: 0.5, rate: 1, gain: 4, shown: 0, fit: 0 });
     this.panes = Array.from({ length: MOST_PINS }, () => new Pane(box.missing, "reference", changed));
     this.names = new NameTags(this.data);
     this.handle = new SplitHandle((split) => this.#splitAt(split));
@@ -19,6 +19,10 @@ class Compare {
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
     this.calm.addEventListener("change", () => this.#blink());
     new ResizeObserver(() => this.place()).observe(box.frame);
+  }
+
+  get references() {
+    return this.pins.references;
   }
 
   get on() {
@@ -68,17 +72,33 @@ class Compare {
       return;
     }
     const before = this.on;
-    if (this.references.length === MOST_PINS) this.references.pop();
-    this.references.push(cell);
+    const { replaced } = this.pins;
+    const words = replaced === null ? null : this.tell(this.references[replaced]);
+    this.pins.add(cell);
     this.active = true;
     this.#begin(before);
-    announce(before ? `Pinned: ${plural(this.references.length, "reference")}` : "Pinned as the reference: now walk or drag the strip");
+    if (words) announce(`${MOST_PINS} at most: it takes the place of ${words}`, { time: 4000 });
+    else announce(before ? `Pinned: ${plural(this.references.length, "reference")}` : "Pinned as the reference: now walk or drag the strip");
+  }
+
+  /** What tells a pinned cell from the other pins and from this one. */
+  tell(cell) {
+    return tellingWords(this.data, [...this.references, this.box.cell], 40)(cell) || this.data.describe(cell);
+  }
+
+  /** Have one of several references stand against this picture, and swap with it. */
+  face(at) {
+    this.pins.facing = at;
+    const index = this.resolved.findIndex((one) => one.at === at);
+    if (index >= 0) this.shown = index;
+    this.changed();
   }
 
   /** Take a relation as the reference, in place of pins, which wait meanwhile; the same again ends it. */
   relate(relation) {
     if (this.on && this.references[0] === relation) {
-      this.leave();
+      if (this.pins.facing === 0) this.leave();
+      else this.face(0); // a pin was chosen beside it
       return;
     }
     if (resolveReference(relation, this.data, this.box.cell, this.box.scrubber) === null) {
@@ -87,8 +107,8 @@ class Compare {
     }
     hush(); // what was said of the reference before
     const before = this.on;
-    this.aside = this.#pins;
-    Object.assign(this, { references: [relation], active: true });
+    this.pins.relate(relation);
+    this.active = true;
     this.#begin(before);
   }
 
@@ -98,7 +118,7 @@ class Compare {
   }
 
   drop(at) {
-    this.references.splice(at, 1);
+    this.pins.drop(at);
     if (this.on) this.changed();
     else this.leave();
   }
@@ -118,25 +138,21 @@ class Compare {
 
   /** Let all pins go. */
   clear() {
-    Object.assign(this, { references: [], aside: [], active: false });
+    Object.assign(this, { pins: new Pins(), active: false });
     this.changed();
   }
 
   #rest() {
-    Object.assign(this, { references: this.#pins, aside: [], active: false });
+    this.pins.rest();
+    this.active = false;
   }
 
-  get #pins() {
-    const pinned = this.references.filter((reference) => typeof reference === "number");
-    return pinned.length ? pinned : this.aside;
-  }
-
-  /** Go to the reference, and make this picture the reference. */
+  /** Go to the reference, the chosen one of several, and make this picture the reference. */
   swap() {
     const { cell } = this.box;
-    const other = this.resolved[0]?.cell;
-    if (other === undefined || other === cell) return;
-    this.references[0] = cell;
+    if (!this.faced || this.faced.cell === cell) return;
+    const { at, cell: other } = this.faced;
+    this.references[at] = cell;
     this.box.go(other);
   }
 
@@ -173,8 +189,9 @@ class Compare {
   draw() {
     const { frame, cell, scrubber } = this.box;
     const references = this.on ? this.references : [];
-    this.resolved = references.map((reference) => ({ reference, cell: resolveReference(reference, this.data, cell, scrubber) })).filter((one) => one.cell !== null);
+    this.resolved = references.map((reference, at) => ({ reference, at, cell: resolveReference(reference, this.data, cell, scrubber) })).filter((one) => one.cell !== null);
     this.resolved.forEach((one, index) => { one.words = this.resolved.length > 1 ? `Ref ${index + 1}` : "Reference"; });
+    this.faced = this.resolved.find(({ at }) => at === this.pins.facing) ?? this.resolved[0];
     this.all = [...this.resolved, { words: "This", cell }];
     const { way } = this;
     if (way) frame.dataset.compare = way;
@@ -191,7 +208,7 @@ class Compare {
   #drawPanes(way) {
     this.panes.forEach((pane, index) => {
       const one = this.resolved[index];
-      const away = one === undefined || (index > 0 && this.paired);
+      const away = one === undefined || (this.paired && one !== this.faced);
       if (away) {
         pane.root.remove();
         pane.empty();
@@ -201,12 +218,12 @@ class Compare {
       }
     });
     const alone = way === "side" && this.mode !== "side";
-    for (const pane of [...this.panes.slice(0, this.resolved.length), this.box.pane]) pane.say(alone ? "There is nothing to compare with." : "");
+    for (const pane of [...this.panes.filter(({ root }) => root.isConnected), this.box.pane]) pane.say(alone ? "There is nothing to compare with." : "");
   }
 
   /** The pictures that are on the screen in this way of comparing. */
   get seen() {
-    return this.paired ? [this.all[0], this.all.at(-1)] : this.all;
+    return this.paired && this.faced ? [this.faced, this.all.at(-1)] : this.all;
   }
 
   #drawNames() {
@@ -258,17 +275,13 @@ class Compare {
 
   write(words, nameOf) {
     if (this.on) words.set("compare", this.mode);
-    if (this.on) for (const reference of this.references) words.append("ref", typeof reference === "number" ? nameOf(reference) : reference);
-    for (const pin of this.on ? this.aside : this.waiting) words.append("pin", nameOf(pin));
+    this.pins.write(words, nameOf, this.on);
   }
 
   /** What an address says of it, before a picture is opened. */
   read(words, cellOf) {
-    const all = (word, known) => [...new Set(words.getAll(word).map((name) => (known(name) ? name : cellOf(name))).filter((one) => one !== null))].slice(0, MOST_PINS);
-    const references = all("ref", (name) => Object.hasOwn(RELATIONS, name));
-    const pins = all("pin", () => false);
-    this.active = references.length > 0;
-    Object.assign(this, this.active ? { references, aside: pins } : { references: pins, aside: [] });
+    this.pins = Pins.read(words, cellOf);
+    this.active = this.pins.begun;
     if (Object.hasOwn(MODES, words.get("compare"))) this.mode = words.get("compare");
   }
 

@@ -47,14 +47,29 @@ class CompareBar {
     this.clearer.hidden = pins === 0;
   }
 
+  /** A click on a pin chooses the one that stands against this picture; a small × of its own lets it go. */
   #drawPins() {
     const { compare } = this;
-    const { data } = compare;
-    const pinned = compare.references.map((reference, index) => [reference, index]).filter(([reference]) => typeof reference === "number");
+    const pinned = compare.references.map((reference, at) => [reference, at]).filter(([reference]) => typeof reference === "number");
     this.pin.hidden = compare.references.includes(compare.box.cell);
-    this.pins.replaceChildren(...pinned.map(([cell, index]) => make("button", {
-      type: "button", class: "pinned", title: `${data.describe(cell)}: click to unpin`, "aria-label": `Unpin ${data.describe(cell)}`, onclick: () => compare.drop(index),
-    }, ...(compare.box.missing.has(cell) ? [icon(compare.box.missing.of(cell).glyph)] : [make("img", { src: data.thumb(cell), alt: "" }), icon("close")]))));
+    const { replaced } = compare.pins;
+    const most = replaced === null ? "" : `: ${MOST_PINS} at most, it takes the place of ${compare.tell(compare.references[replaced])}`;
+    for (const name of ["title", "aria-label"]) this.pin.setAttribute(name, visible(`Pin this one too (C)${most}`));
+    const focused = this.pins.contains(document.activeElement) ? document.activeElement.dataset.pin : null;
+    this.pins.replaceChildren(...pinned.map(([cell, at]) => this.#pinned(cell, at, compare.references.length > 1)));
+    this.pins.querySelector(`[data-pin="${focused}"]`)?.focus();
+  }
+
+  #pinned(cell, at, several) {
+    const { compare } = this;
+    const { data } = compare;
+    const says = data.describe(cell);
+    const missing = compare.box.missing.has(cell);
+    const words = several ? `Ref ${at + 1}` : "Reference";
+    return make("div", { class: "pinned" },
+      make("button", { type: "button", class: "face", "data-pin": `face ${at}`, "aria-pressed": String(several && compare.faced?.at === at), title: `${words}: ${says}${several ? ": click to compare this one" : ""}`, "aria-label": `${words}: ${says}`, onclick: () => compare.face(at) },
+        missing ? icon(compare.box.missing.of(cell).glyph) : make("img", { src: data.thumb(cell), alt: "" }), several ? make("span", { class: "number", text: String(at + 1) }) : null),
+      make("button", { type: "button", class: "unpin", "data-pin": `unpin ${at}`, title: `Unpin ${says}`, "aria-label": `Unpin ${says}`, onclick: () => compare.drop(at) }, icon("close")));
   }
 
   drawAdjust() {

@@ -102,7 +102,7 @@ class Lightbox {
     const unfolded = [...side.querySelectorAll("details[open]")].map((details) => details.className);
     this.copies.draw();
     const all = metadataPanel(data, cell);
-    if (compare.on) side.replaceChildren(this.copies.root, differencePanel(data, compare.all), make("details", { class: "rest" }, make("summary", { text: "All about this image" }), all));
+    if (compare.on) side.replaceChildren(this.copies.root, differencePanel(data, compare.seen), make("details", { class: "rest" }, make("summary", { text: "All about this image" }), all));
     else side.replaceChildren(this.copies.root, all);
     for (const details of side.querySelectorAll("details")) details.open = unfolded.includes(details.className);
     side.scrollTop = top;

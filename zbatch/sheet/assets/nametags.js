@@ -4,6 +4,13 @@ const INSET = 8; // pixels between a name and the edge of its picture
 const NARROWEST = 76; // no name is pressed together further than this
 const LONG = 24; // letters of a value that needs no axis named with it: a prompt
 
+/** Says of a cell what tells it from the others of these: the values of the axes in which they differ. */
+function tellingWords(data, cells, room) {
+  const differing = data.varying.filter((axis) => new Set(cells.map((cell) => axis.column[cell])).size > 1);
+  const said = (axis, cell) => (axis.longest > LONG ? "" : `${axis.short} `) + axis.brief(axis.column[cell], room);
+  return (cell) => differing.map((axis) => said(axis, cell)).join(", ");
+}
+
 class NameTags {
   constructor(data) {
     this.data = data;
@@ -12,11 +19,9 @@ class NameTags {
 
   /** `shown` are `{ words, cell }`; each name says what tells its picture from the others. */
   draw(shown) {
-    const differing = this.data.varying.filter((axis) => new Set(shown.map(({ cell }) => axis.column[cell])).size > 1);
-    const room = innerWidth <= 640 ? 20 : 28;
-    const said = (axis, cell) => (axis.longest > LONG ? "" : `${axis.short} `) + axis.brief(axis.column[cell], room);
+    const telling = tellingWords(this.data, shown.map(({ cell }) => cell), innerWidth <= 640 ? 20 : 28);
     this.root.replaceChildren(...shown.map(({ words, cell }) => make("div", { class: "nametag" }, make("b", { text: words }),
-      differing.length ? make("span", { dir: "auto", text: differing.map((axis) => said(axis, cell)).join(", ") }) : null)));
+      telling(cell) ? make("span", { dir: "auto", text: telling(cell) }) : null)));
   }
 
   /** One line instead of names, where there is nothing to name. */
