@@ -4,8 +4,9 @@ import hashlib
 import json
 import re
 
+import pytest
 from playwright.sync_api import expect
-from support.browser import until
+from support.browser import PHONE, until
 from support.lightbox import crumbs, open_first
 
 
@@ -189,3 +190,69 @@ def test_a_fresh_lightbox_points_at_no_button(visit, small):
     expect(page.locator(".frame")).to_be_focused()
     page.keyboard.press("Enter")  # would press a button that had the focus
     expect(page.locator("#lightbox")).to_be_visible()
+
+
+def test_the_strip_is_dragged_by_its_pictures_and_a_click_chooses(visit, calm):
+    page = open_first(visit, calm)
+    boxes = [stop.bounding_box() for stop in page.locator(".stop img").all()]
+    middles = [(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2) for box in boxes]
+    page.mouse.move(*middles[0])
+    page.mouse.down()
+    for middle, scale in zip(middles[1:], ("0.4", "0.8", "1.2"), strict=True):
+        page.mouse.move(*middle, steps=4)
+        assert f"scale {scale} " in crumbs(page)
+    page.mouse.move(middles[-1][0] + 900, 20)  # beyond its end
+    assert "scale 1.2 " in crumbs(page)
+    page.mouse.move(*middles[1])
+    page.mouse.up()
+    assert "scale 0.4 " in crumbs(page)
+    page.mouse.move(*middles[2])  # let go of
+    assert "scale 0.4 " in crumbs(page)
+    page.mouse.click(*middles[3])
+    assert "scale 1.2 " in crumbs(page)
+    page.keyboard.press("ArrowDown")
+    assert "seed 1001" in crumbs(page)
+
+
+def test_a_finger_drags_the_strip(visit, calm):
+    page = open_first(visit, calm, **PHONE)
+    boxes = [stop.bounding_box() for stop in page.locator(".stop img").all()]
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind, at=None):
+        points = [{"x": at["x"] + at["width"] / 2, "y": at["y"] + at["height"] / 2}] if at else []
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", boxes[0])
+    for box in boxes[1:]:
+        touch("touchMove", box)
+    until(page, "document.querySelector('.crumbs').textContent.includes('1.2')")
+    touch("touchEnd")
+    assert "scale 1.2 " in crumbs(page)
+
+
+@pytest.mark.parametrize(
+    ("fragment", "words"),
+    [
+        ("#at=0123456789ab", "The image of this link is not in this sheet"),
+        ("#at=cell.0&compare=slider&ref=0123456789ab", "A reference of this link is not in this sheet"),
+        ("#at=0123456789ab&ref=cell.x", "The image and a reference of this link are not in this sheet"),
+    ],
+)
+def test_what_a_link_names_and_the_sheet_has_not_is_said(visit, calm, fragment, words):
+    page = visit(calm, fragment + "&q=owl")
+    expect(page.locator(".toast.shown")).to_have_text(words)
+    expect(page.locator("#search")).to_have_value("owl")  # the rest is as it says
+    if "cell.0" in fragment:
+        expect(page.locator("#lightbox")).to_be_visible()
+    else:
+        expect(page.locator("#lightbox")).to_be_hidden()
+
+
+def test_a_link_that_is_whole_says_nothing(visit, calm):
+    page = open_first(visit, calm)
+    page.keyboard.press("c")
+    until(page, "location.hash.includes('ref=')")
+    again = visit(calm, page.evaluate("location.hash"))
+    expect(again.locator(".comparebar")).to_be_visible()
+    expect(again.locator(".toast.shown")).to_have_count(0)

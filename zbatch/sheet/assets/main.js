@@ -28,7 +28,7 @@ class Page {
     this.refresh();
     later.do(() => this.lightbox);
     later.begin();
-    if (at) this.#openAt(at);
+    this.#openAt(at);
     addEventListener("hashchange", () => this.#readAgain());
   }
 
@@ -123,10 +123,13 @@ class Page {
     this.lightbox.read(new URLSearchParams(location.hash.replace(/^#/, "")), (name) => this.#cellOf(name));
   }
 
+  /** Open the picture that an address names, and say what of it this sheet has not. */
   #openAt(name) {
-    const cell = this.#cellOf(name);
-    if (cell === null) return;
-    this.lightbox.open(cell, this.grid.layout);
+    const cell = name ? this.#cellOf(name) : null;
+    if (cell !== null) this.lightbox.open(cell, this.grid.layout);
+    const { lost = 0 } = this.box?.compare.pins ?? {};
+    const away = [name && cell === null ? "the image" : "", lost ? (lost === 1 ? "a reference" : plural(lost, "reference")) : ""].filter(Boolean).join(" and ");
+    if (away) announce(`${away[0].toUpperCase()}${away.slice(1)} of this link ${away.includes(" and ") || lost > 1 ? "are" : "is"} not in this sheet`, { time: 8000 });
   }
 
   #remember(cell) {
@@ -151,7 +154,7 @@ class Page {
     if (this.box?.root.open) this.lightbox.root.close();
     this.#readLightbox();
     this.refresh();
-    if (at) this.#openAt(at);
+    this.#openAt(at);
   }
 
   /** Esc empties the search first, and leaves it then. */

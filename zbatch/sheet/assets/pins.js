@@ -8,13 +8,18 @@ class Pins {
 
   /** What an address says of them. `begun`: it says that they are compared with, not only that they are there. */
   static read(words, cellOf) {
-    const all = (word, known) => [...new Set(words.getAll(word).map((name) => (known(name) ? name : cellOf(name))).filter((one) => one !== null))].slice(0, MOST_PINS);
+    let lost = 0; // named, and not in this sheet
+    const all = (word, known) => {
+      const named = words.getAll(word).map((name) => (known(name) ? name : cellOf(name)));
+      lost += named.filter((one) => one === null).length;
+      return [...new Set(named.filter((one) => one !== null))].slice(0, MOST_PINS);
+    };
     const references = all("ref", (name) => Object.hasOwn(RELATIONS, name));
     const pinned = all("pin", () => false);
     const begun = references.length > 0;
     const most = Math.max(references.length, pinned.length);
     const facing = Math.max(0, Math.min(most, Math.trunc(Number(words.get("face"))) || 1) - 1);
-    return Object.assign(begun ? new Pins(references, pinned, facing) : new Pins(pinned, [], facing), { begun });
+    return Object.assign(begun ? new Pins(references, pinned, facing) : new Pins(pinned, [], facing), { begun, lost });
   }
 
   write(words, nameOf, begun) {

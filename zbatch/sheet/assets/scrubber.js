@@ -1,6 +1,7 @@
 // A strip along one axis with everything else held: drag it and watch what the axis does.
 
 const TICKS = 40; // more stops than this are a bare slider
+const DRAGGED = 4; // pixels: less is a click on a picture
 const FEW = 5; // so many have room for two words each
 
 /** Axes along which the cell has neighbours in the grid as it is filtered now, each with its line of cells. */
@@ -21,6 +22,7 @@ class Scrubber {
   constructor(data, { go, choose }) {
     Object.assign(this, { data, go, choose });
     this.root = make("div", { class: "scrubber" });
+    new ResizeObserver(() => this.#measure()).observe(this.root);
   }
 
   draw(cell, lines, line) {
@@ -41,11 +43,12 @@ class Scrubber {
       type: "range", min: 0, max: cells.length - 1, step: 1, "aria-label": axis.name, oninput: () => this.go(this.cells[Number(this.range.value)]),
     });
     this.stops = cells.length <= TICKS ? cells.map((cell) => this.#stop(cell)) : [];
-    this.strip = make("div", { class: "strip" }, ...this.stops);
+    this.strip = make("div", { class: "strip", onpointerdown: (event) => this.#press(event), onpointermove: (event) => this.#drag(event), onpointerup: () => this.#let(), onpointercancel: () => this.#let() }, ...this.stops);
     this.strip.style.setProperty("--stops", cells.length);
     this.range.style.setProperty("--stops", cells.length);
     this.value = make("output", {});
     this.root.replaceChildren(make("div", { class: "pick" }, list, this.value), make("div", { class: "track" }, this.strip, this.range));
+    this.#measure();
     this.#move(at);
     if (focused === "INPUT") this.range.focus();
     if (focused === "SELECT") list.focus();
@@ -58,6 +61,33 @@ class Scrubber {
     return make("button", {
       type: "button", class: "stop", tabindex: -1, title: this.data.describe(cell), "aria-label": `${this.axis.short} ${label}`, onclick: () => this.go(cell),
     }, picture, make("span", { class: "tick", text: label }));
+  }
+
+  /** A strip wider than its place is moved by a finger, as such a thing is; one that fits is dragged over. */
+  #measure() {
+    const track = this.strip?.parentElement;
+    track?.classList.toggle("over", track.scrollWidth > track.clientWidth + 1);
+  }
+
+  /** The strip is dragged by its pictures, too: what lies under the pointer is shown. A click chooses one. */
+  #press(event) {
+    const moves = event.pointerType === "touch" && this.strip.parentElement.classList.contains("over");
+    this.pressed = event.isPrimary && event.button === 0 && !moves ? { x: event.clientX, dragged: false } : null;
+  }
+
+  #drag(event) {
+    const { pressed, strip, cells } = this;
+    if (!pressed) return;
+    if (!pressed.dragged && Math.abs(event.clientX - pressed.x) < DRAGGED) return;
+    if (!pressed.dragged) strip.setPointerCapture(event.pointerId); // from here on it is no click
+    pressed.dragged = true;
+    const { left, width } = strip.getBoundingClientRect();
+    const at = Math.min(cells.length - 1, Math.max(0, Math.floor(((event.clientX - left) / width) * cells.length)));
+    if (at !== Number(this.range.value)) this.go(cells[at]);
+  }
+
+  #let() {
+    this.pressed = null;
   }
 
   #move(at) {
