@@ -24,7 +24,7 @@ SCRIPTS: Final = (
     "spelling", "query", "selection", "order", "sizes", "view", "caption", "layout", "cell", "heads",
     "cursor", "grid", "twins", "touch", "chips", "drawer", "edges", "controls", "metadata", "snippet", "redo",
     "copies", "scrubber", "pinch", "zoom", "missing", "pane", "reference", "pins", "difference", "nametags",
-    "arrangement", "compare", "comparebar", "lightbox", "paper", "help", "live", "main",
+    "arrangement", "compare", "comparebar", "lightbox", "proof", "paper", "help", "live", "main",
 )  # fmt: skip
 """The page's scripts, in the order they are joined."""
 

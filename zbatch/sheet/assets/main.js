@@ -21,7 +21,7 @@ class Page {
     });
     new Twins(this.scroller, data);
     new Touch(this.scroller, { size: () => this.grid.layout.size, resize: (size) => this.resize(size) });
-    this.paper = new Paper(document.getElementById("paper"), data, this.grid);
+    this.paper = new Paper(document.getElementById("paper"), data, this.grid, () => (this.box?.root.open ? this.box : null));
     later.do(() => fillHelp(this.help, data.about));
     addEventListener("keydown", (event) => this.#pressed(event));
     document.getElementById("skip").addEventListener("click", (event) => { event.preventDefault(); this.grid.cursor.enter(); });

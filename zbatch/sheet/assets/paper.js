@@ -1,17 +1,35 @@
-// What a printer gets: plain tables of the view, whose headers browsers repeat on every page.
+// What a printer gets: plain tables of the view, whose headers browsers repeat on every page, or the picture looked at.
 
 const PRINTED = 1500; // pictures; more are for `zbatch report --png`
 const WHOLE = 5; // rows; a group of no more is not cut where a page ends
+const CLOSE = 12; // pictures; so few are printed from the images themselves, more from their thumbnails
+const SHEET = { wide: 186, name: 0.13, high: 60 }; // millimetres of A4 upright, the part of row names, and of a picture
+const LEADING = (1.3 * 25.4) / 72; // millimetres that a line of a type of one point takes
+const DOTS = { few: 300 / 25.4, many: 150 / 25.4 }; // a millimetre
 
 class Paper {
-  constructor(root, data, grid) {
-    Object.assign(this, { root, data, grid });
+  /** `looked` gives the lightbox while it is open. */
+  constructor(root, data, grid, looked) {
+    Object.assign(this, { root, data, grid, looked });
     addEventListener("beforeprint", () => this.draw());
-    addEventListener("afterprint", () => root.replaceChildren());
+    addEventListener("afterprint", () => this.#clear());
+  }
+
+  /** On paper the lightbox is hidden, and what is hidden loses the focus: keys lead there again. */
+  #clear() {
+    this.root.replaceChildren();
+    if (document.activeElement === document.body) this.looked()?.frame.focus({ preventScroll: true });
   }
 
   draw() {
+    const box = this.looked();
+    if (box) this.root.replaceChildren(proof(this.data, box));
+    else this.#tables();
+  }
+
+  #tables() {
     const { layout } = this.grid;
+    this.few = layout.rows.reduce((sum, row) => sum + row.slots.length, 0) <= CLOSE;
     let left = PRINTED;
     const parts = [];
     for (const [index, section] of layout.sections.entries()) {
@@ -31,13 +49,20 @@ class Paper {
     const title = view.groups.map((axis, at) => `${axis.short} ${axis.label(section.values[at])}`).join(" · ");
     const label = (axis, value) => make("th", { dir: "auto", text: axis ? axis.brief(value, 60) : "" });
     const heads = view.x ? layout.columns.map((column) => label(view.x, column.value)) : [];
-    const wide = (view.y ? 1 : 0) + Math.max(1, layout.columns.length, ...rows.map((row) => row.slots.length));
-    return make("table", { class: rows.length <= WHOLE ? "whole" : null },
+    const across = Math.max(1, layout.columns.length, ...rows.map((row) => row.slots.length));
+    const wide = (SHEET.wide * (view.y ? 1 - SHEET.name : 1)) / across;
+    const table = make("table", { class: [rows.length <= WHOLE ? "whole" : "", layout.wall ? "prints" : ""].join(" ").trim() || null },
       view.y ? make("colgroup", {}, make("col", { class: "rowname" })) : null,
       make("thead", {},
-        title ? make("tr", {}, make("th", { class: "group", colspan: wide, dir: "auto", text: middle(title, 160) })) : null,
+        title ? make("tr", {}, make("th", { class: "group", colspan: across + (view.y ? 1 : 0), dir: "auto", text: middle(title, 160) })) : null,
         heads.length || view.y ? make("tr", {}, view.y ? make("th", { text: view.y.short }) : null, ...heads) : null),
       make("tbody", {}, ...rows.map((row) => make("tr", {}, view.y ? label(view.y, row.value) : null, ...this.#slots(layout, row)))));
+    // What is said in place of a picture takes no more room than one.
+    const type = wide < 18 ? 6 : 8;
+    table.style.setProperty("--type", `${type}pt`);
+    table.style.setProperty("--lines", Math.max(2, Math.min(6, Math.floor((wide - 3) / (type * LEADING)))));
+    for (const image of table.querySelectorAll("img")) asSmallAsPrinted(image, wide, this.few ? DOTS.few : DOTS.many);
+    return table;
   }
 
   #slots(layout, row) {
@@ -52,8 +77,31 @@ class Paper {
     // Paper has no hints: on the wall each picture says where it belongs, and a stack how many it holds.
     const under = [layout.wall ? layout.captions.words(cell) : "", slot.cells.length > 1 ? `1 of ${slot.cells.length} here` : ""].filter(Boolean).join("\n");
     const caption = under ? make("p", { class: "under", dir: "auto", text: under }) : null;
-    if (this.data.state(cell) === "done") return make("td", {}, make("img", { src: this.data.thumb(cell), alt: this.data.describe(cell) }), caption);
+    if (this.data.state(cell) === "done") return make("td", {}, make("img", { alt: this.data.describe(cell), src: this.few ? this.data.picture(cell) : this.data.thumb(cell) }), caption);
     const why = [this.data.word(cell), middle(this.data.brief(cell), 60)].filter(Boolean).join(": ");
-    return make("td", { class: "none", dir: "auto" }, why, caption);
+    return make("td", {}, make("div", { class: "none" }, make("p", { class: "why", dir: "auto", text: why })), caption);
   }
+}
+
+/**
+ * Puts a picture in place of an image, with as many dots as paper shows of it. A browser writes each image into a PDF
+ * whole and without loss, however small it is drawn: of 168 thumbnails that made 30 MB.
+ */
+function asSmallAsPrinted(image, wide, dots) {
+  const shrink = () => {
+    const { naturalWidth: width, naturalHeight: height } = image;
+    const scale = Math.min((wide * dots) / width, (SHEET.high * dots) / height);
+    if (!(scale < 0.9) || !globalThis.OffscreenCanvas) return;
+    const size = [width, height].map((side) => Math.max(1, Math.round(side * scale)));
+    const canvas = new OffscreenCanvas(...size);
+    const pen = canvas.getContext("2d");
+    pen.imageSmoothingQuality = "high";
+    pen.drawImage(image, 0, 0, ...size);
+    const small = make("canvas", { role: "img", "aria-label": image.alt, width: size[0], height: size[1] });
+    // A canvas that is drawn on while a page is printed goes into the PDF as what was drawn: the image, whole.
+    small.getContext("bitmaprenderer").transferFromImageBitmap(canvas.transferToImageBitmap());
+    image.replaceWith(small);
+  };
+  if (image.complete && image.naturalWidth) shrink();
+  else image.addEventListener("load", shrink);
 }

@@ -1,0 +1,148 @@
+"""What a printer gets: few bytes, pictures in line, and of an open picture that one alone."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+from support.browser import until
+from support.sample_run import Sample, write_sample
+
+from zbatch.sheet import write_sheet
+
+LONG = "a fisherman mends a net in front of an old stone bridge over a quiet river, " * 1300
+
+
+@pytest.fixture(scope="module")
+def detailed(tmp_path_factory):
+    """Pictures whose thumbnails have more dots than paper shows of them."""
+    sample = Sample(
+        scales=tuple(number / 10 for number in range(7)), sizes=("768*768", "832*1216"), troubles=False
+    )
+    return write_sheet(write_sample(tmp_path_factory.mktemp("detailed") / "run", sample))
+
+
+@pytest.fixture(scope="module")
+def wordy(tmp_path_factory):
+    """Two prompts of a hundred kilobytes, one word apart."""
+    sample = Sample(subjects=(f"{LONG}smiling", f"{LONG}crying"), loras=("film",), scales=(0, 1), seeds=1)
+    return write_sheet(write_sample(tmp_path_factory.mktemp("wordy") / "run", sample))
+
+
+def printed(page):
+    """Have it as it is printed: all pictures there, and small where they are drawn small."""
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    until(page, "[...document.querySelectorAll('#paper img')].every(image => image.complete)")
+
+
+def pages(page, **options):
+    """Count the pages of the PDF."""
+    return len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4", **options)))
+
+
+def test_many_pictures_are_printed_with_the_dots_that_paper_shows(visit, detailed):
+    page = visit(detailed, "#x=&y=&panel=0")
+    printed(page)
+    until(page, "document.querySelectorAll('#paper canvas').length > 100")
+    expect(page.locator("#paper img")).to_have_count(0)
+    widest = page.evaluate(
+        "Math.max(...[...document.querySelectorAll('#paper canvas')].map(one => one.width))"
+    )
+    assert widest < 200  # of the 256 that a thumbnail has
+    expect(page.locator("#paper canvas").first).to_have_attribute("aria-label", re.compile("scale 0"))
+
+
+def test_few_pictures_are_printed_from_the_images_themselves(visit, detailed):
+    only = "&only.subject=red%20fox&only.lora.name=film&only.seed=1000&only.size=portrait"
+    page = visit(detailed, f"#x=lora.scale&y=seed{only}")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    source = page.evaluate("[...document.querySelectorAll('#paper img')].map(one => one.src)")
+    assert len(source) == 7
+    assert all("/images/" in one for one in source)
+
+
+def test_pictures_of_a_row_on_the_wall_stand_in_line(visit, small):
+    page = visit(small, "#x=&y=&panel=0")
+    printed(page)
+    tops = """[...document.querySelectorAll('#paper tr')].map(row => new Set([...row.cells].map(cell =>
+        Math.round(cell.firstElementChild.getBoundingClientRect().top))).size)"""
+    assert set(page.evaluate(tops)) == {1}
+
+
+def test_a_reason_makes_no_row_taller_than_its_pictures(visit, tmp_path):
+    sample = Sample(
+        scales=tuple(number / 10 for number in range(13)), subjects=("fox",), seeds=1, reason="no " * 200
+    )
+    page = visit(write_sheet(write_sample(tmp_path / "run", sample)), "#x=lora.scale&y=lora.name")
+    printed(page)
+    heights = page.evaluate("""() => {
+        const high = (one) => one.getBoundingClientRect().height;
+        return [...document.querySelectorAll('#paper .none')].map(one =>
+            [high(one), high(one.closest('table').querySelector('img, canvas'))]);
+    }""")
+    assert heights
+    assert all(words <= picture + 4 for words, picture in heights), heights
+
+
+def test_an_open_picture_is_printed_alone_on_one_page(visit, small):
+    page = visit(small)
+    page.locator(".cell").first.click()
+    printed(page)
+    expect(page.locator("#paper table")).to_have_count(0)
+    expect(page.locator("#paper img")).to_have_count(1)
+    assert "/images/" in page.locator("#paper img").get_attribute("src").replace("./", "/")
+    words = page.locator("#paper").inner_text()
+    for told in ("lora.scale", "seed", "1000", "a red fox in a quiet valley", "256 \u00d7 256", "job "):
+        assert told in words, told
+    expect(page.locator("#facts")).to_be_hidden()
+    assert pages(page) == 1
+    assert pages(page, landscape=True) == 1
+    page.emulate_media(media="screen")
+    page.keyboard.press("Escape")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("#paper table").count() > 0
+
+
+def test_a_comparison_is_printed_side_by_side_with_what_differs(visit, calm):
+    page = visit(calm)
+    page.locator(".cell").nth(3).click()
+    page.keyboard.press("b")
+    expect(page.locator(".frame[data-compare]")).to_be_visible()
+    printed(page)
+    expect(page.locator("#paper figure")).to_have_count(2)
+    names = page.locator("#paper figcaption").all_inner_texts()
+    assert names == ["Reference scale 0", "This scale 1.2"]
+    tops = {page.locator("#paper img").nth(number).bounding_box()["y"] for number in range(2)}
+    assert len(tops) == 1
+    assert page.locator("#paper .difference tbody th").first.inner_text() == "lora.scale"
+    expect(page.locator("#paper .same dl")).to_be_visible()
+    assert pages(page) == 1
+
+
+def test_a_long_prompt_stays_on_the_page_and_says_how_long_it_is(visit, wordy):
+    page = visit(wordy)
+    page.locator(".cell").last.click()
+    printed(page)
+    assert re.search(
+        r"…[^…]*crying in a quiet valley.*\(\d{2,3},\d{3} characters, whole in the page\)",
+        page.locator("#paper .prompt").inner_text(),
+    )
+    assert pages(page) == 1
+    assert pages(page, landscape=True) == 1
+    page.emulate_media(media="screen")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")  # keys lead to the picture again
+    page.keyboard.press("p")
+    page.keyboard.press("ArrowUp")
+    expect(page.locator(".frame[data-compare]")).to_be_visible()
+    printed(page)
+    assert pages(page) == 1
+
+
+def test_what_has_no_picture_is_printed_with_its_reason(visit, small):
+    page = visit(small, "#x=&y=&panel=0&state=failed&q=state:failed")
+    page.locator(".cell[data-state=failed]").first.click()
+    printed(page)
+    expect(page.locator("#paper figure .none")).to_contain_text("failed")
+    expect(page.locator("#paper figure .why")).to_contain_text("NSFW filter")
