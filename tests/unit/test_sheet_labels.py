@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.sample_run import Sample, write_sample
 
 from zbatch.sheet import SheetData, write_png
+from zbatch.sheet.axes import Axis
 from zbatch.sheet.drawing import best_drawing
 from zbatch.sheet.labels import Labels, Texts
 from zbatch.sheet.legend import legend
@@ -134,6 +137,20 @@ def test_labels_of_long_values_differ_where_the_values_do(tmp_path, length, othe
 def test_numbers_under_a_picture_say_what_they_are(data):
     labels = Labels(Texts(data, Lettering()), footnotes=True)
     assert labels.joined([("lora.name", 0), ("seed", 1)], 20, 400, 2).lines == ["film · seed 1001"]
+
+
+@given(
+    st.lists(
+        st.text(st.sampled_from("abc  mmm"), min_size=1, max_size=90), min_size=1, max_size=4, unique=True
+    ),
+    st.integers(60, 420),
+)
+def test_whatever_is_shortened_under_a_picture_has_a_number(data, texts, room):
+    axes = tuple(Axis(f"axis{number}", (text,), numeric=False) for number, text in enumerate(texts))
+    labels = Labels(Texts(replace(data, axes=axes), Lettering()), footnotes=True)
+    label = labels.joined([(f"axis{number}", 0) for number in range(len(texts))], 20, room, 3)
+    told = [labels.texts.value(f"axis{number}", 0) for number in range(len(texts))]
+    assert bool(label.mark) != whole(" · ".join(told), label.lines)
 
 
 def test_scripts_without_spaces_are_shortened_where_they_are_alike():

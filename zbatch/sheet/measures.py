@@ -54,7 +54,8 @@ class Measures:
         if name is None:
             return 0
         values = {row.value for section in self._arrangement.sections for row in section.rows}
-        longest = max(texts.letters.length(texts.value(name, value), self.text) for value in values)
+        # What is wider than the room there is at most need not be measured to its end.
+        longest = max(texts.letters.length(texts.value(name, value)[:120], self.text) for value in values)
         own = texts.letters.length(texts.name(name), round(self.text * 0.85))
         return math.ceil(min(12 * self.text, max(longest, own, self.text * 3)) + 2) + HEAD_GAP
 
