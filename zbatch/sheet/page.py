@@ -20,11 +20,11 @@ from zbatch.sheet.data import SheetData
 HOME: Final = Path(__file__).parent
 
 SCRIPTS: Final = (
-    "dom", "focus", "later", "words", "toast", "clipboard", "shortening", "columns", "dataset",
+    "dom", "focus", "later", "words", "toast", "clipboard", "shortening", "wrapping", "columns", "dataset",
     "spelling", "query", "selection", "order", "sizes", "view", "caption", "layout", "cell", "heads",
     "cursor", "grid", "twins", "touch", "chips", "drawer", "edges", "controls", "metadata", "snippet", "redo",
     "copies", "scrubber", "pinch", "zoom", "missing", "pane", "reference", "pins", "difference", "nametags",
-    "arrangement", "compare", "comparebar", "lightbox", "proof", "paper", "help", "live", "main",
+    "arrangement", "compare", "comparebar", "lightbox", "proof", "paper", "help", "live", "trail", "main",
 )  # fmt: skip
 """The page's scripts, in the order they are joined."""
 

@@ -65,6 +65,6 @@ function verdict(data, cell, state, box) {
   return [
     marked ? icon(state) : null,
     make("span", { class: "word", text: words }),
-    brief && room >= 6 ? make("span", { class: "why", dir: "auto", text: why }) : null,
+    brief && room >= 6 ? make("span", { class: "why", dir: "auto" }, ...breakable(why)) : null,
   ].filter(Boolean);
 }

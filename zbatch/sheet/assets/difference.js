@@ -67,9 +67,6 @@ function differently(values, room) {
   return values.map((value) => siblings.brief(apart.indexOf(value), room));
 }
 
-/** A path or a name breaks where its parts do, not in the middle of a word. */
-const breakable = (text) => text.split(/(?<=[/_\-.@])(?=[^\s/_\-.@])/u).flatMap((part, index) => (index ? [make("wbr"), part] : [part]));
-
 /** The prompt against each other one: what only the reference says is struck, what only this one says is underlined. */
 function promptDifferences(data, others) {
   const now = data.prompt(others.at(-1).cell);

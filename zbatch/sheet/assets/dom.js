@@ -54,6 +54,9 @@ function address(path) {
   return "./" + path.split("/").map(encodeURIComponent).join("/");
 }
 
+/** A path or a name breaks where its parts do, not in the middle of a word. */
+const breakable = (text) => text.split(/(?<=[/_\-.@])(?=[^\s/_\-.@])/u).flatMap((part, index) => (index ? [make("wbr"), part] : [part]));
+
 /** Put an element among its neighbours by its order: what is read aloud, and reached by Tab, follows the page. */
 function insert(layer, element) {
   let before = layer.lastElementChild;

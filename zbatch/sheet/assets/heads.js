@@ -27,17 +27,17 @@ function cornerWords({ x, y }) {
 /** In a column `width` wide, over as many whole lines as the row is high, but five at most. */
 function rowHead(axis, { value, height }, width) {
   const lines = Math.max(1, Math.min(5, Math.floor(height / 17)));
-  const room = Math.floor(((width - (width < 120 ? 18 : 30)) / 6.2) * lines * 0.75); // words do not fill their lines
-  const words = make("span", { dir: "auto", text: axis.brief(value, Math.max(18, room)) });
+  const room = width - (width < 120 ? 18 : 30);
+  const words = make("span", { dir: "auto" }, ...breakable(axis.numeric ? axis.brief(value, 18) : fittingWords(axis, value, { width: room, lines, size: 13, least: 12 })));
   words.style.webkitLineClamp = lines;
   return make("div", { class: `rowhead${axis.numeric ? " number" : ""}`, title: hint(axis.label(value)) }, words);
 }
 
 function columnHead(axis, { value, width, index }, lines) {
-  const room = Math.floor(width / 6.2) * lines;
+  const words = axis.numeric ? axis.brief(value, 14) : fittingWords(axis, value, { width: width - 4, lines, size: 13, least: 8 });
   return make("div", {
     class: `colhead${axis.numeric ? " number" : ""}`, role: "columnheader", "aria-colindex": index + 1, title: hint(`${axis.name}: ${axis.label(value)}`),
-  }, make("span", { dir: "auto", text: axis.brief(value, Math.max(axis.numeric ? 14 : 8, room)) }));
+  }, make("span", { dir: "auto" }, ...breakable(words)));
 }
 
 /** The head of a section, which is a group: short values take what they need, long ones share what is left. */

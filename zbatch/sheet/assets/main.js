@@ -7,12 +7,12 @@ class Page {
     this.data = data;
     this.view = new View(data);
     const at = this.view.read(location.hash);
-    this.written = location.hash; // as this page last read or wrote it
+    this.trail = new Trail({ came: () => this.#readAgain(), left: () => this.lightbox.root.close(), inside: () => Boolean(this.box?.root.open) });
     const change = (act) => this.change(act);
     this.scroller = document.getElementById("scroller");
     this.panel = document.getElementById("panel");
     this.help = document.getElementById("help");
-    this.grid = new Grid(this.scroller, data, { open: (cell) => this.lightbox.open(cell, this.grid.layout), folded: () => this.#folded() });
+    this.grid = new Grid(this.scroller, data, { open: (cell) => this.#open(cell), folded: () => this.#folded() });
     this.chips = new Chips(this.panel, data, this.view, change, () => this.togglePanel());
     this.drawer = new Drawer(this.panel, this.scroller, () => this.togglePanel());
     if (location.hash) this.#readLightbox();
@@ -29,13 +29,12 @@ class Page {
     later.do(() => this.lightbox);
     later.begin();
     this.#openAt(at);
-    addEventListener("hashchange", () => this.#readAgain());
   }
 
   /** Made when it is first asked for: nobody opens a picture before there is one. */
   get lightbox() {
     return (this.box ??= new Lightbox(document.getElementById("lightbox"), this.data, {
-      moved: (cell) => this.#remember(cell), closed: (cell) => this.#closed(cell), link: () => location.href.replace(/#.*/, "") + this.hash,
+      moved: (cell) => this.#remember(cell), closed: (cell) => this.#closed(cell), link: () => location.href.replace(/#.*/, "") + this.trail.hash,
     }));
   }
 
@@ -136,19 +135,14 @@ class Page {
     const words = this.view.hash;
     if (cell !== null) words.set("at", this.#nameOf(cell));
     this.box?.write(words, (other) => this.#nameOf(other));
-    this.hash = `#${words}`;
-    // Browsers refuse more than some hundred of these a minute or so: a slider's last one counts.
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      if (location.hash !== this.written) return; // a link was followed meanwhile: it is about to be read
-      history.replaceState(null, "", this.hash);
-      this.written = location.hash;
-    }, 120);
+    this.trail.write(`#${words}`);
+  }
+
+  #open(cell) {
+    this.trail.enter(() => this.lightbox.open(cell, this.grid.layout));
   }
 
   #readAgain() {
-    if (location.hash === this.hash) return;
-    this.written = location.hash;
     this.view.reset();
     const at = this.view.read(location.hash);
     if (this.box?.root.open) this.lightbox.root.close();
@@ -175,6 +169,7 @@ class Page {
 
   #closed(cell) {
     this.#remember(null);
+    this.trail.leave();
     if (cell !== null) this.grid.focus(cell);
   }
 

@@ -44,8 +44,7 @@ class Scrubber {
     });
     this.stops = cells.length <= TICKS ? cells.map((cell) => this.#stop(cell)) : [];
     this.strip = make("div", { class: "strip", onpointerdown: (event) => this.#press(event), onpointermove: (event) => this.#drag(event), onpointerup: () => this.#let(), onpointercancel: () => this.#let() }, ...this.stops);
-    this.strip.style.setProperty("--stops", cells.length);
-    this.range.style.setProperty("--stops", cells.length);
+    this.root.style.setProperty("--stops", cells.length);
     this.value = make("output", {});
     this.root.replaceChildren(make("div", { class: "pick" }, list, this.value), make("div", { class: "track" }, this.strip, this.range));
     this.#measure();

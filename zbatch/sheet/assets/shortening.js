@@ -86,16 +86,19 @@ function fill(pieces, after, take) {
   }
 }
 
+/** What is left out is told once, whatever stands before it. */
+const cutShort = (words) => `${words.replace(/[\s,;…]+$/u, "")}…`;
+
 function joined(text, pieces, chosen) {
   let words = "";
   let end = 0;
   for (const piece of pieces) {
     if (!chosen.has(piece)) continue;
-    if (piece.from > end) words = `${words.replace(/[\s,;]+$/u, "")}…`;
+    if (piece.from > end) words = cutShort(words);
     words += text.slice(piece.from, piece.to);
     end = piece.to;
   }
-  return end < text.length ? `${words.replace(/[\s,;]+$/u, "")}…` : words;
+  return end < text.length ? cutShort(words) : words;
 }
 
 function sameStart(one, other) {
