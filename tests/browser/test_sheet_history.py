@@ -129,3 +129,19 @@ def test_links_followed_in_the_page_are_steps_as_ever(visit, calm):
     expect(lightbox(page)).to_be_visible()
     page.evaluate("history.back()")
     expect(lightbox(page)).to_be_hidden()
+
+
+def test_where_the_browser_refuses_a_step_the_picture_opens_all_the_same(visit, calm):
+    page = visit(calm)
+    until(page, GRID)
+    page.evaluate("""() => {
+        const refuse = () => { throw new DOMException("no"); };
+        history.pushState = history.replaceState = refuse;
+    }""")
+    page.locator(".cell").first.click()
+    expect(lightbox(page)).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    assert "scale 0.4" in crumbs(page)
+    page.keyboard.press("Escape")
+    expect(lightbox(page)).to_be_hidden()
+    assert page.evaluate(GRID)

@@ -38,7 +38,7 @@ function tip(data, cell, twins, stack) {
   if (stack > 1) parts.push(`${count(stack)} images lie here: Space turns them over, Enter opens them`);
   if (data.flagged(cell)) parts.push("the server flagged this image as NSFW");
   parts.push(...data.warnings(cell));
-  if (data.command(cell)) parts.push(data.command(cell));
+  if (data.command(cell)) parts.push(RETRIED.includes(data.state(cell)) ? `${data.command(cell)} (all ${data.state(cell)}; Enter: this one only)` : data.command(cell));
   else if (data.state(cell) === "excluded") parts.push("no command makes it: the manifest's rule leaves it out");
   return hint(parts.join("\n"));
 }

@@ -8,6 +8,7 @@ class Siblings {
   constructor(texts) {
     this.texts = texts;
     this.known = new Map();
+    this.spots = new Map();
   }
 
   brief(index, limit) {
@@ -21,7 +22,8 @@ class Siblings {
 
   #shorten(text, index, limit) {
     if (this.texts.length < 2) return middle(text, limit);
-    const spots = this.#spots(index);
+    if (!this.spots.has(index)) this.spots.set(index, this.#spots(index));
+    const spots = this.spots.get(index);
     const chosen = new Set();
     const pieces = piecesOf(text, [...spots.starts, spots.end]);
     const take = (piece) => {

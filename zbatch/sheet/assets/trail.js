@@ -23,8 +23,18 @@ class Trail {
   #settle() {
     clearTimeout(this.timer);
     if (this.leaving || location.hash !== this.written) return; // a link was followed meanwhile: it is about to be read
-    history.replaceState(history.state, "", this.hash);
+    this.#put("replaceState", history.state);
+  }
+
+  /** Tell whether the browser took it: it may refuse where there were too many, or in a frame without an address. */
+  #put(way, state) {
+    try {
+      history[way](state, "", this.hash);
+    } catch {
+      return false;
+    }
     this.written = location.hash;
+    return true;
   }
 
   /** Open a picture: Back closes it. Walking from there on is no further step. */
@@ -38,9 +48,7 @@ class Trail {
     if (this.deep) return;
     clearTimeout(this.timer);
     this.under = this.written;
-    history.pushState({ picture: true }, "", this.hash);
-    this.written = location.hash;
-    this.deep = true;
+    this.deep = this.#put("pushState", { picture: true });
   }
 
   /** The picture was closed by a key or a click: its step goes, too. */
