@@ -112,3 +112,18 @@ def test_a_pin_beside_the_baseline_is_chosen_and_the_baseline_again(visit, calm)
     assert names(page) == ["Ref 1 scale 0", "This scale 0.8"]
     page.keyboard.press("b")
     expect(page.locator(".comparebar")).to_be_hidden()
+
+
+def test_a_click_on_a_references_name_leads_to_the_next_or_chooses(visit, calm):
+    page = three_pinned(visit, calm)
+    page.locator(".nametag").first.click()
+    assert names(page) == ["Ref 2 scale 0.4", "This scale 1.2"]
+    page.keyboard.press("2")
+    page.locator(".nametag").nth(2).click()
+    expect(face(page, 3)).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("4")
+    assert names(page) == ["Ref 3 scale 0.8", "This scale 1.2"]
+    page.locator(".nametag").first.click()
+    assert names(page) == ["Ref 1 scale 0", "This scale 1.2"]
+    page.keyboard.press("ArrowLeft")  # keys go on
+    assert "scale 0.8" in crumbs(page)

@@ -228,8 +228,15 @@ class Compare {
 
   #drawNames() {
     if (this.way === "none") this.names.say(`There is no ${this.references[0]} one here`);
-    else this.names.draw(this.on ? this.seen : []);
+    else this.names.draw(this.on ? this.seen.map((one) => ({ ...one, act: this.#choice(one) })) : []);
     this.#drawShown();
+  }
+
+  /** A click on the name of one of several references chooses it, or the next where it is chosen. */
+  #choice(one) {
+    if (one.at === undefined || this.resolved.length < 2) return null;
+    const next = this.paired ? this.resolved[(this.resolved.indexOf(one) + 1) % this.resolved.length] : one;
+    return { title: this.paired ? `Compare with ${next.words} instead` : "Compare with this one in slider and difference", click: () => this.face(next.at) };
   }
 
   #drawShown() {

@@ -17,10 +17,10 @@ class NameTags {
     this.root = make("div", { class: "names" });
   }
 
-  /** `shown` are `{ words, cell }`; each name says what tells its picture from the others. */
+  /** `shown` are `{ words, cell }`; each name says what tells its picture from the others. One that has an `act` is clicked. */
   draw(shown) {
     const telling = tellingWords(this.data, shown.map(({ cell }) => cell), innerWidth <= 640 ? 20 : 28);
-    this.root.replaceChildren(...shown.map(({ words, cell }) => make("div", { class: "nametag" }, make("b", { text: words }),
+    this.root.replaceChildren(...shown.map(({ words, cell, act }) => make(act ? "button" : "div", { class: "nametag", type: act && "button", title: act?.title, onclick: act?.click }, make("b", { text: words }),
       telling(cell) ? make("span", { dir: "auto", text: telling(cell) }) : null)));
   }
 
