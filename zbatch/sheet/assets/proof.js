@@ -6,10 +6,10 @@ function proof(data, box) {
   const { cell, compare, missing } = box;
   const compared = compare.on && compare.resolved.length > 0;
   const shown = compared ? compare.all : [{ words: "", cell }];
-  const differing = data.varying.filter((axis) => new Set(shown.map((one) => axis.column[one.cell])).size > 1);
+  const telling = tellingWords(data, shown.map((one) => one.cell), 60);
   const prompt = bounded(data.prompt(cell), compared ? 1200 : PROMPT);
   const root = make("article", { class: "proof" },
-    make("div", { class: "proofs" }, ...shown.map((one) => proofOf(data, missing, one, differing))),
+    make("div", { class: "proofs" }, ...shown.map((one) => proofOf(data, missing, one, telling))),
     compared ? printedDifference(data, shown) : null,
     compared ? null : proofCoordinates(data, cell),
     data.job(cell) === ABSENT ? null : make("section", {},
@@ -22,9 +22,8 @@ function proof(data, box) {
   return root;
 }
 
-function proofOf(data, missing, { words, cell }, differing) {
-  const names = differing.map((axis) => `${axis.longest > LONG ? "" : `${axis.short} `}${axis.brief(axis.column[cell], 60)}`);
-  const name = words ? make("figcaption", { dir: "auto" }, make("b", { text: words }), " ", names.join(" · ")) : null;
+function proofOf(data, missing, { words, cell }, telling) {
+  const name = words ? make("figcaption", { dir: "auto" }, make("b", { text: words }), " ", telling(cell)) : null;
   if (!missing.has(cell)) return make("figure", {}, make("img", { alt: data.describe(cell), src: data.picture(cell) }), name);
   const { words: state, reason } = missing.of(cell);
   return make("figure", {}, make("div", { class: "none" }, make("b", { text: state }), make("p", { class: "why", dir: "auto", text: middle(reason, 300) })), name);
