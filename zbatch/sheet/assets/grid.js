@@ -35,7 +35,7 @@ class Grid {
     const { style } = this.plane;
     style.setProperty("--rowhead", `${this.rowhead}px`);
     style.setProperty("--colhead", `${this.colhead}px`);
-    style.setProperty("--view", `${this.root.clientWidth}px`);
+    style.setProperty("--view", `${this.wide}px`);
     style.width = `${this.rowhead + this.layout.width}px`;
     style.height = `${this.colhead + this.layout.height}px`;
     this.root.classList.toggle("wall", this.layout.wall);
@@ -58,6 +58,7 @@ class Grid {
 
   #measure() {
     const { clientWidth, clientHeight } = this.root;
+    this.wide = clientWidth;
     Object.assign(this, headSizes(this.view, clientWidth));
     this.room = { width: clientWidth - this.rowhead * (this.view.wall ? 2 : 1), height: clientHeight - this.colhead };
   }
@@ -177,7 +178,7 @@ class Grid {
   }
 
   #section(section, at) {
-    const element = groupHead(this.view.groups, section, { width: this.root.clientWidth, line: this.layout.lineOfSection(at), toggle: () => this.#toggle(section) });
+    const element = groupHead(this.view.groups, section, { width: this.wide, line: this.layout.lineOfSection(at), toggle: () => this.#toggle(section) });
     // Not by a transform: what sticks inside would not know of it.
     element.style.top = `${section.top}px`;
     element.style.height = `${section.height}px`;

@@ -33,12 +33,16 @@ function select(data, view) {
     cells.push(cell);
     if (state !== none) for (const filter of active) filter.counts[filter.column[cell] + 1] += 1;
   }
-  for (const filter of free) filter.count(cells, stateOf, none);
+  let counted = null;
   return {
     cells,
     states: new Map(data.states.map((state, number) => [state, states[number]]).filter(([, number]) => number > 0)),
     complaints: query.complaints,
-    counts: new Map(filters.map((filter) => [filter.axis, filter.counted])),
+    /** By axis and value; counted when it is first asked for, as nothing in the grid waits for it. */
+    get counts() {
+      if (counted === null) for (const filter of free) filter.count(cells, stateOf, none);
+      return (counted ??= new Map(filters.map((filter) => [filter.axis, filter.counted])));
+    },
   };
 }
 
