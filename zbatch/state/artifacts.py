@@ -176,3 +176,13 @@ def _differences(asked: Asked, image: Image.Image, image_format: str) -> list[st
     if image_format != asked.output_format:
         found.append(f"output_format: asked for {asked.output_format}, got {image_format}")
     return found
+
+
+def thumbnail_of(data: bytes) -> bytes:
+    """Make the thumbnail of a picture anew, as it was made when the picture came.
+
+    Raises:
+        BadImageError: the bytes are no whole picture.
+    """
+    image, _ = _decode(data)
+    return _thumbnail(image, thumb_size(image.width, image.height))

@@ -1,0 +1,218 @@
+"""Holding a run's files against its state: what differs, what is left over, what can be mended."""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+from support.sample_run import Sample, write_sample
+
+from zbatch.errors import RunBusyError
+from zbatch.exports.mending import mend_run
+from zbatch.exports.run_check import verify_run
+from zbatch.exports.verification import Problem
+from zbatch.model import JobState
+from zbatch.state.directory import RunDirectory
+from zbatch.state.lock import RunLock
+from zbatch.state.missing import missing_names
+from zbatch.state.run import Run
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return write_sample(
+        tmp_path_factory.mktemp("verify") / "run",
+        Sample(troubles=False, excluded=False, seeds=2, sizes=("1536*1152",)),
+    )
+
+
+@pytest.fixture
+def run(made, tmp_path):
+    return shutil.copytree(made, tmp_path / "run")
+
+
+def change(run, sql):
+    with contextlib.closing(sqlite3.connect(run / "state.sqlite3", timeout=0)) as connection, connection:
+        connection.execute(sql)
+
+
+def pictures(run):
+    with Run(run) as opened:
+        return [job for job in opened.jobs() if job.artifact]
+
+
+def found(run, **options):
+    result = verify_run(run, **options)
+    return result, {one.file: one for one in result.differences}
+
+
+def test_a_whole_run_has_no_differences(run):
+    told = []
+    result = verify_run(run, lambda files, length: told.append((files, length)))
+    jobs = pictures(run)
+    assert (result.files, result.whole, result.differs) == (len(jobs), len(jobs), False)
+    assert result.bytes == sum(job.artifact.bytes for job in jobs) == sum(length for _, length in told)
+    assert not result.left_over
+    assert not result.notes
+
+
+def test_each_kind_of_difference_is_told_with_what_was_expected_and_what_lies_there(run):
+    jobs = pictures(run)
+    paths = [run / job.file for job in jobs]
+    paths[0].unlink()
+    os.truncate(paths[1], 500)
+    data = bytearray(paths[2].read_bytes())
+    data[len(data) // 2] ^= 1
+    paths[2].write_bytes(data)
+    paths[3].write_text("<html>404</html>" * 1000)
+    paths[4].unlink()
+    paths[4].mkdir()
+    paths[5].write_bytes(bytes(jobs[5].artifact.bytes))
+    (run / jobs[6].artifact.thumb).unlink()
+    paths[7].unlink()
+    os.mkfifo(paths[7])
+    result, by_file = found(run)
+    assert {file: one.problem for file, one in by_file.items()} == {
+        jobs[0].file: Problem.MISSING,
+        jobs[1].file: Problem.TRUNCATED,
+        jobs[2].file: Problem.CHANGED,
+        jobs[3].file: Problem.OTHER_TYPE,
+        jobs[4].file: Problem.NO_FILE,
+        jobs[5].file: Problem.CHANGED,
+        jobs[6].artifact.thumb: Problem.THUMBNAIL,
+        jobs[7].file: Problem.NO_FILE,
+    }
+    changed = by_file[jobs[2].file]
+    assert (changed.sha256, changed.length) == (jobs[2].artifact.sha256, jobs[2].artifact.bytes)
+    assert changed.found_sha256 not in (None, changed.sha256)
+    assert changed.key == jobs[2].key
+    assert "zeros" in by_file[jobs[5].file].found
+    assert by_file[jobs[3].file].found == "an HTML page"
+    assert result.whole == len(jobs) - 7
+    assert result.to_json()["counts"]["missing"] == 1
+
+
+def test_swapped_pictures_are_told_by_whose_they_are(run):
+    one, other = pictures(run)[:2]
+    aside = run / "aside"
+    (run / one.file).rename(aside)
+    (run / other.file).rename(run / one.file)
+    aside.rename(run / other.file)
+    _, by_file = found(run)
+    assert by_file[one.file].holds == other.key
+    assert by_file[other.file].holds == one.key
+    assert {difference.problem for difference in by_file.values()} == {Problem.CHANGED}
+
+
+def test_what_is_no_jobs_picture_is_left_over_and_no_difference(run):
+    job = pictures(run)[0]
+    stem = job.file.removesuffix(".webp")
+    (run / "images" / "deep").mkdir()
+    (run / "images" / "deep" / "notes.txt").write_text("mine")
+    (run / f"{stem}.png").write_bytes(b"older")
+    (run / f"{stem}.json").write_text("{}")  # what lies beside a picture under its name is its own
+    (run / f"{stem}.txt").write_text("a caption")
+    result = verify_run(run)
+    assert not result.differs
+    assert {(one.file, one.key, one.state) for one in result.left_over} == {
+        ("images/deep/notes.txt", None, None),
+        (f"{stem}.png", job.key, "done"),
+    }
+
+
+def test_a_picture_whose_job_is_not_done_is_told_apart_unless_a_run_is_putting_it_there(run):
+    directory = RunDirectory(run)
+    job = pictures(run)[0]
+    change(run, f"UPDATE jobs SET state = 'submitted' WHERE key = '{job.key}'")
+    result = verify_run(run)
+    assert [(one.file, one.state) for one in result.left_over] == [(job.file, JobState.SUBMITTED)]
+    assert not result.differs
+    with RunLock(directory):
+        assert not verify_run(run).left_over
+
+
+def test_what_a_run_changes_meanwhile_is_no_difference(run):
+    """The picture was made anew, with other bytes, between the look at the state and that at the file."""
+    jobs = pictures(run)
+    for job in jobs:
+        (run / job.file).write_bytes(b"made anew")
+
+    def overtaken(_files, _length):
+        if done.is_set():
+            return
+        done.set()
+        change(run, "UPDATE jobs SET state = 'submitted' WHERE id > 1")
+
+    done = threading.Event()
+    result = verify_run(run, overtaken, threads=1)
+    assert result.overtaken == len(jobs) - 1
+    assert [one.key for one in result.differences] == [jobs[0].key]
+
+
+def test_a_verification_does_not_hold_up_whoever_writes(run):
+    writes = []
+
+    def write(_files, _length):
+        change(run, "UPDATE jobs SET message = 'x' WHERE id = 1")
+        writes.append(1)
+
+    assert not verify_run(run, write).differs
+    assert writes
+
+
+def test_mending_moves_what_is_in_the_way_and_makes_thumbnails_and_nothing_else(run):
+    jobs = pictures(run)
+    paths = [run / job.file for job in jobs]
+    paths[0].write_bytes(b"changed")
+    paths[1].unlink()
+    thumb = run / jobs[2].artifact.thumb
+    before = thumb.read_bytes()
+    thumb.unlink()
+    mended = mend_run(verify_run(run))
+    assert mended.set_aside == [jobs[0].file]
+    assert (run / "set-aside" / jobs[0].file).read_bytes() == b"changed"
+    assert mended.thumbnails == [jobs[2].artifact.thumb]
+    assert thumb.read_bytes() == before
+    assert not mended.failed
+    assert {one.problem for one in verify_run(run).differences} == {Problem.MISSING}
+    assert list(map(len, missing_names(RunDirectory(run)))) == [2]  # what the next run asks for again
+    paths[0].write_bytes(b"once more")
+    mend_run(verify_run(run))
+    assert {path.read_bytes() for path in (run / "set-aside" / "images").iterdir()} == {
+        b"changed",
+        b"once more",
+    }
+
+
+def test_nothing_is_mended_while_a_run_goes_on(run):
+    (run / pictures(run)[0].file).write_bytes(b"changed")
+    result = verify_run(run)
+    with RunLock(RunDirectory(run)), pytest.raises(RunBusyError):
+        mend_run(result)
+    assert not (run / "set-aside").exists()
+
+
+def test_pictures_that_the_manifest_no_longer_shows_are_verified_and_stay(run):
+    job = pictures(run)[0]
+    change(run, f"UPDATE jobs SET position = NULL WHERE key = '{job.key}'")
+    (run / job.file).write_bytes(b"changed")
+    result = verify_run(run)
+    assert [(one.key, one.shown) for one in result.differences] == [(job.key, False)]
+    assert not mend_run(result).set_aside
+    assert (run / job.file).exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_what_cannot_be_read_is_neither_whole_nor_different(run):
+    job = pictures(run)[0]
+    path: Path = run / job.file
+    path.chmod(0)
+    try:
+        result = verify_run(run)
+    finally:
+        path.chmod(0o644)
+    assert (result.differs, result.unreadable) == (False, 1)
+    assert "ermission" in result.differences[0].found

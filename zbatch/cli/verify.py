@@ -1,0 +1,134 @@
+"""`zbatch verify`: files against their hashes."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import orjson
+from tqdm import tqdm
+
+from zbatch.cli import options
+from zbatch.cli.output import ExitCode, say, tell
+from zbatch.cli.verified import mended_lines, next_lines, verified_lines
+from zbatch.cli.whereabouts import locate_run
+from zbatch.errors import UsageError
+from zbatch.exports.export_check import CHECKSUMS, is_export, listed_bytes, verify_export
+from zbatch.exports.mending import Mended, mend_run
+from zbatch.exports.run_check import verify_run
+from zbatch.exports.verification import Told, Verification
+from zbatch.state.directory import RunDirectory
+from zbatch.state.kept import KeptFiles
+from zbatch.state.run import Run
+
+
+@click.command(
+    "verify",
+    epilog="Examples: zbatch verify runs/fox · zbatch verify fox.yaml --json · zbatch verify datasets/fox · "
+    "zbatch verify runs/fox --mend",
+)
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
+@options.endpoint
+@click.option(
+    "--mend",
+    is_flag=True,
+    help="Move pictures that changed into set-aside/, so that the next run fetches them again, and make "
+    "missing thumbnails; asks nobody and pays nothing.",
+)
+@click.option("--json", "as_json", is_flag=True, help="All of it as JSON; for several RUNs a line each.")
+def command(runs: tuple[Path, ...], endpoint: str | None, mend: bool, as_json: bool) -> int:
+    """Hold every file of RUN against the hash and length that were written down of it.
+
+    RUN is a run directory, the manifest whose run it is, or a directory that carries checksums.sha256, as an
+    export does. It may be going on: nothing is held up, and what is done meanwhile is no difference. Exits
+    with 1 where anything differs, and with 4 where nothing does but something cannot be read.
+    """
+    codes = []
+    for path in runs:
+        place = path if is_export(path) else locate_run(path, endpoint)
+        result = _verified(place)
+        mended = mend_run(result) if mend and result.kind == "run" else None
+        if as_json:
+            option = orjson.OPT_INDENT_2 if len(runs) == 1 else 0
+            say(orjson.dumps(_json(result, mended), option=option).decode())
+        else:
+            _print(result, mended)
+        codes.append(_exit_code(result))
+    return max(codes, key=_SEVERITY.index)
+
+
+_SEVERITY = (ExitCode.OK, ExitCode.NOT_ALL_DONE, ExitCode.SURROUNDINGS)
+
+
+def _exit_code(result: Verification) -> ExitCode:
+    if result.differs:
+        return ExitCode.NOT_ALL_DONE
+    return ExitCode.SURROUNDINGS if result.unreadable else ExitCode.OK
+
+
+def _verified(path: Path) -> Verification:
+    """Verify what lies in a directory: a run, or what carries checksums.
+
+    Raises:
+        UsageError: neither lies there.
+    """
+    directory = RunDirectory(path)
+    if not directory.exists() and is_export(path):
+        with _bar(*listed_bytes(path)) as bar:
+            return verify_export(path, bar)
+    if not directory.exists() and path.is_dir():
+        directory.check_lost()
+        raise UsageError(
+            f"{path} is neither a run directory nor an export: it has no state.sqlite3 and no {CHECKSUMS}",
+            hint="give the directory that `zbatch run` or `zbatch export` named, or the manifest",
+        )
+    Run(path).close()  # says what is wrong where it is none
+    with KeptFiles(directory) as kept:
+        total = kept.total()
+    with _bar(*total) as bar:
+        return verify_run(path, bar)
+
+
+@contextlib.contextmanager
+def _bar(files: int, length: int) -> Iterator[Told | None]:
+    """Draw a bar of bytes on a terminal; elsewhere there is nothing to tell."""
+    if not sys.stderr.isatty() or not files:
+        yield None
+        return
+    seen = 0
+    with tqdm(
+        total=length, unit="B", unit_scale=True, file=sys.stderr, dynamic_ncols=True, leave=False
+    ) as bar:
+
+        def told(more: int, size: int) -> None:
+            nonlocal seen
+            seen += more
+            bar.set_postfix_str(f"{seen:,} of {files:,} files", refresh=False)
+            bar.update(size)
+
+        yield told
+
+
+def _json(result: Verification, mended: Mended | None) -> dict[str, object]:
+    shape = result.to_json()
+    if mended is not None:
+        shape["mended"] = {
+            "set_aside": mended.set_aside,
+            "thumbnails": mended.thumbnails,
+            "failed": mended.failed,
+        }
+    return shape
+
+
+def _print(result: Verification, mended: Mended | None) -> None:
+    for line in verified_lines(result):
+        say(line)
+    if result.kind == "run" and (result.differences or mended):
+        with Run(result.path) as run:
+            for line in (*mended_lines(mended), *next_lines(run, result, mended)):
+                say(line)
+    for note in result.notes:
+        tell(f"note: {note}")

@@ -1,0 +1,107 @@
+"""An export against its checksum file, in the format that `sha256sum -c` reads too."""
+# ruff: noqa: PTH118 - paths are text: this is done for every file of an export
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from zbatch.errors import DiskError
+from zbatch.exports.hashing import Lying, look_at_all
+from zbatch.exports.run_check import difference_of
+from zbatch.exports.strays import files_below
+from zbatch.exports.verification import Difference, LeftOver, Problem, Told, Verification
+
+CHECKSUMS: Final = "checksums.sha256"
+"""Lies beside what it is of, every path in it relative to its own directory."""
+
+_LINE: Final = re.compile(rb"(\\?)([0-9a-fA-F]{64}) [ *](.+)", re.DOTALL)
+_ESCAPED: Final = re.compile(rb"\\(.)", re.DOTALL)
+_MEANT: Final = {b"n": b"\n", b"r": b"\r", b"\\": b"\\"}
+_LONGEST: Final = 20_000
+
+
+def is_export(path: Path) -> bool:
+    """Tell whether a directory carries a checksum file."""
+    return (path / CHECKSUMS).is_file()
+
+
+def verify_export(path: Path, tell: Told | None = None, *, threads: int | None = None) -> Verification:
+    """Hold an export's files against its checksums; files that no line names are leftovers.
+
+    Raises:
+        DiskError: the checksum file cannot be read.
+    """
+    begun = time.monotonic()
+    result = Verification("export", path)
+    listed: set[int] = {hash(CHECKSUMS)}  # of a million names their hashes are a fifth
+    for (file, sha256), found in look_at_all(_files(path, result, listed), threads=threads):
+        result.files += 1
+        result.bytes += found.length
+        difference = difference_of(file, sha256, None, found)
+        if difference is None:
+            result.whole += 1
+        else:
+            result.add(difference)
+        if tell is not None:
+            tell(1, found.length if found.lying is Lying.FILE else 0)
+    for file, length in files_below(os.fspath(path), "", result.notes):
+        if hash(file) not in listed:
+            result.add_left_over(LeftOver(file, length))
+    result.seconds = time.monotonic() - begun
+    return result
+
+
+def listed_bytes(path: Path) -> tuple[int, int]:
+    """Count the files that a checksum file names, and their bytes as they are; for a bar, so roughly.
+
+    Raises:
+        DiskError: the checksum file cannot be read.
+    """
+    files = length = 0
+    for file, _ in _entries(path / CHECKSUMS):
+        files += 1
+        try:
+            length += os.stat(os.path.join(path, file or "")).st_size if file else 0  # noqa: PTH116 - a third of Path.stat
+        except (OSError, ValueError):
+            continue
+    return files, length
+
+
+def _files(path: Path, result: Verification, listed: set[int]) -> Iterator[tuple[tuple[str, str], str]]:
+    for number, (file, sha256) in enumerate(_entries(path / CHECKSUMS), 1):
+        if file is None or _leads_out(file):
+            why = "is no line of a checksum file" if file is None else "leads out of the directory"
+            result.add(Difference(Problem.UNLISTED, f"{CHECKSUMS}:{number}", found=f"{why}: {sha256[:100]}"))
+            continue
+        listed.add(hash(os.path.normpath(file)))
+        yield (file, sha256), os.path.join(path, file)
+
+
+def _leads_out(file: str) -> bool:
+    return os.path.isabs(file) or ".." in file.split("/")  # noqa: PTH117 - text, as above
+
+
+def _entries(path: Path) -> Iterator[tuple[str | None, str]]:
+    """Give path and hash of every line; no path, and the line, where it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            while line := stream.readline(_LONGEST):
+                text = line.rstrip(b"\r\n")
+                match = _LINE.fullmatch(text)
+                if match is None:
+                    if text.strip():
+                        yield None, text.decode("utf-8", "replace")
+                    continue
+                name = match[3] if not match[1] else _ESCAPED.sub(_unescaped, match[3])
+                yield os.fsdecode(name), match[2].decode("ascii").lower()
+    except OSError as error:
+        raise DiskError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    return _MEANT.get(match[1], match[0])

@@ -1,0 +1,126 @@
+"""A run against its state: every picture that is done, its thumbnail, and what else lies among them."""
+# ruff: noqa: PTH116, PTH118 - paths are text: this is done for every picture of a run
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from zbatch.exports.hashing import Found, Lying, look_at_all
+from zbatch.exports.sniffing import sniff
+from zbatch.exports.strays import strays
+from zbatch.exports.verification import Difference, Problem, Told, Verification
+from zbatch.state.directory import RunDirectory
+from zbatch.state.kept import KeptFile, KeptFiles
+
+_MOST_DESCRIBED: Final = 200
+"""Files that are opened once more to say what they are."""
+
+
+def verify_run(path: Path, tell: Told | None = None, *, threads: int | None = None) -> Verification:
+    """Hold a run's files against its state; neither is touched, and a run that goes on is not held up.
+
+    `tell` is told of progress. Every picture is read whole. What a run changes meanwhile is looked at again
+    and is no difference.
+
+    Raises:
+        StateError: the state is damaged, gone, or a newer zbatch's.
+        DiskError: the state cannot be read.
+    """
+    begun = time.monotonic()
+    directory = RunDirectory(path)
+    result = Verification("run", path)
+    with KeptFiles(directory) as kept:
+        for file, found in look_at_all(_pictures(directory, kept), threads=threads):
+            _judge(directory, kept, file, found, result)
+            if tell is not None:
+                tell(1, file.length)
+        _name_holders(kept, result)
+        for stray in strays(directory, kept, result.notes):
+            result.add_left_over(stray)
+    result.seconds = time.monotonic() - begun
+    return result
+
+
+def _pictures(directory: RunDirectory, kept: KeptFiles) -> Iterator[tuple[KeptFile, str]]:
+    root = os.fspath(directory.path)
+    for page in kept.pages():
+        for file in page:
+            yield file, os.path.join(root, file.file)
+
+
+def _judge(
+    directory: RunDirectory, kept: KeptFiles, file: KeptFile, found: Found, result: Verification
+) -> None:
+    result.files += 1
+    result.bytes += found.length
+    difference = difference_of(file.file, file.sha256, file.length, found)
+    if difference is not None:
+        now = kept.now(file.id)
+        if now != file:  # a run that goes on has made it anew, or is about to
+            result.files -= now is None
+            result.overtaken += 1
+            return
+        if len(result.differences) < _MOST_DESCRIBED and found.lying is Lying.FILE:
+            difference = _described(difference, directory.path / file.file)
+        result.add(replace(difference, key=file.key, shown=file.shown))
+        return
+    result.whole += 1
+    lost = file.thumb != file.file and not _has_bytes(os.path.join(directory.path, file.thumb))
+    if lost and kept.now(file.id) == file:
+        result.add(Difference(Problem.THUMBNAIL, file.thumb, file.key, file.shown))
+
+
+def difference_of(file: str, sha256: str, length: int | None, found: Found) -> Difference | None:
+    """Hold what was found at a path against its hash and, where it is known, its length in bytes."""
+    if found.lying is Lying.FILE:
+        if found.sha256 == sha256 and length in (None, found.length):
+            return None
+        shorter = length is not None and found.length < length
+        return Difference(
+            Problem.TRUNCATED if shorter else Problem.CHANGED,
+            file,
+            sha256=sha256,
+            length=length,
+            found_sha256=found.sha256,
+            found_length=found.length,
+        )
+    problems = {
+        Lying.NOTHING: Problem.MISSING,
+        Lying.NO_FILE: Problem.NO_FILE,
+        Lying.UNREADABLE: Problem.UNREADABLE,
+    }
+    return Difference(problems[found.lying], file, sha256=sha256, length=length, found=found.words)
+
+
+def _described(difference: Difference, path: Path) -> Difference:
+    seen = sniff(path)
+    problem = difference.problem
+    if seen.other:
+        problem = Problem.OTHER_TYPE
+    elif seen.whole:  # shorter, and yet not cut off
+        problem = Problem.CHANGED
+    return replace(difference, problem=problem, found=seen.words)
+
+
+def _has_bytes(path: str) -> bool:
+    try:
+        return os.stat(path).st_size > 0
+    except OSError:
+        return False
+
+
+def _name_holders(kept: KeptFiles, result: Verification) -> None:
+    """Say of files that changed whose picture they are now, where they are another job's."""
+    digests = {one.found_sha256 for one in result.differences if one.found_sha256}
+    if not digests:
+        return
+    holders = kept.holders(sorted(digests))
+    result.differences = [
+        replace(one, holds=holders[one.found_sha256][0]) if one.found_sha256 in holders else one
+        for one in result.differences
+    ]

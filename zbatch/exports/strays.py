@@ -1,0 +1,90 @@
+"""What lies among a run's pictures and is none that its state has: leftovers, of whatever origin."""
+# ruff: noqa: PTH118 - paths are text: this is done for every picture of a run
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from zbatch.exports.verification import LeftOver
+from zbatch.model import EXTENSIONS, UNFINISHED, JobState, fold
+from zbatch.state.directory import RunDirectory
+from zbatch.state.kept import KeptFiles, Owner
+from zbatch.state.owner import owner_of
+
+_AT_ONCE: Final = 2_000
+"""Names that are looked up together."""
+
+_PICTURES: Final = tuple(EXTENSIONS.values())
+
+
+def strays(directory: RunDirectory, kept: KeptFiles, notes: list[str]) -> Iterator[LeftOver]:
+    """Give the files in images/ that are no done job's picture, nor lie beside one under its name.
+
+    While a run goes on, the pictures that it is just putting there are not among them. What cannot be looked
+    into is said in `notes`.
+    """
+    batch: list[tuple[str, int]] = []
+    for one in files_below(os.fspath(directory.path), directory.images.name, notes):
+        batch.append(one)
+        if len(batch) == _AT_ONCE:
+            yield from _unowned(directory, kept, batch)
+            batch = []
+    if batch:
+        yield from _unowned(directory, kept, batch)
+
+
+def files_below(root: str, folder: str, notes: list[str]) -> Iterator[tuple[str, int]]:
+    """Give name (from `root`) and bytes of every file below a folder, which may go away meanwhile.
+
+    Links are not followed. What cannot be looked into is said in `notes`.
+    """
+    folders = [folder]
+    while folders:
+        here = folders.pop()
+        try:
+            with os.scandir(os.path.join(root, here)) as entries:
+                for entry in entries:
+                    name = f"{here}/{entry.name}" if here else entry.name
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(name)
+                    else:
+                        yield name, _size(entry)
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # its pictures are missing, and that is said
+        except OSError as error:
+            notes.append(
+                f"cannot list {here or root}: {error.strerror or error}; what else lies there is not known"
+            )
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat(follow_symlinks=False).st_size
+    except OSError:
+        return 0
+
+
+def _unowned(
+    directory: RunDirectory, kept: KeptFiles, batch: Sequence[tuple[str, int]]
+) -> Iterator[LeftOver]:
+    under_way = owner_of(directory.lock) is not None
+    owners = kept.owners([_stem(name) for name, _ in batch])
+    for name, length in batch:
+        mine = owners.get(fold(_stem(name)), [])
+        if not mine:
+            yield LeftOver(name, length)
+        elif name.endswith(_PICTURES) and not any(_owns(owner, name, under_way) for owner in mine):
+            yield LeftOver(name, length, mine[0].key, mine[0].state.value)
+
+
+def _stem(name: str) -> str:
+    """Give the name of the picture that a file is or lies beside: `fox.json` beside `fox.webp`."""
+    return name if name.endswith(_PICTURES) else name.rpartition(".")[0] or name
+
+
+def _owns(owner: Owner, name: str, under_way: bool) -> bool:  # noqa: FBT001 - of the run, not of the call
+    if owner.state is not JobState.DONE:
+        return under_way and owner.state in UNFINISHED
+    return owner.file.rpartition(".")[2] == name.rpartition(".")[2]

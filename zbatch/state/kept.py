@@ -1,0 +1,122 @@
+"""The files that a run's state says it keeps, page by page, for who holds them against what lies there."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterator
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+
+import orjson
+
+from zbatch.model import JobState, fold
+from zbatch.state.database import open_connection, translated
+from zbatch.state.directory import RunDirectory
+
+_PAGE: Final = 2_000
+_COLUMNS: Final = "id, key, file, sha256, bytes, thumb, position IS NOT NULL"
+
+
+class KeptFile(NamedTuple):
+    """The picture of a done job: `length` is in bytes, `shown` says whether the manifest still shows it."""
+
+    id: int
+    key: str
+    file: str
+    sha256: str
+    length: int
+    thumb: str
+    shown: bool
+
+
+class Owner(NamedTuple):
+    """A job whose picture lies, or may come to lie, under a name."""
+
+    key: str
+    file: str
+    state: JobState
+    attempts: int
+
+
+class KeptFiles:
+    """Reads what a run keeps. Each page is a query of its own: no long snapshot holds up whoever writes it.
+
+    For one thread, as a context manager.
+    """
+
+    def __init__(self, directory: RunDirectory) -> None:
+        """Open the state of a run.
+
+        Raises:
+            StateError: it is damaged, gone, or a newer zbatch's.
+            DiskError: it cannot be opened.
+        """
+        self._path = directory.state
+        self._db = open_connection(directory.state, read_only=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._db.close()
+
+    def total(self) -> tuple[int, int]:
+        """Count the done jobs, and the bytes of their pictures."""
+        ((files, length),) = self._all(
+            "SELECT count(*), coalesce(sum(bytes), 0) FROM jobs WHERE +state = 'done'"
+        )
+        return files, length
+
+    def pages(self) -> Iterator[list[KeptFile]]:
+        """Give the pictures of done jobs, those too that the manifest no longer shows, oldest jobs first."""
+        after = 0
+        while True:
+            # The plus keeps the index of states out of it: it would sort all of them for every page.
+            page = self._all(
+                f"SELECT {_COLUMNS} FROM jobs WHERE +state = 'done' AND id > ? ORDER BY id LIMIT {_PAGE}",  # noqa: S608 - constants
+                after,
+            )
+            if not page:
+                return
+            after = page[-1][0]
+            yield [_kept(row) for row in page]
+
+    def now(self, job_id: int) -> KeptFile | None:
+        """Give what a job keeps now; `None` where it is not done any more."""
+        rows = self._all(f"SELECT {_COLUMNS} FROM jobs WHERE state = 'done' AND id = ?", job_id)  # noqa: S608 - constants
+        return _kept(rows[0]) if rows else None
+
+    def owners(self, files: Collection[str]) -> dict[str, list[Owner]]:
+        """Find, by its fold, the jobs to which each of some names belongs, whatever their state."""
+        found: dict[str, list[Owner]] = {}
+        rows = self._all(
+            """SELECT j.fold, j.key, j.file, j.state, j.attempts
+               FROM json_each(?) wanted JOIN jobs j ON j.fold = wanted.value""",
+            orjson.dumps(list({fold(file) for file in files})).decode(),
+        )
+        for folded, key, file, state, attempts in rows:
+            found.setdefault(folded, []).append(Owner(key, file, JobState(state), attempts))
+        return found
+
+    def holders(self, digests: Collection[str]) -> dict[str, tuple[str, str]]:
+        """Find, for each of some hashes, a done job whose picture has it: key and file. Reads all jobs."""
+        rows = self._all(
+            """SELECT sha256, key, file FROM jobs
+               WHERE +state = 'done' AND sha256 IN (SELECT value FROM json_each(?))""",
+            orjson.dumps(list(digests)).decode(),
+        )
+        return {digest: (key, file) for digest, key, file in rows}
+
+    def _all(self, sql: str, *values: Any) -> list[Any]:
+        with translated(self._path), contextlib.closing(self._db.execute(sql, values)) as cursor:
+            return cursor.fetchall()
+
+
+def _kept(row: Any) -> KeptFile:
+    *facts, shown = row
+    return KeptFile._make((*facts, bool(shown)))
