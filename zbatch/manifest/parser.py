@@ -18,7 +18,7 @@ from zbatch.manifest.inputs import InputImages
 from zbatch.manifest.limits import Limits, parse_limits
 from zbatch.manifest.loras import NamedLora
 from zbatch.manifest.merging import read_with_bases
-from zbatch.manifest.report import AxisNames, Export, Report, parse_export, parse_report
+from zbatch.manifest.report import AxisNames, Export, Output, Report, parse_export, parse_report
 from zbatch.manifest.requests import RequestProgram, build_program
 from zbatch.manifest.sampling import MAX_SAMPLED, Sample
 from zbatch.manifest.schema import check_schema
@@ -52,6 +52,7 @@ class Manifest:
     price: Decimal | None
     output_dir: str
     output_file: ValueTemplate | None
+    output: Output
     report: Report
     export: Export
     inputs: InputImages
@@ -172,6 +173,7 @@ class _Parser(Sections):
             price=self._price(limits),
             output_dir=directory,
             output_file=file,
+            output=Output(embed=output.get("embed") is not False),
             report=parse_report(self.section("report"), names, findings),
             export=parse_export(export, caption, names, findings),
             inputs=self.inputs,

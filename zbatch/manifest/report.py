@@ -1,4 +1,4 @@
-"""`report` and `export`: how the sheet is laid out at first, and what images are called in datasets."""
+"""`output`, `report` and `export`: what is written, how the sheet is laid out at first, what datasets say."""
 
 from __future__ import annotations
 
@@ -18,6 +18,13 @@ class Report:
     y: str | None = None
     group: tuple[str, ...] | None = None
     title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What is written of each image: `embed` says whether its file tells what made it."""
+
+    embed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from zbatch.errors import SurroundingsError
 from zbatch.model import Artifact
 from zbatch.state.artifacts import Asked
 from zbatch.state.directory import RunDirectory
-from zbatch.state.saver import BATCH, frame, read_answer
+from zbatch.state.saver import BATCH, EMBED, frame, read_answer
 
 _PIECE = 256 * 1024
 """Bytes of answers taken at once."""
@@ -87,10 +87,14 @@ class _Helper:
 
 
 class SaverPool:
-    """Saves pictures in helper processes, a bounded number of them on their way to each."""
+    """Saves pictures in helper processes, a bounded number of them on their way to each.
 
-    def __init__(self, directory: RunDirectory, processes: int | None = None) -> None:
+    With `embed`, what the state knows of a job is written into its picture.
+    """
+
+    def __init__(self, directory: RunDirectory, processes: int | None = None, *, embed: bool = False) -> None:
         self._directory = directory
+        self._embed = embed
         self._count = processes or max(1, min(4, os.cpu_count() or 1))
         self._helpers: list[_Helper] = []
         self._room = asyncio.Event()
@@ -98,7 +102,9 @@ class SaverPool:
     async def __aenter__(self) -> Self:
         try:
             for _ in range(self._count):
-                self._helpers.append(_Helper(await _start(self._directory), self._room.set))
+                self._helpers.append(
+                    _Helper(await _start(self._directory, embed=self._embed), self._room.set)
+                )
         except BaseException as error:
             await self._end()
             if isinstance(error, OSError):
@@ -150,7 +156,7 @@ class SaverPool:
         return min(self._helpers, key=lambda helper: helper.load)
 
 
-async def _start(directory: RunDirectory) -> Process:
+async def _start(directory: RunDirectory, *, embed: bool) -> Process:
     # In a session of its own: Ctrl-C and a closed terminal are the parent's to answer, from the first moment.
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -158,6 +164,7 @@ async def _start(directory: RunDirectory) -> Process:
         "-m",
         "zbatch.state.saver",
         str(directory.path),
+        *([EMBED] if embed else ()),
         stdin=PIPE,
         stdout=PIPE,
         start_new_session=True,

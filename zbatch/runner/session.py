@@ -104,7 +104,8 @@ class Session:
         if not early:
             await asyncio.to_thread(preparation.finish, directory, standing.words)
         tasks, tally = standing.tasks, standing.tally
-        async with self._client(key) as client, SaverPool(directory) as savers:
+        saving = SaverPool(directory, embed=self._order.manifest.output.embed)
+        async with self._client(key) as client, saving as savers:
             wiring = Wiring(
                 directory,
                 lock,

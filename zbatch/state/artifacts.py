@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from PIL import Image, UnidentifiedImageError
 
 from zbatch.errors import DiskError
 from zbatch.model import EXTENSIONS, MEDIA_TYPES, Artifact
+from zbatch.provenance import Record, UneditableError, Words, embed, parameters_text, record_text
 from zbatch.state.directory import RunDirectory
 from zbatch.state.placing import place_all
+from zbatch.state.witness import Witness
 
 THUMB_SIDE = 384
 """Long side of a thumbnail, in pixels: crisp at twice the size a sheet usually shows."""
@@ -24,7 +26,7 @@ THUMB_BYTES = 64 * 1024
 MAX_PIXELS = 64_000_000
 """More than this is a decompression bomb, not an answer: the largest picture asked for has 2.4 million."""
 
-
+_NO_JOB = "the state has no such job"
 _PNG_END = b"IEND\xaeB`\x82"
 
 
@@ -46,31 +48,37 @@ class Asked:
     height: int
 
 
-def save_artifact(directory: RunDirectory, asked: Asked, data: bytes) -> Artifact:
+def save_artifact(
+    directory: RunDirectory, asked: Asked, data: bytes, witness: Witness | None = None
+) -> Artifact:
     """Decode, hash, fsync and move a picture into place, and make its thumbnail from the same decode.
 
-    A whole picture whose size or format is not what was asked is kept and carries a warning.
+    A whole picture whose size or format is not what was asked is kept and carries a warning. Where there is a
+    witness, what it knows of the job is written into the file first; where that cannot be, the file is kept
+    as it came, with a warning.
 
     Raises:
         BadImageError: the bytes are no whole picture; nothing was kept.
         DiskError: naming the file that could not be written; the picture does not count as kept.
     """
-    (outcome,) = save_artifacts(directory, [(asked, data)])
+    (outcome,) = save_artifacts(directory, [(asked, data)], witness)
     if isinstance(outcome, Artifact):
         return outcome
     raise outcome
 
 
 def save_artifacts(
-    directory: RunDirectory, pictures: Iterable[tuple[Asked, bytes]]
+    directory: RunDirectory, pictures: Sequence[tuple[Asked, bytes]], witness: Witness | None = None
 ) -> list[Artifact | BadImageError | DiskError]:
     """Save several pictures, waiting for the disk once (see `save_artifact`); each has its outcome."""
     outcomes: list[Artifact | BadImageError | DiskError] = []
     groups: list[list[tuple[str, bytes]]] = []
+    known = None if witness is None else witness.testify([asked.key for asked, _ in pictures])
     for asked, data in pictures:
         files: list[tuple[str, bytes]] = []
         try:
-            artifact, files = _examined(asked, data)
+            record = known.get(asked.key, _NO_JOB) if isinstance(known, dict) else known
+            artifact, files = _examined(asked, data, record)
             outcomes.append(artifact)
         except BadImageError as error:
             outcomes.append(error)
@@ -84,10 +92,22 @@ def save_artifacts(
     ]
 
 
-def _examined(asked: Asked, data: bytes) -> tuple[Artifact, list[tuple[str, bytes]]]:
-    """Give what a picture is and the files to keep of it, the picture last."""
+def _examined(
+    asked: Asked, data: bytes, record: Record | str | None
+) -> tuple[Artifact, list[tuple[str, bytes]]]:
+    """Give what a picture is and the files to keep of it, the picture last.
+
+    `record` is what to write into it, a word where it cannot be had, or nothing where it is not wanted.
+    """
     image, image_format = _decode(data)
-    digest = hashlib.sha256(data).hexdigest()
+    digest = received = hashlib.sha256(data).hexdigest()
+    warnings_ = _differences(asked, image, image_format)
+    if record is not None:
+        try:
+            data = _embedded(data, record, received)
+            digest = hashlib.sha256(data).hexdigest()
+        except UneditableError as error:
+            warnings_.append(f"provenance: not written into the file: {error}")
     thumb_width, thumb_height = thumb_size(image.width, image.height)
     file = asked.file.removesuffix(EXTENSIONS[asked.output_format]) + EXTENSIONS[image_format]
     files = [(file, data)]
@@ -98,7 +118,7 @@ def _examined(asked: Asked, data: bytes) -> tuple[Artifact, list[tuple[str, byte
     artifact = Artifact(
         file=file,
         sha256=digest,
-        received_sha256=digest,
+        received_sha256=received,
         bytes=len(data),
         width=image.width,
         height=image.height,
@@ -106,9 +126,26 @@ def _examined(asked: Asked, data: bytes) -> tuple[Artifact, list[tuple[str, byte
         thumb=thumb_file,
         thumb_width=thumb_width,
         thumb_height=thumb_height,
-        warnings=tuple(_differences(asked, image, image_format)),
+        warnings=tuple(warnings_),
     )
     return artifact, files
+
+
+def _embedded(data: bytes, record: Record | str, received: str) -> bytes:
+    """Give the file with what made it written into it.
+
+    Raises:
+        UneditableError: it stays as it came, for whatever reason: a picture is worth more than words.
+    """
+    if isinstance(record, str):
+        raise UneditableError(record)
+    try:
+        text = record_text(replace(record, received_sha256=received))
+        return embed(data, Words(parameters_text(record.model, record.request), text))
+    except UneditableError:
+        raise
+    except Exception as error:
+        raise UneditableError(f"it could not be handled ({type(error).__name__})") from error
 
 
 def _decode(data: bytes) -> tuple[Image.Image, str]:

@@ -1,9 +1,10 @@
 """The helper process that saves pictures: decoding, hashing, fsync and thumbnails, off the network process.
 
-Started as `python -P -m zbatch.state.saver RUN`, it reads frames from stdin and answers each with a JSON
-line. A frame is one JSON line (the job's expectations, and how many bytes follow) and the bytes. Frames that
-come within a moment are taken together, up to `BATCH` of them, so that they wait for the disk together. It
-ends when stdin ends, so it never outlives its parent.
+Started as `python -P -m zbatch.state.saver RUN [--embed]`, it reads frames from stdin and answers each with a
+JSON line; with `--embed` it writes into each picture what the state knows of its job. A frame is one JSON
+line (the job's expectations, and how many bytes follow) and the bytes. Frames that come within a moment are
+taken together, up to `BATCH` of them, so that they wait for the disk together. It ends when stdin ends, so it
+never outlives its parent.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -22,6 +23,10 @@ from zbatch.errors import DiskError
 from zbatch.model import Artifact
 from zbatch.state.artifacts import Asked, BadImageError, save_artifacts
 from zbatch.state.directory import RunDirectory
+from zbatch.state.witness import Witness
+
+EMBED: Final = "--embed"
+"""Asks for provenance in each picture."""
 
 BATCH = 32
 """Pictures that are saved together."""
@@ -57,8 +62,8 @@ def read_answer(line: bytes) -> Artifact:
     return Artifact(**{**fields, "warnings": tuple(fields["warnings"])})
 
 
-def _answers(directory: RunDirectory, batch: list[_Frame]) -> list[dict[str, Any]]:
-    outcomes = save_artifacts(directory, [(Asked(**head["asked"]), data) for head, data in batch])
+def _answers(directory: RunDirectory, batch: list[_Frame], witness: Witness | None) -> list[dict[str, Any]]:
+    outcomes = save_artifacts(directory, [(Asked(**head["asked"]), data) for head, data in batch], witness)
     return [_answer(outcome) for outcome in outcomes]
 
 
@@ -120,13 +125,16 @@ def main() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     directory, inlet = RunDirectory(Path(sys.argv[1])), _Inlet(0)
+    witness = Witness(directory) if EMBED in sys.argv[2:] else None
     while batch := inlet.batch():
-        answers = b"".join(orjson.dumps(answer) + b"\n" for answer in _answers(directory, batch))
+        answers = b"".join(orjson.dumps(answer) + b"\n" for answer in _answers(directory, batch, witness))
         try:
             sys.stdout.buffer.write(answers)
             sys.stdout.buffer.flush()
         except BrokenPipeError:
             os._exit(0)  # nobody is there
+    if witness is not None:
+        witness.close()
 
 
 if __name__ == "__main__":
