@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+from zbatch.api.endpoint import parse_endpoint
 from zbatch.errors import ZbatchError
 from zbatch.exports.provenance import write_provenance
 from zbatch.gallery import Gallery, notebook_display
 from zbatch.logs import EventLog, Listeners
+from zbatch.manifest.jobs import Expansion
 from zbatch.manifest.loader import load_manifest
 from zbatch.manifest.parser import Manifest
 from zbatch.runner.events import Event, EventName, Listener, Silence
@@ -20,8 +24,14 @@ from zbatch.runner.loop import new_loop
 from zbatch.runner.order import Order, Outcome
 from zbatch.runner.plan import Plan
 from zbatch.runner.plan import make_plan as plan_order
+from zbatch.runner.reproduce import (
+    Reproduction,
+    drawn_as_planned,
+    drop_reproduction,
+    write_reproduction,
+)
 from zbatch.runner.session import Session
-from zbatch.settings import Settings, resolve
+from zbatch.settings import ENDPOINT_VARIABLE, Settings, resolve
 from zbatch.sheet import write_sheet
 from zbatch.state.directory import RunDirectory
 from zbatch.state.run import Run
@@ -70,6 +80,39 @@ def perform(
             raise
         listener.event(Event(EventName.NOTICE, None, "report", str(error)))
     return outcome
+
+
+def perform_again(
+    plan: Reproduction,
+    listener: Listener,
+    settings: Settings,
+    *,
+    started: Callable[[Session, asyncio.AbstractEventLoop], None] | None = None,
+) -> Outcome:
+    """Ask an endpoint again for some pictures of a run (see `zbatch.runner.reproduce`), to the end.
+
+    Of `settings`, the key, concurrency and rate count, and an endpoint only as one that a person named: that
+    a run directory names one does not make it trusted.
+
+    Raises:
+        ZbatchError: it could not begin; nothing was sent. What stops it later is in the outcome.
+    """
+    write_reproduction(plan)
+    try:
+        manifest = load_manifest(plan.manifest, allow_outside=True)
+        drawn_as_planned(plan, [job.key for job in Expansion(manifest)])
+        return perform(_order_again(plan, manifest, settings), listener, started=started)
+    finally:
+        drop_reproduction(plan)
+
+
+def _order_again(plan: Reproduction, manifest: Manifest, settings: Settings) -> Order:
+    named = settings.endpoint or os.environ.get(ENDPOINT_VARIABLE)
+    given = named is not None and parse_endpoint(named).url == plan.endpoint.url
+    settings = replace(
+        settings, endpoint=plan.endpoint.url, run_dir=plan.directory, allow_outside=plan.has_inputs
+    )
+    return replace(resolve(manifest, settings), endpoint_given=given)
 
 
 def run(

@@ -1,12 +1,17 @@
 """`zbatch verify` as a command: words, JSON, exit codes."""
 
+import contextlib
 import json
 import os
+import pty
 import shutil
+import subprocess
+import sys
 
 import pytest
-from support.command import counts, wait_until, zbatch, zbatch_started
-from support.runs import write_manifest
+from support.command import counts, environment, wait_until, zbatch, zbatch_started
+from support.misbehaving import MisbehavingServer
+from support.runs import finish, order_for, write_manifest
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +94,82 @@ def test_a_run_that_goes_on_is_verified_as_far_as_it_is(tmp_path):
     shape = json.loads(said.stdout)
     assert (said.returncode, shape["differences"], shape["left_over"]) == (0, [], [])
     assert shape["files"] > 20
+
+
+# ── asking the endpoint again ────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_built_in_endpoint_is_asked_again_for_nothing(folder, tmp_path):
+    run = shutil.copytree(folder / "runs/trial-preview", tmp_path / "run")
+    said = zbatch("verify", run, "--reproduce", 3, "--json", cwd=folder)
+    assert said.returncode == 0, said.stderr
+    shape = json.loads(said.stdout)["reproduced"]
+    assert (shape["counts"], shape["attempts"], shape["cost"]) == ({"same_bytes": 3}, 3, 0.0)
+    assert all((run / picture["reproduced"]).is_file() for picture in shape["pictures"])
+    assert "asks preview again for 3 of 6 done pictures" in said.stderr
+    assert zbatch("status", shape["directory"], cwd=folder).returncode == 0
+
+
+@pytest.fixture
+def priced(tmp_path):
+    with MisbehavingServer(latency=0) as server:
+        path = write_manifest(tmp_path, 5, more="price: 0.01")
+        finish(order_for(path, server.url))
+        yield server, tmp_path / "run"
+
+
+def test_what_costs_money_is_asked_for_only_where_somebody_agrees(priced, tmp_path):
+    server, run = priced
+    said = zbatch("verify", run, "--reproduce", 2, cwd=tmp_path)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "2 submits, 0.02 USD at 0.01 an image" in said.stderr
+    assert "--yes" in said.stderr
+    assert len(server.ledger.accepted) == 5
+    for answer, code, paid in (("n", 0, 5), ("y", 0, 7)):
+        assert on_a_terminal(answer, "verify", run, "--reproduce", 2, cwd=tmp_path) == code
+        assert len(server.ledger.accepted) == paid
+    said = zbatch("verify", run, "--reproduce", 2, "--yes", cwd=tmp_path)
+    assert said.returncode == 0
+    assert "the same bytes: 2" in said.stdout
+    assert len(server.ledger.accepted) == 9
+    assert len(list((run / "reproduced").glob("*.yaml"))) == 2
+
+
+def on_a_terminal(answer, *arguments, cwd):
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "zbatch", *map(str, arguments)]
+    with subprocess.Popen(
+        command, cwd=cwd, env=environment(), stdin=theirs, stdout=subprocess.DEVNULL, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        while b"[y/N]" not in seen:
+            seen += os.read(ours, 1000)
+        os.write(ours, f"{answer}\n".encode())
+        with contextlib.suppress(OSError):  # how a terminal ends
+            while os.read(ours, 1000):
+                pass
+        code = process.wait(60)
+    os.close(ours)
+    return code
+
+
+def test_an_endpoint_that_cannot_be_reached_is_trouble_and_the_same_command_goes_on(priced, tmp_path):
+    server, run = priced
+    server.change({"faults": {"submit": ["402"]}})
+    said = zbatch("verify", run, "--reproduce", 2, "--yes", "-j", 1, cwd=tmp_path)
+    assert said.returncode == 4
+    assert "5 pictures are as they were written down" in said.stdout
+    assert "top up the account" in said.stderr
+    said = zbatch("verify", run, "--reproduce", 2, "--yes", cwd=tmp_path)
+    assert said.returncode == 0
+    assert "goes on with" in said.stderr
+    assert len(list((run / "reproduced").glob("*.yaml"))) == 1
+    assert len(server.ledger.accepted) == 7
+
+
+def test_one_run_is_asked_again_and_nothing_else(folder):
+    for places in (["trial.yaml", "trial.yaml"], ["."]):
+        said = zbatch("verify", *places, "--reproduce", 1, cwd=folder)
+        assert said.returncode == 2
+        assert "--reproduce takes one run" in said.stderr

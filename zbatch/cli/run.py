@@ -94,7 +94,7 @@ def command(
     _calm_the_collector()
     listener = progress_listener(progress, sys.stderr)
     try:
-        outcome = perform(order, listener, report=not no_report, started=_answer_signals)
+        outcome = perform(order, listener, report=not no_report, started=answer_signals)
     except InterruptedEarlyError:
         tell("interrupted before anything was submitted; nothing was changed")
         return ExitCode.INTERRUPTED
@@ -117,7 +117,7 @@ def _calm_the_collector() -> None:
     gc.set_threshold(_OBJECTS, 20, 50)
 
 
-def _answer_signals(session: Session, loop: asyncio.AbstractEventLoop) -> None:
+def answer_signals(session: Session, loop: asyncio.AbstractEventLoop) -> None:
     """First Ctrl-C, SIGTERM or SIGHUP: drain. Second: out at once, which is equally resumable."""
     count = 0
 

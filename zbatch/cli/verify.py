@@ -1,4 +1,4 @@
-"""`zbatch verify`: files against their hashes."""
+"""`zbatch verify`: files against their hashes, and an endpoint against what it once made."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from zbatch.cli import options
 from zbatch.cli.output import ExitCode, say, tell
+from zbatch.cli.reproducing import Reproduced, explain, prepared, reproduced, reproduced_lines
 from zbatch.cli.verified import mended_lines, next_lines, verified_lines
 from zbatch.cli.whereabouts import locate_run
 from zbatch.errors import UsageError
@@ -20,6 +21,7 @@ from zbatch.exports.export_check import CHECKSUMS, is_export, listed_bytes, veri
 from zbatch.exports.mending import Mended, mend_run
 from zbatch.exports.run_check import verify_run
 from zbatch.exports.verification import Told, Verification
+from zbatch.settings import Settings
 from zbatch.state.directory import RunDirectory
 from zbatch.state.kept import KeptFiles
 from zbatch.state.run import Run
@@ -28,7 +30,7 @@ from zbatch.state.run import Run
 @click.command(
     "verify",
     epilog="Examples: zbatch verify runs/fox · zbatch verify fox.yaml --json · zbatch verify datasets/fox · "
-    "zbatch verify runs/fox --mend",
+    "zbatch verify runs/fox --mend · zbatch verify runs/fox --reproduce 20 --yes",
 )
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
 @options.endpoint
@@ -38,29 +40,77 @@ from zbatch.state.run import Run
     help="Move pictures that changed into set-aside/, so that the next run fetches them again, and make "
     "missing thumbnails; asks nobody and pays nothing.",
 )
+@click.option(
+    "--reproduce",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Also ask the endpoint again for N done jobs and compare; says first what it costs.",
+)
+@click.option("--seed", default=1, show_default=True, help="Which N: the same seed draws the same jobs.")
+@click.option("-y", "--yes", is_flag=True, help="Ask the endpoint without asking you first.")
+@click.option("-j", "--concurrency", type=click.IntRange(min=1), metavar="N", help="Tasks in flight at most.")
+@options.rate
+@click.option(
+    "--api-key-file", type=click.Path(path_type=Path), metavar="FILE", help="The key; or ZBATCH_API_KEY."
+)
+@options.allow_outside
 @click.option("--json", "as_json", is_flag=True, help="All of it as JSON; for several RUNs a line each.")
-def command(runs: tuple[Path, ...], endpoint: str | None, mend: bool, as_json: bool) -> int:
+def command(
+    runs: tuple[Path, ...],
+    endpoint: str | None,
+    mend: bool,
+    reproduce: int | None,
+    seed: int,
+    yes: bool,
+    concurrency: int | None,
+    rate: str | None,
+    api_key_file: Path | None,
+    allow_outside: bool,
+    as_json: bool,
+) -> int:
     """Hold every file of RUN against the hash and length that were written down of it.
 
     RUN is a run directory, the manifest whose run it is, or a directory that carries checksums.sha256, as an
     export does. It may be going on: nothing is held up, and what is done meanwhile is no difference. Exits
     with 1 where anything differs, and with 4 where nothing does but something cannot be read.
+
+    With --reproduce, the endpoint is asked again for some of the jobs that are done. What comes, and every
+    attempt, is kept below reproduced/ in the run directory, as a small run of its own: the same command
+    resumes it. Pictures that differ in their pixels make the exit 1.
     """
+    places = [path if is_export(path) else locate_run(path, endpoint) for path in runs]
+    again = None
+    if reproduce is not None:
+        settings = Settings(
+            endpoint=endpoint,
+            api_key=options.api_key(api_key_file),
+            api_key_file=api_key_file,
+            concurrency=concurrency,
+            rate=rate,
+            allow_outside=allow_outside,
+        )
+        again = prepared(places, reproduce, seed, settings, yes=yes)
     codes = []
-    for path in runs:
-        place = path if is_export(path) else locate_run(path, endpoint)
+    for place in places:
         result = _verified(place)
         mended = mend_run(result) if mend and result.kind == "run" else None
-        if as_json:
-            option = orjson.OPT_INDENT_2 if len(runs) == 1 else 0
-            say(orjson.dumps(_json(result, mended), option=option).decode())
-        else:
+        if not as_json:
             _print(result, mended)
+        made = reproduced(again) if again is not None else None
+        if as_json:
+            option = orjson.OPT_INDENT_2 if len(places) == 1 else 0
+            say(orjson.dumps(_json(result, mended, made), option=option).decode())
+        elif made is not None:
+            for line in reproduced_lines(made):
+                say(line)
         codes.append(_exit_code(result))
+        if made is not None:
+            explain(made)
+            codes.append(made.exit_code)
     return max(codes, key=_SEVERITY.index)
 
 
-_SEVERITY = (ExitCode.OK, ExitCode.NOT_ALL_DONE, ExitCode.SURROUNDINGS)
+_SEVERITY = (ExitCode.OK, ExitCode.NOT_ALL_DONE, ExitCode.SURROUNDINGS, ExitCode.INTERRUPTED)
 
 
 def _exit_code(result: Verification) -> ExitCode:
@@ -112,7 +162,7 @@ def _bar(files: int, length: int) -> Iterator[Told | None]:
         yield told
 
 
-def _json(result: Verification, mended: Mended | None) -> dict[str, object]:
+def _json(result: Verification, mended: Mended | None, made: Reproduced | None) -> dict[str, object]:
     shape = result.to_json()
     if mended is not None:
         shape["mended"] = {
@@ -120,6 +170,8 @@ def _json(result: Verification, mended: Mended | None) -> dict[str, object]:
             "thumbnails": mended.thumbnails,
             "failed": mended.failed,
         }
+    if made is not None:
+        shape["reproduced"] = made.to_json()
     return shape
 
 

@@ -202,6 +202,13 @@ class Run:
             return None
         return sum(not (self.directory.path / file).exists() for file in files)
 
+    def done_keys(self) -> Iterator[str]:
+        """Keys of the done jobs that the manifest shows, in grid order; from an index."""
+        rows = self._rows(
+            "SELECT key FROM jobs WHERE state = 'done' AND position IS NOT NULL ORDER BY position"
+        )
+        return (key for (key,) in rows)
+
     def newest(self, many: int) -> list[str]:
         """Give the keys of the jobs whose pictures came last, the last one first."""
         rows = self._rows(

@@ -1,0 +1,222 @@
+"""`zbatch verify --reproduce`: says what it costs, asks the endpoint, and compares."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zbatch.api.endpoint import EndpointKind
+from zbatch.cli.output import ExitCode, complain, plural, tell
+from zbatch.cli.run import answer_signals
+from zbatch.errors import UsageError
+from zbatch.exports.comparison import SAME, Comparison, Verdict, compare_jobs, counted
+from zbatch.progress import progress_listener
+from zbatch.runner.order import Ending, Outcome
+from zbatch.runner.preparation import InterruptedEarlyError
+from zbatch.runner.reproduce import Reproduction, plan_reproduction
+from zbatch.settings import Settings
+from zbatch.state.directory import RunDirectory
+from zbatch.state.run import Run
+from zbatch.workflow import perform_again
+
+_MOST_SHOWN = 20
+
+_WORDS = {
+    Verdict.SAME_BYTES: "the same bytes",
+    Verdict.SAME_PIXELS: "the same pixels, in other bytes",
+    Verdict.DIFFERS: "other pixels",
+    Verdict.OTHER_SIZE: "another size",
+    Verdict.NOT_COMPARED: "not compared",
+    Verdict.NOT_MADE: "not made",
+    Verdict.NOT_ASKED: "not asked for",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a person agreed to, and how it is to be done."""
+
+    path: Path
+    plan: Reproduction
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduced:
+    """What came of it. `attempts` are those made now; no `outcome`: nothing could be asked for."""
+
+    plan: Reproduction
+    outcome: Outcome | None
+    attempts: int
+    comparisons: tuple[Comparison, ...]
+    interrupted: bool = False
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the command ends with, as far as this goes."""
+        if self.interrupted:
+            return ExitCode.INTERRUPTED
+        if self.outcome is not None and self.outcome.error is not None:
+            return ExitCode.SURROUNDINGS
+        same = all(one.verdict in SAME for one in self.comparisons)
+        return ExitCode.OK if same else ExitCode.NOT_ALL_DONE
+
+    @property
+    def cost(self) -> float | None:
+        """USD for the attempts made now, where there is a price."""
+        if self.plan.endpoint.kind is EndpointKind.PREVIEW:
+            return 0.0
+        return None if self.plan.price is None else float(self.plan.price * self.attempts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the shape of `zbatch verify --reproduce --json`."""
+        plan = self.plan
+        return {
+            "directory": str(plan.directory),
+            "endpoint": plan.endpoint.url,
+            "made_at": plan.made_at,
+            "seed": plan.seed,
+            "sampled": len(plan.jobs) + len(plan.left_out),
+            "of": plan.of,
+            "resumed": plan.resumed,
+            "attempts": self.attempts,
+            "cost": self.cost,
+            "ending": None if self.outcome is None else self.outcome.ending.value,
+            "counts": {verdict.value: number for verdict, number in counted(self.comparisons).items()},
+            "pictures": [one.to_json() for one in self.comparisons],
+        }
+
+
+def prepared(
+    places: Sequence[Path], many: int, seed: int, settings: Settings, *, yes: bool
+) -> Prepared | None:
+    """Draw the jobs, say what asking again costs, and have a person agree; `None` where none does.
+
+    Raises:
+        UsageError: not one run, nothing done in it, or nobody there to agree to what costs money.
+    """
+    if len(places) != 1 or not RunDirectory(places[0]).exists():
+        raise UsageError(
+            "--reproduce takes one run", hint="give a run directory, or the manifest whose run it is"
+        )
+    with Run(places[0]) as run:
+        plan = plan_reproduction(
+            run, many, seed=seed, endpoint=settings.endpoint, allow_outside=settings.allow_outside
+        )
+    for command in plan.earlier:
+        tell(f"note: an earlier --reproduce of other jobs is not finished; this goes on with it: {command}")
+    tell(_announcement(plan))
+    if plan.free or yes or not plan.submits:
+        return Prepared(places[0], plan, settings)
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(
+            f"asking {plan.endpoint} again costs money, and nobody is there to agree to it",
+            hint="give --yes to have it asked",
+        )
+    if click.confirm("ask for them?", err=True):
+        return Prepared(places[0], plan, settings)
+    tell("nothing was sent")
+    return None
+
+
+def _announcement(plan: Reproduction) -> str:
+    drawn = len(plan.jobs) + len(plan.left_out)
+    text = (
+        f"asks {plan.endpoint} again for {drawn:,} of {plural(plan.of, 'done picture')} (seed {plan.seed}): "
+    )
+    if plan.resumed:
+        text += f"goes on with {plan.directory}, "
+    text += f"{plural(plan.submits, 'submit')}, {_price(plan)}"
+    if plan.endpoint.url != plan.made_at:
+        text += f"\n  they were made at {plan.made_at}"
+    if plan.left_out:
+        text += f"\n  {plural(len(plan.left_out), 'job')} cannot be asked for: {plan.left_out[0].why}"
+    if not plan.jobs:
+        return text
+    return f"{text}\n  recorded in {plan.directory}; not counted in the cost and max_cost of the run"
+
+
+def _price(plan: Reproduction) -> str:
+    if plan.endpoint.kind is EndpointKind.PREVIEW:
+        return "for nothing: the built-in endpoint"
+    if plan.cost is None:
+        local = plan.endpoint.kind is EndpointKind.LOCAL
+        return "no price is known" + (" (this machine)" if local else ": what its account is billed")
+    return f"{plan.cost:.2f} USD at {plan.price} an image"
+
+
+def reproduced(prepared: Prepared) -> Reproduced:
+    """Ask the endpoint, and compare what came.
+
+    Raises:
+        ZbatchError: it could not begin; nothing was sent.
+    """
+    plan = prepared.plan
+    before, outcome = _attempts(plan), None
+    if plan.jobs:
+        listener = progress_listener("auto", sys.stderr)
+        try:
+            outcome = perform_again(plan, listener, prepared.settings, started=answer_signals)
+        except InterruptedEarlyError:
+            return Reproduced(plan, None, 0, (), interrupted=True)
+        finally:
+            listener.close()
+    left_out = [
+        Comparison(one.job.key, one.job.file, Verdict.NOT_ASKED, why=one.why) for one in plan.left_out
+    ]
+    comparisons: list[Comparison] = []
+    if RunDirectory(plan.directory).exists():
+        with Run(prepared.path) as run, Run(plan.directory) as again:
+            comparisons += compare_jobs(run, again, plan.jobs)
+    interrupted = outcome is not None and outcome.ending is Ending.INTERRUPTED
+    made = _attempts(plan) - before
+    return Reproduced(plan, outcome, made, (*comparisons, *left_out), interrupted=interrupted)
+
+
+def _attempts(plan: Reproduction) -> int:
+    if not RunDirectory(plan.directory).exists():
+        return 0
+    with Run(plan.directory) as run:
+        return run.attempts()
+
+
+def reproduced_lines(made: Reproduced) -> Iterator[str]:
+    """Say what came of it."""
+    cost = made.cost
+    free = made.plan.endpoint.kind is EndpointKind.PREVIEW
+    paid = "" if cost is None or free else f", {cost:.2f} USD"
+    where = f", in {made.plan.directory}" if made.outcome is not None else ""
+    yield f"asked again: {plural(made.attempts, 'submit')} now{paid}{where}"
+    for verdict, count in counted(made.comparisons).items():
+        yield f"  {click.style(_WORDS[verdict], bold=True)}: {count:,}"
+        if verdict in SAME:
+            continue
+        shown = [one for one in made.comparisons if one.verdict is verdict][:_MOST_SHOWN]
+        for one in shown:
+            yield f"    {one.file}  (job {one.key[:16]}){_how(one)}"
+        if count > len(shown):
+            yield f"    ... and {count - len(shown):,} more (--json lists them)"
+
+
+def _how(one: Comparison) -> str:
+    text = f": {one.why}" if one.why else ""
+    if one.likeness is not None:
+        apart = one.likeness
+        text += (
+            f": SSIM {apart.ssim:.4f}, {apart.words}; channels differ by up to {apart.largest} of 255, "
+            f"{apart.mean:.2f} in the mean, in {apart.differing:.1%} of the pixels"
+        )
+    return text + (f"\n      now {one.again}" if one.again is not None else "")
+
+
+def explain(made: Reproduced) -> None:
+    """Say on stderr what stopped it."""
+    if made.exit_code is ExitCode.INTERRUPTED:
+        tell("interrupted; the same command goes on where it stopped")
+    if made.outcome is not None and made.outcome.error is not None:
+        complain(str(made.outcome.error))
