@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image
 
-from zbatch.exports.likeness import Likeness, likeness
+from zbatch.exports.similarity import Similarity, similarity
 from zbatch.model import Artifact
 from zbatch.state.run import JobRecord, Run
 
@@ -41,7 +41,7 @@ class Comparison:
     file: str
     verdict: Verdict
     again: str | None = None
-    likeness: Likeness | None = None
+    likeness: Similarity | None = None
     why: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def _compared(root: Path, job: JobRecord, first: Artifact, place: Path, second: 
     if left.size != right.size:
         sizes = f"{left.width}*{left.height} then, {right.width}*{right.height} now"
         return Comparison(job.key, first.file, Verdict.OTHER_SIZE, again, why=sizes)
-    apart = likeness(left, right)
+    apart = similarity(left, right)
     verdict = Verdict.SAME_PIXELS if apart is None else Verdict.DIFFERS
     return Comparison(job.key, first.file, verdict, again, apart)
 

@@ -18,9 +18,9 @@ from zbatch.model import JobState
 from zbatch.sheet.axes import Axis, AxisBuilder, View, choose_view
 from zbatch.sheet.packing import packed_files, packed_hashes, packed_numbers, packed_tasks
 from zbatch.sheet.signatures import unsigned, unsigned_body
-from zbatch.sheet.verdicts import is_flagged
 from zbatch.state.database import Meta
 from zbatch.state.run import JobRecord, Run
+from zbatch.state.verdicts import is_flagged
 
 FORMAT: Final = 2
 """Version of the shape of the data; the page refuses one it does not know."""

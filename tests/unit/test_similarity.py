@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zbatch.exports.likeness import likeness, ssim
+from zbatch.exports.similarity import similarity, ssim
 
 CHANCE = np.random.default_rng(1)
 
@@ -61,9 +61,9 @@ def test_it_is_the_sum_over_windows_written_out(grey):
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (1024, 700)])
 def test_pictures_of_any_size_are_compared(size):
     one, other = Image.new("RGB", size, (10, 20, 30)), Image.new("RGB", size, (10, 20, 30))
-    assert likeness(one, other) is None
+    assert similarity(one, other) is None
     other.putpixel((0, 0), (10, 25, 30))
-    apart = likeness(one, other)
+    apart = similarity(one, other)
     assert apart.largest == 5
     assert apart.differing == pytest.approx(1 / (size[0] * size[1]))
     assert apart.mean == pytest.approx(5 / 3 / (size[0] * size[1]))
@@ -72,11 +72,11 @@ def test_pictures_of_any_size_are_compared(size):
 
 def test_transparency_counts_and_modes_do_not():
     plain = Image.new("RGB", (16, 16), (90, 90, 90))
-    assert likeness(plain, Image.new("L", (16, 16), 90)) is None
-    assert likeness(plain, Image.new("RGBA", (16, 16), (90, 90, 90, 255))) is None
-    assert likeness(plain, Image.new("RGBA", (16, 16), (90, 90, 90, 100))).largest == 155
+    assert similarity(plain, Image.new("L", (16, 16), 90)) is None
+    assert similarity(plain, Image.new("RGBA", (16, 16), (90, 90, 90, 255))) is None
+    assert similarity(plain, Image.new("RGBA", (16, 16), (90, 90, 90, 100))).largest == 155
 
 
 def test_two_sizes_are_refused():
     with pytest.raises(ValueError, match="two sizes"):
-        likeness(Image.new("RGB", (2, 2)), Image.new("RGB", (2, 3)))
+        similarity(Image.new("RGB", (2, 2)), Image.new("RGB", (2, 3)))

@@ -26,7 +26,7 @@ _C2: Final = (0.03 * 255) ** 2
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class Similarity:
     """How alike two pictures of one size are.
 
     `largest` and `mean` are differences of a channel, from 0 to 255; `differing` is the share of pixels that
@@ -57,7 +57,7 @@ class Likeness:
         }
 
 
-def likeness(one: Image.Image, other: Image.Image) -> Likeness | None:
+def similarity(one: Image.Image, other: Image.Image) -> Similarity | None:
     """Compare two pictures pixel by pixel; `None` where they are the same.
 
     Raises:
@@ -70,7 +70,7 @@ def likeness(one: Image.Image, other: Image.Image) -> Likeness | None:
     apart = np.abs(left - right)
     if not apart.any():
         return None
-    return Likeness(
+    return Similarity(
         ssim=ssim(*(np.asarray(image.convert("RGB").convert("L"), np.float64) for image in (one, other))),
         largest=int(apart.max()),
         mean=float(apart.mean()),
