@@ -7,6 +7,7 @@ ZbatchError
     ├── EndpointError          the endpoint cannot be used: refused, wrong kind, untrusted, no key
     ├── AccountError           the endpoint refuses the account: key, permission, balance
     ├── DiskError              a file could not be read or written; says which and what is safe
+    │   └── StorageError       so could not an object in a store; with the store's words
     ├── RunBusyError           another process owns the run directory
     └── StateError             the state file is newer than this zbatch, or damaged
 
@@ -88,6 +89,10 @@ class AccountError(SurroundingsError):
 
 class DiskError(SurroundingsError):
     """A file could not be read or written."""
+
+
+class StorageError(DiskError):
+    """An object store cannot be used, or refused; the message has its words."""
 
 
 class RunBusyError(SurroundingsError):

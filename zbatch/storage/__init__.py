@@ -1,0 +1,11 @@
+"""Object storage: places on S3, Google Cloud Storage and Azure, and what is put, read and listed there.
+
+`obstore` is imported here and nowhere else; its exceptions become ours here, once, with the store's words.
+"""
+
+from __future__ import annotations
+
+from zbatch.storage.bucket import Bucket, Stored
+from zbatch.storage.location import Location, is_url, parse_location
+
+__all__ = ["Bucket", "Location", "Stored", "is_url", "parse_location"]
