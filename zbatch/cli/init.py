@@ -1,4 +1,4 @@
-"""`zbatch init`: a manifest to start from."""
+"""`zbatch init`: a manifest to start from, or one that makes an image again."""
 
 from __future__ import annotations
 
@@ -41,21 +41,44 @@ report: {x: light, y: subject, group: seed}
 """
 
 
-@click.command("init", epilog="Examples: zbatch init · zbatch init studies/fox")
+@click.command(
+    "init",
+    epilog="Examples: zbatch init · zbatch init studies/fox · zbatch init --from Downloads/fox.png again",
+)
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=".")
-def command(directory: Path) -> int:
+@click.option(
+    "--from",
+    "picture",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="An image that zbatch made: the manifest makes that one again.",
+)
+def command(directory: Path, picture: Path | None) -> int:
     """Write a small commented manifest, zbatch.yaml, into DIRECTORY (here, unless said)."""
     path = directory / FILE
+    if picture is None:
+        _write(path, MANIFEST)
+    else:
+        # Manifests take a while to import, and a plain init needs nothing of them.
+        from zbatch.cli.remaking import remade, what_is_missing  # noqa: PLC0415 - said above
+
+        record, made = remade(picture)
+        _write(path, made.text)
+        for line in what_is_missing(path, record, made):
+            tell(line)
+    say(str(path))
+    tell(f"next: zbatch run {path}")
+    return ExitCode.OK
+
+
+def _write(path: Path, text: str) -> None:
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as stream:
-            stream.write(MANIFEST)
+            stream.write(text)
     except FileExistsError as error:
         raise UsageError(
             f"{path} is there already", hint="give another directory: zbatch init DIR"
         ) from error
     except OSError as error:
         raise DiskError(f"cannot write {path}: {error.strerror or error}") from error
-    say(str(path))
-    tell(f"next: zbatch run {path}")
-    return ExitCode.OK

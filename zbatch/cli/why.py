@@ -11,7 +11,9 @@ import orjson
 
 from zbatch.cli import options
 from zbatch.cli.output import ExitCode, plural, say, tell
+from zbatch.cli.pictured import tell_of_file
 from zbatch.cli.whereabouts import find_run
+from zbatch.errors import UsageError
 from zbatch.lineage import Lineage, Neighbour, find_lineage
 from zbatch.manifest.findings import printable
 from zbatch.manifest.tracing import Origin, TracedCell, differing
@@ -23,10 +25,11 @@ _MOST_SHOWN = 20
 
 @click.command(
     "why",
-    epilog="Examples: zbatch why runs/fox-preview 3f2a9c41 · zbatch why fox.yaml images/3f2a9c41.webp",
+    epilog="Examples: zbatch why runs/fox-preview 3f2a9c41 · zbatch why fox.yaml images/3f2a9c41.webp · "
+    "zbatch why Downloads/fox.png",
 )
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("job")
+@click.argument("run", metavar="RUN|FILE", type=click.Path(path_type=Path))
+@click.argument("job", required=False)
 @options.endpoint
 @click.option(
     "--manifest",
@@ -35,13 +38,23 @@ _MOST_SHOWN = 20
     help="Where the manifest is now, if not where the run was made from.",
 )
 @click.option("--json", "as_json", is_flag=True, help="All of it as JSON.")
-def command(run: Path, job: str, endpoint: str | None, manifest: Path | None, as_json: bool) -> int:
-    """Say where JOB of RUN came from, and what has changed since.
+def command(run: Path, job: str | None, endpoint: str | None, manifest: Path | None, as_json: bool) -> int:
+    """Say where JOB of RUN came from, and what has changed since; or what an image's FILE tells by itself.
 
     RUN is a run directory, or the manifest whose run it is; JOB a job key, its first characters, or the
     image's file. For every field of the request: its value, the template or axis that made it, and file, line
     and column of each. Where the manifest has changed: the nearest job already made, and which fields differ.
+
+    FILE is an image that zbatch made, wherever it lies and whatever it is called now; no run is needed.
     """
+    if job is None:
+        if run.is_dir() or run.suffix in (".yaml", ".yml"):
+            raise UsageError(
+                f"which job of {run}?",
+                hint=f"zbatch why {run} JOB: a job key, its beginning, or an image's file",
+            )
+        tell_of_file(run, as_json=as_json)
+        return ExitCode.OK
     if manifest is None and run.suffix in (".yaml", ".yml") and run.is_file():
         manifest = run
     with find_run(run, endpoint) as opened:

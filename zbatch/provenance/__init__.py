@@ -8,7 +8,7 @@ the picture, adds its words, and refuses (`UneditableError`) where it is not sur
 
 from zbatch.provenance.embedding import Words, embed, find_words
 from zbatch.provenance.parameters import is_parameters, parameters_text
-from zbatch.provenance.record import Origin, Record, read_record, record_text
+from zbatch.provenance.record import Origin, Record, read_record, record_body, record_text
 from zbatch.provenance.uneditable import UneditableError
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "is_parameters",
     "parameters_text",
     "read_record",
+    "record_body",
     "record_text",
 ]

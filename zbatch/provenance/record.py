@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import orjson
 
 SHAPE: Final = 1
-"""Version of the record's shape; it grows by names that older readers pass over."""
+"""Version of the record's shape; it grows by names, which older readers pass over."""
 
 MOST_COORDINATES: Final = 8_000
 """Bytes of coordinates that go into a picture: those of more cells are left out, and counted."""
@@ -56,11 +56,17 @@ class Record:
 
 
 def record_text(record: Record) -> str:
-    """Write a record: no secret of its request, and as many coordinates as there is room for."""
+    """Write a record as JSON that XML may hold, too."""
+    text = orjson.dumps(record_body(record)).decode()
+    return text if text.isascii() and "\x7f" not in text else text.translate(_NOT_IN_XML)
+
+
+def record_body(record: Record) -> dict[str, Any]:
+    """Give a record as it is written: no secret of its request, and the coordinates there is room for."""
     origin = record.origin
     shortened = list(record.shortened)
     told = dict(_told(record.request, shortened))
-    body = {
+    return {
         "zbatch": SHAPE,
         "key": record.key,
         "model": record.model,
@@ -73,8 +79,6 @@ def record_text(record: Record) -> str:
         "version": origin.version,
         "received_sha256": record.received_sha256,
     }
-    text = orjson.dumps(body).decode()
-    return text if text.isascii() and "\x7f" not in text else text.translate(_NOT_IN_XML)
 
 
 def read_record(text: str) -> Record:
