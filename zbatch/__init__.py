@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from zbatch.errors import Finding, ManifestError, SurroundingsError, UsageError, ZbatchError
+    from zbatch.exports.exporting import export
+    from zbatch.exports.options import Exported
     from zbatch.manifest.jobs import Expansion
     from zbatch.manifest.loader import expand, load_manifest
     from zbatch.manifest.parser import Manifest
@@ -34,6 +36,7 @@ _WHERE = {
     "Artifact": "zbatch.model:Artifact",
     "Cell": "zbatch.model:Cell",
     "Expansion": "zbatch.manifest.jobs:Expansion",
+    "Exported": "zbatch.exports.options:Exported",
     "Finding": "zbatch.errors:Finding",
     "Job": "zbatch.model:Job",
     "JobRecord": "zbatch.state.run:JobRecord",
@@ -47,6 +50,7 @@ _WHERE = {
     "UsageError": "zbatch.errors:UsageError",
     "ZbatchError": "zbatch.errors:ZbatchError",
     "expand": "zbatch.manifest.loader:expand",
+    "export": "zbatch.exports.exporting:export",
     "load_manifest": "zbatch.manifest.loader:load_manifest",
     "make_plan": "zbatch.workflow:make_plan",
     "run": "zbatch.workflow:run",
@@ -58,6 +62,7 @@ __all__ = [
     "Artifact",
     "Cell",
     "Expansion",
+    "Exported",
     "Finding",
     "Job",
     "JobRecord",
@@ -72,6 +77,7 @@ __all__ = [
     "ZbatchError",
     "__version__",
     "expand",
+    "export",
     "load_manifest",
     "make_plan",
     "run",

@@ -1,4 +1,4 @@
-"""Rates and times as people write them: `60/min`, `90s`."""
+"""Rates, times and sizes as people write them: `60/min`, `90s`, `500MB`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _SECONDS: Final[Mapping[str, float]] = {
     "hour": 3600,
     "d": 86400,
 }
+_BYTES: Final[Mapping[str, int]] = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 
 
 def parse_rate(text: str) -> float:
@@ -46,3 +47,16 @@ def parse_duration(text: str) -> float:
     if not 0 < seconds <= MAX_SECONDS:
         raise UsageError(f"a time is more than 0 and at most ten years (got {text!r})")
     return seconds
+
+
+def parse_size(text: str) -> int:
+    """Read `500MB`, `1GB` or a plain number of bytes; a MB has a million.
+
+    Raises:
+        UsageError: it is none of these, or 0.
+    """
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*(k|m|g)?b?", text.strip(), re.IGNORECASE)
+    size = 0 if match is None else int(float(match[1]) * _BYTES[(match[2] or "").lower()])
+    if size < 1:
+        raise UsageError(f"a size is written as 500MB or 1GB (got {text!r})")
+    return size

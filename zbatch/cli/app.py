@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "status": "say how a run stands and what to do next",
     "why": "say where an image came from and what has changed since",
     "report": "write the contact sheet of a run",
+    "export": "write the images of runs as a dataset",
     "serve": "serve the API on this machine",
     "verify": "hold files against their hashes, and ask the endpoint again",
     "schema": "print the manifest's JSON Schema",

@@ -1,1 +1,1 @@
-"""What people take away from a run directory: provenance now, datasets later."""
+"""What people take away from a run directory: provenance and datasets."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from zbatch.manifest.findings import Findings, Place, nearest
 from zbatch.manifest.templates import ValueTemplate
+from zbatch.model import Scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,19 @@ class Report:
     title: str | None = None
 
 
+Share = float | tuple[Scalar, ...]
+"""What is kept of a dataset for a split: a share from 0 to 1, or the values of an axis by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """How a dataset is split: by the values of an axis, or by a hash alone; the rest is for training."""
+
+    by: str | None = None
+    test: Share = 0.0
+    validation: Share = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
     """What is written of each image: `embed` says whether its file tells what made it."""
@@ -29,14 +43,10 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What exports say of images: the caption's template, and the axis whose values split a dataset.
-
-    `test` is the share of those values that is kept for testing, from 0 to 1.
-    """
+    """What exports say of images: the caption's template, and how a dataset is split."""
 
     caption: ValueTemplate | None = None
-    split_by: str | None = None
-    test: float = 0.0
+    split: Split | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,23 @@ def parse_export(
     spec: Mapping[str, Any], caption: ValueTemplate | None, names: AxisNames, findings: Findings
 ) -> Export:
     """Read `export`, its caption compiled."""
-    split = spec.get("split") or {}
-    names.check(("export", "split", "by"), split.get("by"), findings)
-    return Export(caption, split.get("by"), float(split.get("test", 0)))
+    split = spec.get("split")
+    if split is None:
+        return Export(caption)
+    place: Place = ("export", "split")
+    names.check((*place, "by"), split.get("by"), findings)
+    shares = {name: split[name] for name in ("test", "validation") if split.get(name) is not None}
+    listed = [name for name, share in shares.items() if isinstance(share, list)]
+    if not shares:
+        findings.error(place, "says what it splits by, not how much", hint="add test: 0.1")
+    elif listed and split.get("by") is None:
+        findings.error(
+            (*place, listed[0]), "names values of no axis", hint="add by: with the axis whose values they are"
+        )
+    elif sum(share for share in shares.values() if not isinstance(share, list)) > 1:
+        findings.error(place, "test and validation are more than all there is", got=list(shares.values()))
+    return Export(caption, Split(split.get("by"), **{name: _share(share) for name, share in shares.items()}))
+
+
+def _share(share: Any) -> Share:
+    return tuple(share) if isinstance(share, list) else float(share)

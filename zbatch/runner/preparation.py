@@ -13,6 +13,7 @@ from zbatch.api.endpoint import EndpointKind
 from zbatch.clock import now_iso
 from zbatch.durable import write_aside
 from zbatch.errors import DiskError
+from zbatch.manifest.exporting import export_facts
 from zbatch.manifest.jobs import Expansion
 from zbatch.manifest.lockfile import lock_text, source_names
 from zbatch.manifest.selection import Selection
@@ -190,6 +191,7 @@ class Preparation:
                 "y": report.y,
                 "group": None if report.group is None else list(report.group),
             },
+            Meta.EXPORT: export_facts(manifest),
             Meta.AGAIN: self._order.again,
             Meta.SELECTED_LEFT: None,
             Meta.STOPPED: None,

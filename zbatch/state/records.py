@@ -93,6 +93,7 @@ class JobFacts(NamedTuple):
     message: str | None
     submitted_at: str | None
     done_at: str | None
+    thumb: str | None
 
 
 JOB_FACTS = """
@@ -108,7 +109,7 @@ JOB_FACTS = """
         iif(state = 'done', height, NULL), iif(state = 'done', media_type, NULL),
         CAST(coalesce(nsfw, 'null') AS BLOB),
         CAST(coalesce(iif(state = 'done', warnings, NULL), '[]') AS BLOB),
-        reason, message, submitted_at, done_at
+        reason, message, submitted_at, done_at, iif(state = 'done', thumb, NULL)
     FROM jobs j ORDER BY j.position IS NULL, j.position, j.id
 """
 """The query of `JobFacts`, in the order of `Run.jobs`."""

@@ -1,0 +1,404 @@
+"""`zbatch export`: one small run in every format, loaded back by the tools people train with."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import shutil
+import tarfile
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+import zbatch as library
+from zbatch.cli import run_command_line
+
+MANIFEST = """\
+version: 1
+name: fox
+description: Foxes and an owl.
+vars: {light: "{{ mood }} light"}
+loras:
+  film: {path: org/film, trigger: filmgrain}
+  ink: {path: org/ink}
+request: {prompt: "{{ lora.trigger }} a {{ subject }}, {{ light }}", size: 256*256, output_format: jpeg}
+matrix:
+  subject: [red fox, {label: owl, value: barn owl}, "=2+3"]
+  lora: {name: [film, ink], scale: [0, 0.6]}
+  mood: [dawn]
+  seed: {from: 1, count: 2}
+include:
+  - {subject: red fox, lora: [film@0.5, ink@0.2], mood: dusk, seed: 9}
+output: {file: "{{ subject | slug }}/{{ key[:8] }}.{{ seed }}"}
+export:
+  caption: "{{ lora.trigger }} {{ subject }} in {{ light }}, {{ lora }}"
+  split: {by: subject, test: [owl]}
+"""
+JOBS = 3 * 2 * 3 + 1
+OWLS = "subject == 'owl' and seed > 0"
+FORMATS = ("imagefolder", "webdataset", "parquet", "kohya", "csv", "jsonl", "card")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A run that is only read; tests that change it copy it."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "fox.yaml").write_text(MANIFEST)
+    library.run(folder / "fox.yaml", run_dir=folder / "fox-preview", report=False).close()
+    return folder / "fox-preview"
+
+
+@pytest.fixture
+def zbatch(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+
+    def zbatch(*arguments):
+        code = run_command_line([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        return int(code), out, err
+
+    return zbatch
+
+
+@pytest.fixture
+def own(made, tmp_path):
+    """A copy of the run, to be changed."""
+    shutil.copytree(made, tmp_path / "own")
+    return tmp_path / "own"
+
+
+def export(zbatch, run, form, *more, to="out"):
+    code, out, err = zbatch("export", run, "--format", form, "-o", to, *more)
+    assert code == 0, err
+    assert out == f"{to}\n"
+    return Path(to)
+
+
+def tree(folder):
+    """Every file of a folder, with its bytes."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_same_run_gives_the_same_bytes(zbatch, made, form):
+    first = export(zbatch, made, form, "--shard-count", 5)
+    second = export(zbatch, made, form, "--shard-count", 5, "--copy", to="again")
+    assert tree(first) == tree(second)
+    sums = dict(reversed(line.split("  ")) for line in (first / "checksums.sha256").read_text().splitlines())
+    assert sums == {
+        name: hashlib.sha256(data).hexdigest()
+        for name, data in tree(first).items()
+        if name != "checksums.sha256"
+    }
+    assert zbatch("verify", first)[0] == 0
+
+
+def test_an_imagefolder_has_a_folder_for_each_split(zbatch, made):
+    folder = export(zbatch, made, "imagefolder")
+    train, test = lines(folder / "train" / "metadata.jsonl"), lines(folder / "test" / "metadata.jsonl")
+    assert (len(train), len(test)) == (JOBS - 6, 6)
+    assert {row["subject"] for row in test} == {"owl"}
+    assert {row["text"] for row in test} == {
+        " barn owl in dawn light, film@0",
+        "filmgrain barn owl in dawn light, film@0.6",
+        " barn owl in dawn light, ink@0.6",
+    }
+    row = train[-1]
+    assert row["text"] == "filmgrain red fox in dusk light, film@0.5+ink@0.2"
+    assert (row["lora.name"], row["lora.scale"], row["seed"]) == ("film@0.5+ink@0.2", None, 9)
+    assert row["file_name"] == f"red-fox__{row['key'][:8]}.9.jpg"
+    shared = next(row for row in train if row["lora.scale"] == 0)
+    assert [cell["lora.name"] for cell in json.loads(shared["cells"])] == ["film", "ink"]
+    image = folder / "train" / row["file_name"]
+    assert image.stat().st_ino == (made / "images" / "red-fox" / f"{row['key'][:8]}.9.jpg").stat().st_ino
+    copied = export(zbatch, made, "imagefolder", "--copy", to="copied") / "train" / row["file_name"]
+    assert copied.stat().st_nlink == 1
+
+
+@pytest.fixture
+def datasets(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    module = pytest.importorskip("datasets")
+    monkeypatch.setattr(module.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    module.disable_progress_bars()
+    return module
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("form", "more", "image"),
+    [
+        ("imagefolder", (), "image"),
+        ("imagefolder", ("--metadata", "parquet"), "image"),
+        ("parquet", ("--shard-count", 5), "image"),
+        ("webdataset", ("--shard-count", 5), "jpg"),
+    ],
+)
+def test_datasets_loads_it(zbatch, made, datasets, form, more, image):
+    folder = export(zbatch, made, form, *more)
+    for loaded in (datasets.load_dataset(form, data_dir=str(folder)), datasets.load_dataset(str(folder))):
+        assert {name: split.num_rows for name, split in loaded.items()} == {"train": JOBS - 6, "test": 6}
+        first = loaded["test"][0]
+        assert first[image].size == (256, 256)
+        assert first["txt" if form == "webdataset" else "text"] == " barn owl in dawn light, film@0"
+        facts = first["json"] if form == "webdataset" else first
+        assert (facts["seed"], facts["lora.scale"]) == (1, 0.0)
+
+
+def test_parquet_streams_and_says_what_it_is(zbatch, made):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    folder = export(zbatch, made, "parquet", "--shard-size", "50kB")
+    files = sorted(folder.glob("data/train-*.parquet"))
+    assert [file.name for file in files] == [
+        f"train-{n:05}-of-{len(files):05}.parquet" for n in range(len(files))
+    ]
+    assert len(files) > 1
+    schema = parquet.read_schema(files[0])
+    features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
+    assert features["image"] == {"_type": "Image"}
+    assert list(features) == schema.names
+    assert sum(parquet.ParquetFile(file).metadata.num_rows for file in files) == JOBS - 6
+    row = parquet.read_table(files[0]).to_pylist()[0]
+    assert hashlib.sha256(row["image"]["bytes"]).hexdigest() == row["sha256"]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_webdataset_loads_it(zbatch, made):
+    webdataset = pytest.importorskip("webdataset")
+    folder = export(zbatch, made, "webdataset", "--shard-count", 5)
+    index = json.loads((folder / "index.json").read_text())["shardlist"]
+    assert [(shard["url"], shard["nsamples"]) for shard in index] == [
+        ("train-000000.tar", 5), ("train-000001.tar", 5), ("train-000002.tar", 3),
+        ("test-000000.tar", 5), ("test-000001.tar", 1),
+    ]  # fmt: skip
+    assert all((folder / shard["url"]).stat().st_size == shard["filesize"] for shard in index)
+    urls = [str(folder / shard["url"]) for shard in index if shard["split"] == "train"]
+    loaded = list(webdataset.WebDataset(urls, shardshuffle=False).decode("pil"))
+    assert len(loaded) == JOBS - 6
+    assert loaded[0]["jpg"].size == (256, 256)
+    assert loaded[0]["txt"] == loaded[0]["json"]["text"]
+    assert loaded[0]["__key__"].rpartition("/")[2] == f"red-fox__{loaded[0]['json']['key'][:8]}_1"
+    with tarfile.open(folder / "train-000000.tar") as tar:
+        assert {(member.mtime, member.uid, member.uname) for member in tar} == {(0, 0, "")}
+
+
+def test_kohya_has_captions_of_one_line_and_a_config(zbatch, made):
+    folder = export(zbatch, made, "kohya", "--caption", "{{ subject }}\nby {{ mood }}")
+    config = tomllib.loads((folder / "dataset.toml").read_text())
+    (dataset,) = config["datasets"]
+    assert dataset["resolution"] == [256, 256]
+    assert dataset["subsets"] == [{"image_dir": "train", "num_repeats": 1}]
+    assert config["general"]["caption_extension"] == ".txt"
+    images = sorted((folder / "train").glob("*.jpg"))
+    assert len(images) == JOBS - 6
+    captions = {image.with_suffix(".txt").read_text() for image in images}
+    assert captions == {"red fox by dawn\n", "red fox by dusk\n", "=2+3 by dawn\n"}
+
+
+def test_tables_are_exact_and_harmless(zbatch, made):
+    rows = lines(export(zbatch, made, "jsonl", "--caption", '{{ subject }}\n"{{ mood }}"') / "images.jsonl")
+    assert rows[-1]["split"] == "test"
+    assert {row["text"] for row in rows if row["subject"] == "=2+3"} == {'=2+3\n"dawn"'}
+    assert rows[0]["request"]["prompt"] == rows[0]["prompt"]
+    assert len(rows[0]["cells"]) == 2
+    table = export(zbatch, made, "csv", "--caption", '{{ subject }}\n"{{ mood }}"', to="csv") / "images.csv"
+    with table.open(newline="") as stream:
+        read = list(csv.DictReader(stream))
+    assert {row["text"] for row in read if row["subject"] == "'=2+3"} == {'\'=2+3\n"dawn"'}
+    assert [row["file"] for row in read] == [row["file"] for row in rows]
+    assert {row["nsfw"] for row in read} == {"false"}
+
+
+def test_the_card_says_what_it_is_and_how_to_make_it_again(zbatch, made):
+    folder = export(zbatch, made, "card", "--license", "cc-by-4.0", "--where", "mood == 'dawn'")
+    text = (folder / "README.md").read_text()
+    header = yaml.safe_load(text.split("---\n")[1])
+    assert (header["license"], header["size_categories"]) == ("cc-by-4.0", ["n<1K"])
+    about = json.loads((folder / "export.json").read_text())
+    (run,) = about["runs"]
+    assert f"manifest `fox.yaml`, SHA-256 `{run['manifest_sha256']}`" in text
+    for said in (
+        "# fox\n\nFoxes and an owl.\n",
+        "LoRA `film`: `org/film`, trigger `filmgrain`",
+        "- `train`: 12 images\n- `test`: 6 images\n",
+        "- Left out: 1 (--where mood == 'dawn')",
+        "zbatch export fox.yaml --format card --where 'mood == '\"'\"'dawn'\"'\"'' --license cc-by-4.0",
+    ):
+        assert said in text
+    assert str(made.parent) not in text + json.dumps(about)
+
+
+@pytest.mark.parametrize(
+    ("where", "images"),
+    [
+        ("lora.scale > 0.4", 12),
+        ("lora.scale is not none and lora.scale < 0.5 and not nsfw", 6),
+        ("subject == 'owl' and seed == 2", 3),
+        ("width == 256 and not warnings and 'fox' in prompt and run == 'fox-preview'", 7),
+        ("caption.endswith('ink@0.2')", 1),
+        ("lora.name in ['ink']", 6),
+    ],
+)
+def test_where_takes_what_it_is_true_for(zbatch, made, where, images):
+    if where == "lora.scale > 0.4":
+        where = "lora.scale is not none and lora.scale > 0.4"
+    folder = export(zbatch, made, "jsonl", "--where", where, "--split", "none")
+    assert len(lines(folder / "images.jsonl")) == images
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--where", "lora.scal > 1"), "fails for the image"),
+        (("--where", "subjct == 'a'"), "uses 'subjct', which no image has\n  hint: did you mean subject?"),
+        (("--where", "lora.scale > 0.4"), "(subject=red fox, lora.name=film@0.5+ink@0.2, lora.scale=None"),
+        (("--where", "lora.scale > 0.4"), "hint: lora.scale is null for it: write lora.scale is not none"),
+        (("--where", "subject +"), "does not parse"),
+        (("--where", "subject"), "gives text, not true or false"),
+        (("--where", "seed == 100"), "no image is left to export, of 19 jobs: 19 --where seed == 100"),
+        (("--drop", "blank", "--where", "seed == 100"), "no image is left"),
+        (("--caption", "{{ nothing }}"), "fails: the template needs 'nothing', which is not defined"),
+        (("--caption", "{{ 1 / (lora.scale or 0) }}"), "the caption of the image"),
+        (("--caption", "{{ subject"), "does not parse"),
+        (("--caption-column", "prompt"), "is another column's name"),
+        (("--split", "test"), "is no split"),
+        (("--split", "test=0.7,validation=0.6"), "all together too"),
+        (("--split", "test=owl"), "add --split-by AXIS"),
+        (("--split", "test=0.1", "--split-by", "colour"), "no image has that coordinate"),
+        (("--split", "test=1e-9"), "the split test (1e-09) gets no image: a hash decides"),
+        (("--split", "test=wolf", "--split-by", "subject"), "the split test (wolf) gets no image"),
+        (("--split", "test=ink", "--split-by", "lora.name"), "cannot be parted"),
+        (("--split-by", "subject"), "says by what, not how much"),
+        (("--shard-size", "big"), "a size is written as 500MB"),
+        (("--license", " "), "the license is empty"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_told_and_leaves_nothing(zbatch, made, more, said):
+    code, out, err = zbatch("export", made, "--format", "webdataset", "-o", "out", *more)
+    assert (code, out) == (2, ""), err
+    assert said in err
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_an_export_is_not_written_over(zbatch, made, own):
+    folder = export(zbatch, made, "imagefolder")
+    before = tree(folder)
+    code, _, err = zbatch("export", made, "--format", "imagefolder", "-o", "out")
+    assert (code, tree(folder)) == (0, before)
+    assert "is this export already, complete: 19 images; nothing was done" in err
+    for run, more in ((made, ("--where", "seed == 1")), (own, ())):
+        code, _, err = zbatch("export", run, "--format", "imagefolder", "-o", "out", *more)
+        assert (code, tree(folder)) == (2, before)
+        assert (
+            "error: out holds another export: imagefolder, 19 images\n  hint: give another directory" in err
+        )
+    Path("full").mkdir()
+    Path("full/mine").write_text("mine")
+    code, _, err = zbatch("export", made, "--format", "jsonl", "-o", "full")
+    assert code == 2
+    assert "error: full is not empty" in err
+    code, _, err = zbatch("export", made, "--format", "jsonl", "-o", "full/mine")
+    assert code == 2
+    assert "full/mine is no directory" in err
+    Path("empty").mkdir()
+    export(zbatch, made, "jsonl", to="empty")
+
+
+def test_images_that_are_gone_or_not_as_long_are_told_at_once(zbatch, own):
+    images = sorted((own / "images" / "red-fox").iterdir())
+    for image in images[:5]:
+        image.unlink()
+    code, _, err = zbatch("export", own, "--format", "imagefolder", "-o", "out")
+    assert code == 4
+    assert f"5 images cannot be exported: {images[0]}" in err or "5 images cannot be exported" in err
+    assert " and 2 more: gone" in err
+    shutil.rmtree(own / "images" / "red-fox")
+    code, _, err = zbatch(
+        "export", own, "--format", "imagefolder", "-o", "out", "--where", "subject != 'red fox'"
+    )
+    assert code == 0, err
+    next((own / "images" / "barn-owl").iterdir()).write_bytes(b"short")
+    code, _, err = zbatch("export", own, "--format", "jsonl", "-o", "next", "--where", OWLS)
+    assert code == 4
+    assert "not as long as when it was saved" in err
+
+
+@pytest.mark.parametrize("form", ["imagefolder", "webdataset", "parquet", "kohya"])
+def test_an_image_that_was_changed_is_told_and_what_is_done_is_kept(zbatch, own, made, form):
+    image = max((own / "images" / "barn-owl").iterdir())
+    good = image.read_bytes()
+    image.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    code, _, err = zbatch("export", own, "--format", form, "-o", "out", "--shard-count", 4)
+    assert code == 4
+    assert f"error: the image {image} is not what it was when it was saved (its SHA-256 differs)" in err
+    assert not Path("out").exists()
+    image.write_bytes(good)
+    code, _, err = zbatch("export", own, "--format", form, "-o", "out", "--shard-count", 4)
+    assert code == 0
+    assert "an interrupted export was gone on with" in err
+    assert tree(Path("out")) == tree(export(zbatch, own, form, "--shard-count", 4, to="whole"))
+    assert sorted(path.name for path in Path.cwd().iterdir()) == ["out", "own", "whole"]
+
+
+def test_two_runs_give_each_job_once_and_say_where_images_differ(zbatch, made, own, tmp_path):
+    state = own / "state.sqlite3"
+    assert zbatch("export", made, own, "--format", "jsonl", "-o", "same")[0] == 0
+    rows = lines(Path("same/images.jsonl"))
+    assert (len(rows), {row["run"] for row in rows}) == (JOBS, {"fox-preview"})
+    import sqlite3
+
+    with sqlite3.connect(state) as database:
+        database.execute("UPDATE jobs SET sha256 = ? WHERE position = 0", ("0" * 64,))
+    database.close()
+    code, _, err = zbatch("export", made, own, "--format", "jsonl", "-o", "other")
+    assert code == 0
+    assert "1 jobs of later runs have other images than in an earlier one" in err
+    assert "left out: 19 in an earlier run" in err
+    assert len(json.loads(Path("other/export.json").read_text())["differing"]) == 1
+    code, _, err = zbatch("export", made, made, "--format", "jsonl", "-o", "twice")
+    assert code == 2
+    assert "is given twice" in err
+
+
+def test_an_edited_caption_takes_effect_with_the_next_run(zbatch, made, own):
+    path = made.parent / "fox.yaml"
+    before = path.read_text()
+    path.write_text(before.replace("in {{ light }}", "at {{ mood }}"))
+    try:
+        library.run(path, run_dir=own, report=False).close()
+    finally:
+        path.write_text(before)
+    row = lines(export(zbatch, own, "jsonl") / "images.jsonl")[0]
+    assert row["text"] == " red fox at dawn, film@0"
+
+
+def test_captions_may_be_long_and_in_any_script(zbatch, own, tmp_path):
+    caption = "\u732b\U0001f98a e\u0301 " + "\u00e4" * 2000
+    for form in ("webdataset", "kohya", "imagefolder", "parquet"):
+        export(zbatch, own, form, "--caption", caption, "--split", "none", to=form)
+    assert next(Path("kohya/train").glob("*.txt")).read_text("utf-8") == caption + "\n"
+    assert lines(Path("imagefolder/train/metadata.jsonl"))[0]["text"] == caption
+    with tarfile.open("webdataset/train-000000.tar") as tar:
+        member = next(member for member in tar if member.name.endswith(".txt"))
+        assert tar.extractfile(member).read().decode() == caption
+
+
+def test_it_is_one_call_in_python(made, tmp_path):
+    foxes = {"where": "subject == 'red fox'", "split": "test=0.5", "split_by": "seed"}
+    done = library.export(made, tmp_path / "out", format="imagefolder", drop=("blank",), **foxes)
+    assert isinstance(done, library.Exported)
+    assert sum(done.images.values()) == 7
+    assert set(done.images) == {"train", "test"}
+    with pytest.raises(library.UsageError, match="no such option"):
+        library.export(made, tmp_path / "out", fromat="imagefolder")
+    with pytest.raises(library.UsageError, match="no run to export"):
+        library.export([], tmp_path / "out")

@@ -1,0 +1,164 @@
+"""`zbatch export`: the images of runs as a dataset."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Self, cast
+
+import click
+from tqdm import tqdm
+
+from zbatch.cli import options
+from zbatch.cli.output import ExitCode, plural, say, tell
+from zbatch.cli.whereabouts import locate_run
+from zbatch.errors import UsageError
+from zbatch.exports.exporting import export
+from zbatch.exports.options import DROPS, FORMATS, Exported, Format, Options
+from zbatch.exports.splits import Split
+from zbatch.units import parse_size
+
+
+@click.command(
+    "export",
+    epilog="Examples: zbatch export fox.yaml --format imagefolder -o fox-dataset · "
+    "zbatch export runs/a runs/b --format parquet -o both --where 'lora.scale > 0.4 and not nsfw' "
+    "--split test=0.1 · "
+    "zbatch export fox.yaml --format webdataset -o shards --shard-size 1GB --near-duplicates 4",
+)
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.option("--format", "format_", required=True, type=click.Choice(FORMATS), help="What to write.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="DIR", help="New directory."
+)
+@options.endpoint
+@click.option("--where", metavar="EXPRESSION", help="Take only images for which it is true.")
+@click.option("--caption", metavar="TEMPLATE", help="In place of the manifest's export.caption.")
+@click.option(
+    "--caption-column", default="text", metavar="NAME", show_default=True, help="The caption's column."
+)
+@click.option(
+    "--split",
+    metavar="SHARES",
+    help="test=0.1,validation=0.05, or test=VALUE|VALUE of --split-by, or none; else the manifest's.",
+)
+@click.option("--split-by", metavar="AXIS", help="Keep images that share a value of it on one side.")
+@click.option(
+    "--drop", multiple=True, type=click.Choice(DROPS), help="Leave such images out; may be repeated."
+)
+@click.option(
+    "--near-duplicates",
+    type=click.IntRange(0, 32),
+    metavar="BITS",
+    help="Leave out what looks like an earlier image: perceptual hashes differ in BITS of 64 or less. Try 4.",
+)
+@click.option("--copy", is_flag=True, help="Copy images; else they are hard links where that can be.")
+@click.option(
+    "--no-check", is_flag=True, help="Do not hold linked images against their hashes (sizes are, always)."
+)
+@click.option(
+    "--metadata",
+    type=click.Choice(["jsonl", "parquet"]),
+    default="jsonl",
+    help="The table of an imagefolder. [default: jsonl]",
+)
+@click.option("--shard-size", default="500MB", metavar="SIZE", show_default=True, help="Of a shard, at most.")
+@click.option(
+    "--shard-count",
+    type=click.IntRange(min=1),
+    default=10_000,
+    metavar="N",
+    show_default=True,
+    help="Images of a shard, at most.",
+)
+@click.option("--license", "license_", metavar="ID", help="For the card, such as cc-by-4.0.")
+def command(
+    runs: tuple[Path, ...],
+    format_: str,
+    output: Path,
+    endpoint: str | None,
+    where: str | None,
+    caption: str | None,
+    caption_column: str,
+    split: str | None,
+    split_by: str | None,
+    drop: tuple[str, ...],
+    near_duplicates: int | None,
+    copy: bool,
+    no_check: bool,
+    metadata: str,
+    shard_size: str,
+    shard_count: int,
+    license_: str | None,
+) -> int:
+    """Write the images of one run or several as a dataset.
+
+    RUN is a run directory, or the manifest whose run it is. Done images are taken, in grid order; a job that
+    several runs have is taken once. The directory is there when it is whole: interrupted, the same command
+    goes on.
+    """
+    if split is None and split_by is not None:
+        raise UsageError("--split-by says by what, not how much", hint="add --split test=0.1")
+    chosen = Options(
+        format=cast("Format", format_),
+        where=where,
+        caption=caption,
+        caption_column=caption_column,
+        split=None if split is None else Split.parse(split, split_by),
+        drop=drop,
+        alike=near_duplicates,
+        copy=copy,
+        check=not no_check,
+        metadata="parquet" if metadata == "parquet" else "jsonl",
+        shard_bytes=parse_size(shard_size),
+        shard_count=shard_count,
+        license=license_,
+    )
+    with _Bar() as bar:
+        done = export([locate_run(run, endpoint) for run in runs], output, chosen, progress=bar.show)
+    _summarise(done)
+    return ExitCode.OK
+
+
+class _Bar:
+    """A bar on a terminal, and nothing elsewhere."""
+
+    def __init__(self) -> None:
+        self._what = ""
+        self._bar: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, what: str, done: int, total: int) -> None:
+        """Show how far it is."""
+        if not sys.stderr.isatty():
+            return
+        if what != self._what:
+            if self._bar is not None:
+                self._bar.close()
+            self._what = what
+            self._bar = tqdm(total=total, desc=what, unit="images", leave=False)
+        if self._bar is not None:
+            self._bar.update(done - self._bar.n)
+
+
+def _summarise(done: Exported) -> None:
+    total = sum(done.images.values())
+    sides = ", ".join(f"{side} {count:,}" for side, count in done.images.items())
+    if not done.made:
+        tell(f"{done.path} is this export already, complete: {plural(total, 'image')}; nothing was done")
+    else:
+        tell(
+            f"{plural(total, 'image')} ({sides}) as {done.format}: {plural(done.files, 'file')}, "
+            f"{done.bytes / 1e6:,.1f} MB"
+        )
+    for reason, count in done.left_out.items():
+        tell(f"  left out: {count:,} {reason}")
+    for note in done.notes:
+        tell(f"  {note}")
+    say(str(done.path))

@@ -1,0 +1,407 @@
+"""Where an export goes: written aside, gone on with after a kill, and under its name only when it is whole.
+
+.NAME.partial/        beside the directory that is asked for, until that is whole
+  plan.json           which export this is: what another one left here is not gone on with
+  shards.jsonl        the large files that are whole, one a line, each on disk before its line is
+  tree/               what becomes NAME
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Final, Self
+
+import orjson
+
+from zbatch.durable import make_durable_directory, sync_directory
+from zbatch.errors import DiskError, RunBusyError, UsageError
+from zbatch.exports.export_check import CHECKSUMS
+
+ABOUT: Final = "export.json"
+"""What an export is made of and holds."""
+
+_PIECE: Final = 1 << 20
+"""Bytes written at once."""
+
+_OURS: Final = frozenset({"plan.json", "shards.jsonl", "tree", "lock"})
+_NO_LINKS: Final = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A large file that is whole: its name, images, bytes and SHA-256."""
+
+    name: str
+    images: int
+    bytes: int
+    sha256: str
+
+
+class Destination:
+    """A directory on this machine that an export goes to. Use it as a context manager."""
+
+    def __init__(self, path: Path, digest: str, about: Mapping[str, Any]) -> None:
+        """Name the directory; `digest` tells this export apart from any other, `about` says what it is."""
+        self.path = path
+        self.partial = path.absolute().parent / f".{path.absolute().name}.partial"
+        self.resumed = False
+        self.discarded = False
+        self.files = 0
+        self.bytes = 0
+        self.linked = 0
+        self.copied = 0
+        self._digest = digest
+        self._about = about
+        self._tree = self.partial / "tree"
+        self._root = os.fspath(self._tree)
+        self._folders: set[str] = set()
+        self._shards: dict[str, Shard] = {}
+        self._lock = -1
+        self._sums: BinaryIO | None = None
+
+    def complete(self) -> bool:
+        """Tell whether this very export lies there already.
+
+        Raises:
+            UsageError: something else does.
+            DiskError: it cannot be looked at.
+        """
+        try:
+            if not os.path.lexists(self.path):
+                return False
+            if not self.path.is_dir():
+                raise UsageError(f"{self.path} is no directory", hint="give another one with -o")
+            if not any(self.path.iterdir()):
+                return False
+        except OSError as error:
+            raise self._failed(error, self.path) from error
+        there = read_about(self.path)
+        if there is not None and there.get("digest") == self._digest:
+            if (self.partial / "plan.json").exists() and not self._tree.exists():
+                shutil.rmtree(
+                    self.partial, ignore_errors=True
+                )  # of a process that was killed at its very end
+            return True
+        what = "holds another export" if there is not None else "is not empty"
+        raise UsageError(
+            f"{self.path} {what}{_told(there)}", hint="give another directory with -o, or remove it"
+        )
+
+    def __enter__(self) -> Self:
+        """Take the place aside, with what an interrupted run of this very export left there.
+
+        Raises:
+            RunBusyError: another process writes the export.
+            DiskError: it cannot be written.
+        """
+        try:
+            make_durable_directory(self.partial)
+            self._own()
+            self._take_up()
+            self._sums = (self._tree / CHECKSUMS).open("wb", buffering=1 << 20)
+        except OSError as error:
+            self._let_go()
+            raise self._failed(error, self.partial) from error
+        except BaseException:
+            self._let_go()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._let_go()
+
+    def _own(self) -> None:
+        self._lock = os.open(self.partial / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunBusyError(
+                f"another process writes the export {self.path}", hint="wait for it to end"
+            ) from error
+
+    def _take_up(self) -> None:
+        plan = self.partial / "plan.json"
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            self.resumed = orjson.loads(plan.read_bytes()).get("digest") == self._digest
+        if not self.resumed:
+            self._clear()
+            with plan.open("wb") as stream:
+                stream.write(orjson.dumps({"digest": self._digest, **self._about}))
+                stream.flush()
+                os.fsync(stream.fileno())
+            sync_directory(self.partial)
+        self._tree.mkdir(exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            for line in (self.partial / "shards.jsonl").read_bytes().splitlines():
+                with contextlib.suppress(ValueError, TypeError):
+                    shard = Shard(**orjson.loads(line))
+                    if (self._tree / shard.name).stat().st_size == shard.bytes:
+                        self._shards[shard.name] = shard
+
+    def _clear(self) -> None:
+        """Drop what another export left here half done."""
+        strange = sorted(entry.name for entry in self.partial.iterdir() if entry.name not in _OURS)
+        if strange:
+            raise UsageError(
+                f"{self.partial} holds what is no part of an export ({strange[0]})",
+                hint="move it away: an export is written there before it gets its name",
+            )
+        self.discarded = self._tree.is_dir() and any(self._tree.iterdir())
+        shutil.rmtree(self._tree, ignore_errors=True)
+        (self.partial / "shards.jsonl").unlink(missing_ok=True)
+
+    def link(self, source: str, name: str, length: int, sha256: str) -> None:
+        """Make a file that is the source itself by another name, or a copy where that cannot be.
+
+        Raises:
+            DiskError: the disk is full, or takes no file of that name.
+        """
+        target = self._target(name)
+        try:
+            try:
+                os.link(source, target)
+            except FileExistsError:
+                if not os.path.samefile(source, target):  # noqa: PTH121 - of a hundred thousand
+                    os.unlink(target)  # noqa: PTH108 - as above
+                    os.link(source, target)
+            self.linked += 1
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise self._failed(error, target) from error
+            try:
+                self._give_way(target)
+                shutil.copyfile(source, target)
+            except OSError as problem:
+                raise self._failed(problem, target) from problem
+            self.copied += 1
+        self._note(name, length, sha256)
+
+    def copy(self, name: str, data: bytes, sha256: str) -> None:
+        """Make a file of an image's bytes; one that an interrupted run left whole stays.
+
+        Raises:
+            DiskError: as `link`.
+        """
+        target = self._target(name)
+        if not (self.resumed and _is_copy(target, data)):
+            self._write(target, data)
+        self.copied += 1
+        self._note(name, len(data), sha256)
+
+    def put(self, name: str, data: bytes) -> None:
+        """Make a small file.
+
+        Raises:
+            DiskError: as `link`.
+        """
+        self._write(self._target(name), data)
+        self._note(name, len(data), hashlib.sha256(data).hexdigest())
+
+    @contextlib.contextmanager
+    def stream(self, name: str, *, shard_of: int | None = None) -> Iterator[Stream]:
+        """Make a file piece by piece; it counts when the block ends well.
+
+        With `shard_of` images in it, it is not made again by a run that goes on with this one.
+
+        Raises:
+            DiskError: as `link`.
+        """
+        target = self._target(name)
+        try:
+            self._give_way(target)
+            with (
+                open(target, "wb", buffering=0) as file,  # noqa: PTH123 - text, as everywhere here
+                ThreadPoolExecutor(1, thread_name_prefix="zbatch-hash") as threads,
+            ):
+                stream = Stream(file, threads)
+                yield stream
+                sha256 = stream.end()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise self._failed(error, target) from error
+        self._note(name, stream.bytes, sha256)
+        if shard_of is not None:
+            self._keep_shard(Shard(name, shard_of, stream.bytes, sha256))
+
+    def shard(self, name: str) -> Shard | None:
+        """Give a large file that an interrupted run left whole; it is noted as done."""
+        shard = self._shards.get(name)
+        if shard is not None:
+            self._note(name, shard.bytes, shard.sha256)
+        return shard
+
+    def _keep_shard(self, shard: Shard) -> None:
+        path = self.partial / "shards.jsonl"
+        line = orjson.dumps(shard, option=orjson.OPT_APPEND_NEWLINE)
+        try:
+            sync_directory(os.path.dirname(self._target(shard.name)))  # noqa: PTH120 - text
+            with path.open("ab") as stream:
+                stream.write(line)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError as error:
+            raise self._failed(error, path) from error
+
+    def finish(self) -> None:
+        """Give the export its name, whole and on disk.
+
+        Raises:
+            DiskError: it cannot be; everything is kept aside.
+            UsageError: something else came to lie there meanwhile.
+        """
+        if self._sums is None:
+            raise AssertionError("the destination was not entered")
+        try:
+            self._sums.flush()
+            os.fsync(self._sums.fileno())
+            self._sums.close()
+            if self.copied:
+                os.sync()  # one wait for all of them, in place of one for each
+            for folder in (*sorted(self._folders), self._root):
+                sync_directory(folder)
+            self._take_place()
+            sync_directory(self.partial.parent)
+        except OSError as error:
+            raise self._failed(error, self.path) from error
+        shutil.rmtree(self.partial, ignore_errors=True)
+
+    def _take_place(self) -> None:
+        try:
+            self._tree.rename(self.path)
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise UsageError(
+                    f"something came to lie at {self.path} while the export was made",
+                    hint=f"move it away and give the command again: all is kept in {self.partial}",
+                ) from error
+            raise
+
+    def _target(self, name: str) -> str:
+        target = f"{self._root}/{name}"
+        folder = os.path.dirname(target)  # noqa: PTH120 - of a hundred thousand files
+        if folder != self._root and folder not in self._folders:
+            try:
+                os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - text
+            except OSError as error:
+                raise self._failed(error, folder) from error
+            self._folders.add(folder)
+        return target
+
+    def _write(self, target: str, data: bytes) -> None:
+        try:
+            self._give_way(target)
+            with open(target, "wb", buffering=0) as stream:  # noqa: PTH123 - of a hundred thousand
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[stream.write(rest) :]
+        except OSError as error:
+            raise self._failed(error, target) from error
+
+    def _give_way(self, target: str) -> None:
+        """Take away what an interrupted run left: it may be a link, and its other name is the run's image."""
+        if self.resumed:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(target)  # noqa: PTH108 - of a hundred thousand
+
+    def _note(self, name: str, length: int, sha256: str) -> None:
+        self.files += 1
+        self.bytes += length
+        if self._sums is None:
+            raise AssertionError("the destination was not entered")
+        try:
+            self._sums.write(f"{sha256}  {name}\n".encode())
+        except OSError as error:
+            raise self._failed(error, f"{self._root}/{CHECKSUMS}") from error
+
+    def _failed(self, error: OSError, path: str | Path) -> DiskError:
+        kept = self.partial.exists()
+        hint = "choose a writable place with -o"
+        if kept:
+            hint = f"what is done is kept in {self.partial}: mend that and give the same command again"
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                hint = f"what is done is kept in {self.partial}: make room and give the same command again"
+        return DiskError(f"cannot write {path}: {error.strerror or error}", hint=hint)
+
+    def _let_go(self) -> None:
+        if self._sums is not None:
+            with contextlib.suppress(OSError):
+                self._sums.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+
+class Stream:
+    """A file that is being written in large pieces, each hashed beside the next one's coming."""
+
+    def __init__(self, file: BinaryIO, threads: ThreadPoolExecutor) -> None:
+        self._file = file
+        self._threads = threads
+        self._hash = hashlib.sha256()
+        self._hashing: Future[None] | None = None
+        self._pieces: list[bytes] = []
+        self._held = 0
+        self.bytes = 0
+
+    def write(self, data: bytes) -> int:
+        """Write some bytes."""
+        self._pieces.append(data)
+        self._held += len(data)
+        self.bytes += len(data)
+        if self._held >= _PIECE:
+            self._pour()
+        return len(data)
+
+    def end(self) -> str:
+        """Write what is held and give the SHA-256 of all, hex."""
+        self._pour()
+        if self._hashing is not None:
+            self._hashing.result()
+        return self._hash.hexdigest()
+
+    def _pour(self) -> None:
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        self._held = 0
+        if self._hashing is not None:
+            self._hashing.result()
+        self._hashing = self._threads.submit(self._hash.update, data)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+
+
+def read_about(path: Path) -> dict[str, Any] | None:
+    """Give what an export says of itself; `None` where none lies there."""
+    try:
+        about = orjson.loads((path / ABOUT).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return about if isinstance(about, dict) else None
+
+
+def _told(about: Mapping[str, Any] | None) -> str:
+    if about is None or not isinstance(about.get("images"), dict):
+        return ""
+    return f": {about.get('format')}, {sum(about['images'].values()):,} images"
+
+
+def _is_copy(target: str, data: bytes) -> bool:
+    """Tell whether a file holds some bytes, and is no other file's second name."""
+    try:
+        with open(target, "rb", buffering=0) as stream:  # noqa: PTH123 - of a hundred thousand
+            return os.fstat(stream.fileno()).st_nlink == 1 and stream.read() == data
+    except OSError:
+        return False

@@ -1,0 +1,177 @@
+"""From runs to a dataset: what to take is chosen first, then written aside, then given its name."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from zbatch.errors import UsageError
+from zbatch.exports.card import write_card
+from zbatch.exports.destination import ABOUT, Destination
+from zbatch.exports.imagefolder import write_imagefolder
+from zbatch.exports.kohya import write_kohya
+from zbatch.exports.options import Exported, Options
+from zbatch.exports.parquet import write_parquet
+from zbatch.exports.selection import Selection
+from zbatch.exports.sources import Sources
+from zbatch.exports.splits import Split
+from zbatch.exports.tables import write_csv, write_jsonl
+from zbatch.exports.webdataset import write_webdataset
+from zbatch.exports.writing import Work
+from zbatch.state.database import Meta
+from zbatch.state.run import Run
+from zbatch.version import __version__
+
+PAIRS: Final = "near-duplicates.jsonl"
+"""Who was left out for looking like whom."""
+
+_WRITERS: Final[Mapping[str, Callable[[Work], None]]] = {
+    "imagefolder": write_imagefolder,
+    "webdataset": write_webdataset,
+    "parquet": write_parquet,
+    "kohya": write_kohya,
+    "csv": write_csv,
+    "jsonl": write_jsonl,
+    "card": lambda _: None,
+}
+
+Progress = Callable[[str, int, int], None]
+"""Told what is done (`looking`, `writing`), how many images of how many."""
+
+
+def export(
+    runs: Run | str | Path | Iterable[Run | str | Path],
+    output: str | Path,
+    options: Options | None = None,
+    *,
+    progress: Progress = lambda _what, _done, _all: None,
+    **more: Any,
+) -> Exported:
+    """Export the images of runs as a dataset into the directory `output`, which is there whole or not at all.
+
+    Options are given as a record, or by name as in `format="parquet", where="lora.scale > 0.4"`, where
+    `split="test=0.1", split_by="subject"` are text. The same export again does nothing; one that was
+    interrupted goes on.
+
+    Raises:
+        UsageError: a name or a template is wrong, no image is left, or something else lies at `output`.
+        DiskError: an image is gone or was changed, or the disk is full; what was done is kept aside.
+    """
+    if isinstance(more.get("split"), str):
+        more["split"] = Split.parse(more["split"], more.pop("split_by", None))
+    try:
+        chosen = options or Options(**more)
+    except TypeError as error:
+        raise UsageError(f"there is no such option of an export: {error}") from error
+    given = [runs] if isinstance(runs, Run | str | Path) else list(runs)
+    with contextlib.ExitStack() as stack:
+        opened = [run if isinstance(run, Run) else stack.enter_context(Run(run)) for run in given]
+        if not opened:
+            raise UsageError("there is no run to export")
+        selection = stack.enter_context(Selection(opened, chosen))
+        selection.choose(lambda done, total: progress("looking", done, total))
+        return _written(selection, Path(output), lambda done, total: progress("writing", done, total))
+
+
+def _written(selection: Selection, output: Path, progress: Callable[[int, int], None]) -> Exported:
+    about = _about(selection)
+    destination = Destination(output, about["digest"], about)
+    if destination.complete():
+        return _result(selection, destination, made=False)
+    with destination:
+        roots = [run.directory.path for run in selection.runs]
+        work = Work(selection, Sources(roots), destination, progress)
+        _WRITERS[selection.options.format](work)
+        if selection.options.alike is not None:
+            with destination.stream(PAIRS) as report:
+                report.write(b"".join(_pair_lines(selection)))
+        destination.put("README.md", write_card(selection, work.last_shard))
+        destination.put(ABOUT, orjson.dumps(about, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        destination.finish()
+    return _result(selection, destination, made=True)
+
+
+def _about(selection: Selection) -> dict[str, Any]:
+    """Give what `export.json` says: all that decides on the export's bytes, and what is in it."""
+    options = selection.options
+    runs = [
+        {
+            "run": label,
+            "name": run.name,
+            "manifest": str(run.about(Meta.MANIFEST) or "").replace("\\", "/").rpartition("/")[2],
+            "manifest_sha256": run.about(Meta.MANIFEST_SHA256),
+            "model": run.about(Meta.MODEL),
+            "endpoint": run.about(Meta.ENDPOINT),
+            "zbatch": run.about(Meta.VERSION),
+        }
+        for label, run in zip(selection.labels, selection.runs, strict=True)
+    ]
+    facts = {
+        "zbatch": __version__,
+        **options.as_json(),
+        "captions": selection.captions,
+        "split": None if selection.split is None else selection.split.as_json(),
+        "runs": runs,
+        "images": {side: selection.count(side) for side in selection.sides},
+        "left_out": dict(selection.tally.taken_out),
+        "differing": selection.tally.differing,
+    }
+    digest = hashlib.sha256(orjson.dumps([facts, selection.digest])).hexdigest()
+    return {"digest": digest, **facts}
+
+
+def _pair_lines(selection: Selection) -> Iterator[bytes]:
+    for entry, like, distance in selection.named_pairs():
+        line = {
+            "key": entry.key,
+            "file": entry.file,
+            "run": selection.labels[entry.run],
+            "like_key": like.key,
+            "like_file": like.file,
+            "like_run": selection.labels[like.run],
+            "distance": distance,
+        }
+        yield orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _result(selection: Selection, destination: Destination, *, made: bool) -> Exported:
+    return Exported(
+        path=destination.path,
+        format=selection.options.format,
+        images={side: selection.count(side) for side in selection.sides},
+        left_out=dict(selection.tally.taken_out),
+        files=destination.files,
+        bytes=destination.bytes,
+        linked=destination.linked,
+        made=made,
+        notes=tuple(_notes(selection, destination, made=made)),
+    )
+
+
+def _notes(selection: Selection, destination: Destination, *, made: bool) -> Iterator[str]:
+    differing = selection.tally.differing
+    if differing:
+        yield (
+            f"{len(differing):,} jobs of later runs have other images than in an earlier one, whose images "
+            f"were taken (the first: {differing[0][:12]}; all are in {ABOUT})"
+        )
+    if selection.alike:
+        yield f"{len(selection.alike):,} near duplicates were left out: {PAIRS} says which, and for which"
+    if not made:
+        return
+    if destination.resumed:
+        yield "an interrupted export was gone on with"
+    if destination.discarded:
+        yield "what another interrupted export had left aside was dropped"
+    if destination.linked:
+        yield (
+            "the images are hard links to the run's: changing one changes both (--copy makes files of their "
+            "own)"
+        )
+    elif destination.copied and not selection.options.copy:
+        yield "the images are copies: no links can be made from the run to there"

@@ -1,0 +1,188 @@
+"""Near duplicates and blank images, told by their thumbnails.
+
+Two images whose perceptual hashes differ in a few of 64 bits look alike. Helper processes decode and hash;
+the comparison is exact: every image is held against all before it that stay.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Final, NamedTuple
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from zbatch.errors import DiskError, SurroundingsError
+from zbatch.exports.entries import Entry
+from zbatch.exports.looking import BLANK, ITEM, UNREADABLE
+
+Hashes = NDArray[np.uint64]
+
+_BATCH: Final = 256
+_BLOCK: Final = 64
+_TILE: Final = 4_096
+"""Hashes compared at once: what they take stays in a processor's cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was seen: a hash for every image, and the numbers of those of one colour."""
+
+    hashes: Hashes
+    blank: tuple[int, ...]
+
+
+class Pair(NamedTuple):
+    """An image that looks like an earlier one that stays; `distance` in bits of 64."""
+
+    number: int
+    like: int
+    distance: int
+
+
+class Likeness:
+    """Looks at the thumbnails of images, with as many helper processes as there are processors."""
+
+    def __init__(self, roots: Sequence[Path], processes: int | None = None) -> None:
+        self._roots = [os.fspath(root) for root in roots]
+        self._count = processes or max(1, min(16, os.cpu_count() or 1))
+
+    def look(self, entries: Iterator[Entry], total: int, progress: Callable[[int, int], None]) -> Looked:
+        """Look at each image's thumbnail, or at the image where that cannot be read.
+
+        Raises:
+            DiskError: neither of an image's files can be read; the first is named.
+        """
+        paths = [(f"{self._roots[e.run]}/{e.thumb}", f"{self._roots[e.run]}/{e.file}") for e in entries]
+        batches = [paths[start : start + _BATCH] for start in range(0, total, _BATCH)]
+        helpers: SimpleQueue[_Helper] = SimpleQueue()
+        started: list[_Helper] = []
+        answers = bytearray()
+        try:
+            for _ in range(min(self._count, len(batches))):
+                started.append(_Helper())
+                helpers.put(started[-1])
+            with ThreadPoolExecutor(len(started)) as threads:
+                for answer in threads.map(lambda batch: _asked(helpers, batch), batches):
+                    answers += answer
+                    progress(len(answers) // ITEM, total)
+        finally:
+            for helper in started:
+                helper.close()
+        seen = np.frombuffer(bytes(answers), np.uint8).reshape(-1, ITEM)
+        unread = np.flatnonzero(seen[:, 8] == UNREADABLE)
+        if len(unread):
+            raise DiskError(
+                f"the image {paths[int(unread[0])][1]} cannot be read as an image",
+                hint="zbatch verify names every image that is not as it was saved",
+            )
+        hashes = np.ascontiguousarray(seen[:, :8]).view(np.uint64).reshape(-1)
+        return Looked(hashes, tuple(np.flatnonzero(seen[:, 8] == BLANK).tolist()))
+
+
+def look_alike(hashes: Hashes, numbers: Sequence[int], most: int) -> list[Pair]:
+    """Give the images, of some in their order, that are within `most` bits of an earlier one that stays.
+
+    The first of those that look alike stays, so the answer is the same whenever it is asked; each of the
+    others is paired with the nearest that stays, the first of several.
+    """
+    kept = np.empty(len(numbers), np.uint64)
+    kept_numbers = np.empty(len(numbers), np.int64)
+    count = 0
+    pairs: list[Pair] = []
+    ordered = np.asarray(numbers, np.int64)
+    with ThreadPoolExecutor(max(1, min(8, os.cpu_count() or 1))) as threads:
+        for start in range(0, len(ordered), _BLOCK):
+            block = ordered[start : start + _BLOCK]
+            wanted = hashes[block]
+            tiles = [kept[tile : min(tile + _TILE, count)] for tile in range(0, count, _TILE)]
+            nearest, where = _nearest(threads, tiles, wanted)
+            first = count
+            for row, number in enumerate(block.tolist()):
+                distance, like = int(nearest[row]), int(where[row])
+                if distance > most and count > first:
+                    own = np.bitwise_count(kept[first:count] ^ wanted[row])
+                    here = int(own.argmin())
+                    distance, like = int(own[here]), first + here
+                if distance <= most:
+                    pairs.append(Pair(number, int(kept_numbers[like]), distance))
+                else:
+                    kept[count], kept_numbers[count] = wanted[row], number
+                    count += 1
+    return pairs
+
+
+def _nearest(
+    threads: ThreadPoolExecutor, tiles: Sequence[Hashes], wanted: Hashes
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give, for each hash, the distance of the nearest in the tiles and its place in them."""
+    best = np.full(len(wanted), 65, np.int64)
+    place = np.zeros(len(wanted), np.int64)
+    for number, found in enumerate(threads.map(lambda tile: _compared(tile, wanted), tiles)):
+        nearer = found[0] < best
+        best[nearer] = found[0][nearer]
+        place[nearer] = found[1][nearer] + number * _TILE
+    return best, place
+
+
+def _compared(tile: Hashes, wanted: Hashes) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    distances = np.bitwise_count(tile[None, :] ^ wanted[:, None])
+    where = distances.argmin(axis=1)
+    return distances[np.arange(len(wanted)), where], where
+
+
+class _Helper:
+    """One helper process: asked with a line of paths, it answers with a few bytes an image."""
+
+    def __init__(self) -> None:
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "zbatch.exports.looking"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise SurroundingsError(
+                f"cannot start the helper process that looks at images: {error.strerror or error}"
+            ) from error
+
+    def ask(self, batch: Sequence[tuple[str, str]]) -> bytes:
+        if self._process.stdin is None or self._process.stdout is None:
+            raise AssertionError("the helper was started without pipes")
+        try:
+            self._process.stdin.write(orjson.dumps(batch, option=orjson.OPT_APPEND_NEWLINE))
+            self._process.stdin.flush()
+        except BrokenPipeError as error:
+            raise _ended() from error
+        answer = self._process.stdout.read(len(batch) * ITEM)
+        if len(answer) < len(batch) * ITEM:
+            raise _ended()
+        return answer
+
+    def close(self) -> None:
+        """End it; nothing is asked any more."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._process.wait()
+
+
+def _ended() -> SurroundingsError:
+    return SurroundingsError("a helper process that looks at images ended", hint="give the command again")
+
+
+def _asked(helpers: SimpleQueue[_Helper], batch: Sequence[tuple[str, str]]) -> bytes:
+    helper = helpers.get()
+    try:
+        return helper.ask(batch)
+    finally:
+        helpers.put(helper)

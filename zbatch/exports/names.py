@@ -1,0 +1,59 @@
+"""What images are called in a dataset: by their file in the run, in one folder, and no two alike anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from typing import Final
+
+from zbatch.exports.entries import Entry
+from zbatch.model import fold
+
+MAX_STEM_BYTES: Final = 200
+"""File systems take 255 bytes; the rest is for extensions, and for names made of these."""
+
+
+class Names:
+    """Gives names one by one: the file's path with `__` between its folders, and without its extension.
+
+    One that is taken already, on any file system, gets the beginning of the image's key. `dots` says whether
+    a name may hold any: a webdataset's may not.
+    """
+
+    def __init__(self, *, dots: bool = True) -> None:
+        self._dots = dots
+        self._taken: set[bytes] = set()
+        self.renamed = 0
+
+    def stem(self, entry: Entry) -> str:
+        """Give the name of an image, without an extension."""
+        stem = posixpath.splitext(entry.file.removeprefix("images/"))[0].replace("/", "__")
+        if not self._dots:
+            stem = stem.replace(".", "_")
+        stem = shortened(stem, entry.key)
+        for candidate in (stem, f"{stem}-{entry.key[:8]}", f"{stem}-{entry.key[:16]}"):
+            if self._take(candidate):
+                self.renamed += candidate != stem
+                return candidate
+        self._take(entry.key)
+        self.renamed += 1
+        return entry.key
+
+    def _take(self, stem: str) -> bool:
+        mark = hashlib.blake2b(fold(stem).encode(), digest_size=12).digest()
+        if mark in self._taken:
+            return False
+        self._taken.add(mark)
+        return True
+
+
+def shortened(stem: str, key: str) -> str:
+    """Cut a name that is too long between two characters, and tell it apart by the beginning of its key."""
+    if len(stem.encode()) <= MAX_STEM_BYTES:
+        return stem
+    return stem.encode()[: MAX_STEM_BYTES - 17].decode("utf-8", "ignore") + "-" + key[:16]
+
+
+def extension(entry: Entry) -> str:
+    """Give the extension of an image's file, with its dot."""
+    return posixpath.splitext(entry.file)[1]

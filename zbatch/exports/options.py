@@ -1,0 +1,89 @@
+"""What an export is asked for, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+from zbatch.errors import UsageError
+from zbatch.exports.splits import Split
+
+Format = Literal["imagefolder", "webdataset", "parquet", "kohya", "csv", "jsonl", "card"]
+FORMATS: Final = get_args(Format)
+
+DROPS: Final = ("flagged", "blank", "warned")
+"""Images that can be left out: flagged as nsfw by the server, of one colour, kept with a warning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to export. `alike` is the most bits of 64 in which near duplicates differ; `None` keeps them.
+
+    `split` is `None` where the manifest's counts. Sizes are in bytes.
+    """
+
+    format: Format = "imagefolder"
+    where: str | None = None
+    caption: str | None = None
+    caption_column: str = "text"
+    split: Split | None = None
+    drop: tuple[str, ...] = ()
+    alike: int | None = None
+    copy: bool = False
+    check: bool = True
+    metadata: Literal["jsonl", "parquet"] = "jsonl"
+    shard_bytes: int = 500_000_000
+    shard_count: int = 10_000
+    license: str | None = None
+
+    def __post_init__(self) -> None:
+        """Hold it to what there is.
+
+        Raises:
+            UsageError: a word or a number that means nothing.
+        """
+        if self.format not in FORMATS:
+            raise UsageError(f"there is no format {self.format!r}", hint=f"there are: {', '.join(FORMATS)}")
+        for word in self.drop:
+            if word not in DROPS:
+                raise UsageError(f"nothing is {word!r} to be dropped", hint=f"there are: {', '.join(DROPS)}")
+        if self.alike is not None and not 0 <= self.alike <= 32:
+            raise UsageError(f"near duplicates differ in 0 to 32 bits of 64 (got {self.alike})", hint="try 4")
+        if self.shard_bytes < 1 or self.shard_count < 1:
+            raise UsageError("a shard holds at least one byte and one image")
+        if self.license is not None and not self.license.strip():
+            raise UsageError("the license is empty", hint="a Hugging Face identifier, such as cc-by-4.0")
+
+    def as_json(self) -> dict[str, Any]:
+        """Give what decides on an export's bytes: two that agree in it and in their images are the same."""
+        return {
+            "format": self.format,
+            "where": self.where,
+            "caption_column": self.caption_column,
+            "drop": sorted(set(self.drop)),
+            "alike": self.alike,
+            "metadata": self.metadata,
+            "shard_bytes": self.shard_bytes,
+            "shard_count": self.shard_count,
+            "license": self.license,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What came of an export.
+
+    `images` counts by split; `left_out` by reason; `notes` are things to be told of it, in words. `made`
+    is `False` where the very same export lay there already and nothing was done.
+    """
+
+    path: Path
+    format: Format
+    images: dict[str, int]
+    left_out: dict[str, int]
+    files: int
+    bytes: int
+    linked: int
+    made: bool = True
+    notes: tuple[str, ...] = field(default=())

@@ -1,0 +1,175 @@
+"""`parquet`: image bytes and columns in shards, with what Hugging Face `datasets` looks for in the schema.
+
+pyarrow is an extra: it is imported when this is used.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import orjson
+
+from zbatch.errors import UsageError
+from zbatch.exports.columns import Columns
+from zbatch.exports.destination import Stream
+from zbatch.exports.entries import Entry
+from zbatch.exports.names import Names, extension
+from zbatch.exports.writing import Work
+
+_OVERHEAD: Final = 1_024
+_GROUP_BYTES: Final = 16_000_000
+_GROUP_COUNT: Final = 1_000
+"""A row group is what a reader that streams takes at once; pyarrow holds one, several times over."""
+
+_DTYPES: Final = {
+    "text": "string",
+    "integer": "int64",
+    "number": "float64",
+    "boolean": "bool",
+    "nothing": "null",
+}
+
+
+def write_parquet(work: Work) -> None:
+    """Write `data/SPLIT-00000-of-00002.parquet` and so on.
+
+    Raises:
+        UsageError: pyarrow is not installed.
+        DiskError: an image is gone or was changed, or the disk is full.
+    """
+    names = Names()
+    schema = _schema(work.selection.columns, images=True)
+    for side in work.selection.sides:
+        entries = work.selection.entries(side)
+        counts = work.shards(side, _OVERHEAD)
+        for number, count in enumerate(counts):
+            name = f"data/{side}-{number:05}-of-{len(counts):05}.parquet"
+            shard = itertools.islice(entries, count)
+            if work.destination.shard(name) is not None:
+                for entry in shard:  # their names are taken
+                    names.stem(entry)
+                work.tick(count)
+                continue
+            with work.destination.stream(name, shard_of=count) as stream:
+                _write(stream, schema, _image_rows(work, shard, names))
+
+
+def write_metadata(work: Work, side: str, names: Names) -> None:
+    """Write the table of an imagefolder, and its images.
+
+    Raises:
+        UsageError: pyarrow is not installed.
+        DiskError: an image is gone or was changed, or the disk is full.
+    """
+    columns = work.selection.columns
+    schema = _schema(columns, images=False)
+    with work.destination.stream(f"{side}/metadata.parquet") as stream:
+        rows = ({"file_name": name, **columns.row(entry)} for entry, name in work.place(side, names))
+        _write(stream, schema, ((row, 0) for row in rows))
+
+
+def _image_rows(work: Work, shard: Iterable[Entry], names: Names) -> Iterator[tuple[dict[str, Any], int]]:
+    columns = work.selection.columns
+    for entry, data in work.read(iter(shard)):
+        image = {"bytes": data, "path": names.stem(entry) + extension(entry)}
+        yield {"image": image, **columns.row(entry)}, len(data)
+        work.tick()
+
+
+def _write(stream: Stream, schema: Any, rows: Iterable[tuple[dict[str, Any], int]]) -> None:
+    pa, pq = _arrow()
+    plain = ["image.bytes", "image.path", "key", "sha256"]
+    compression = {
+        path: "none" if path == "image.bytes" else "zstd" for path in _paths(schema)
+    }  # images are compressed already
+    dictionaries = [path for path in _paths(schema) if path not in plain]
+    with pq.ParquetWriter(
+        pa.PythonFile(_Sink(stream), mode="w"),
+        schema,
+        compression=compression,
+        use_dictionary=dictionaries,
+        write_statistics=[path for path in _paths(schema) if path != "image.bytes"],
+        store_schema=True,
+    ) as writer:
+        group: list[dict[str, Any]] = []
+        size = 0
+        for row, length in rows:
+            group.append(row)
+            size += length
+            if size >= _GROUP_BYTES or len(group) >= _GROUP_COUNT:
+                writer.write_table(pa.Table.from_pylist(group, schema), row_group_size=len(group))
+                group, size = [], 0
+        if group:
+            writer.write_table(pa.Table.from_pylist(group, schema), row_group_size=len(group))
+
+
+def _paths(schema: Any) -> list[str]:
+    """Give the leaves of a schema as Parquet calls them."""
+    return [
+        path
+        for name in schema.names
+        for path in (["image.bytes", "image.path"] if name == "image" else [name])
+    ]
+
+
+def _schema(columns: Columns, *, images: bool) -> Any:
+    pa, _ = _arrow()
+    types = {
+        "text": pa.string(),
+        "integer": pa.int64(),
+        "number": pa.float64(),
+        "boolean": pa.bool_(),
+        "nothing": pa.null(),
+    }
+    first = (
+        pa.field("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
+        if images
+        else pa.field("file_name", pa.string())
+    )
+    fields = [first, *(pa.field(name, types[kind]) for name, kind in columns.kinds.items())]
+    if not images:
+        return pa.schema(fields)
+    features: dict[str, Any] = {"image": {"_type": "Image"}}
+    features |= {name: {"dtype": _DTYPES[kind], "_type": "Value"} for name, kind in columns.kinds.items()}
+    return pa.schema(fields, {"huggingface": orjson.dumps({"info": {"features": features}})})
+
+
+class _Sink:
+    """A stream as pyarrow writes to it."""
+
+    closed = False
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def write(self, data: Any) -> int:
+        return self._stream.write(bytes(data))
+
+    def tell(self) -> int:
+        return self._stream.bytes
+
+    def flush(self) -> None:
+        """Do nothing: it is flushed at its end."""
+
+    def close(self) -> None:
+        """Do nothing: whoever opened it closes it."""
+
+    def writable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _arrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow as pa  # noqa: PLC0415 - an extra
+        import pyarrow.parquet as pq  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise UsageError("parquet needs pyarrow", hint="pip install 'zbatch[export]'") from error
+    return pa, pq

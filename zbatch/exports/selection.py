@@ -1,0 +1,311 @@
+"""Which images a dataset takes, of one run or several, in a fixed order, and which side each is on."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+import orjson
+
+from zbatch.errors import DiskError, UsageError
+from zbatch.exports.captions import Captions
+from zbatch.exports.columns import Columns, Found, names_of
+from zbatch.exports.entries import Entry, Spool
+from zbatch.exports.filters import Where
+from zbatch.exports.likeness import Likeness, Pair, look_alike
+from zbatch.exports.options import Options
+from zbatch.exports.splits import SIDES, Split, Splitter
+from zbatch.model import JobState
+from zbatch.state.database import Meta
+from zbatch.state.records import JobFacts
+from zbatch.state.run import Run
+from zbatch.state.verdicts import is_flagged
+
+DROPPED = 255
+"""The mark of an image that does not stay."""
+
+_NAMED = 3
+"""How many of many things a message names."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the images of the runs: how many were looked at, and who took how many out."""
+
+    jobs: int = 0
+    taken_out: Counter[str] = field(default_factory=Counter)
+    differing: list[str] = field(default_factory=list)
+    """Keys of jobs that several runs have, with different images; the first run's stays."""
+
+
+class Selection:
+    """The images of a dataset. Use it as a context manager: it holds a file."""
+
+    def __init__(self, runs: Sequence[Run], options: Options) -> None:
+        """Begin; `choose` does the work."""
+        self.runs = tuple(runs)
+        self.options = options
+        self.labels = _labels(runs)
+        self.tally = Tally()
+        self.marks = bytearray()
+        self.split: Split | None = None
+        self.alike: list[Pair] = []
+        self.captions: list[str] = []
+        self._spool = Spool()
+        self._lengths = array("Q")
+        self._found = Found()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._spool.close()
+
+    def choose(self, progress: Callable[[int, int], None] = lambda _done, _all: None) -> None:
+        """Choose the images, caption and split them.
+
+        Raises:
+            UsageError: a name or a template is wrong, for one image perhaps, or no image is left.
+            DiskError: images that the state has are gone from the disk, or are not as they were.
+        """
+        self._check_models()
+        self.split = self._asked_split()
+        self._gather()
+        if not len(self._spool):
+            raise self._nothing_left()
+        self.marks = bytearray(len(self._spool))
+        if self.options.alike is not None or "blank" in self.options.drop:
+            self._look(progress)
+        if self.split is not None:
+            self._divide(self.split)
+        self.columns = Columns(self._found, self.labels, self.options.caption_column)
+
+    @property
+    def digest(self) -> str:
+        """Tell this choice apart from any other: every image, its caption, its side."""
+        return hashlib.sha256(self._spool.digest.encode() + bytes(self.marks)).hexdigest()
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """The sides there are."""
+        return ("train",) if self.split is None else self.split.sides
+
+    def count(self, side: str | None = None) -> int:
+        """Count the images, those of one side or all."""
+        if side is None:
+            return len(self.marks) - self.marks.count(DROPPED)
+        return self.marks.count(SIDES.index(side))
+
+    def lengths(self, side: str) -> Iterator[int]:
+        """Give the images' lengths in bytes, in the order of `entries`."""
+        mark = SIDES.index(side)
+        return (length for length, at in zip(self._lengths, self.marks, strict=True) if at == mark)
+
+    def entries(self, side: str | None = None) -> Iterator[Entry]:
+        """Give the images of one side, or of all sides in turn; one reading at a time."""
+        for name in self.sides if side is None else (side,):
+            yield from self._spool.lines(self.marks, SIDES.index(name))
+
+    def _check_models(self) -> None:
+        seen: dict[str, str] = {}
+        for run in self.runs:
+            place = os.path.realpath(run.directory.path)
+            if place in seen:
+                raise UsageError(f"the run {run.directory.path} is given twice")
+            seen[place] = run.name
+
+    def _asked_split(self) -> Split | None:
+        """Give the split of the options, or the one that the runs' manifests agree on."""
+        options = self.options
+        if options.split is not None:
+            return options.split if options.split.test or options.split.validation else None
+        asked = [Split.read((run.about(Meta.EXPORT) or {}).get("split")) for run in self.runs]
+        if any(split != asked[0] for split in asked):
+            raise UsageError(
+                "the runs' manifests ask for different splits",
+                hint="say which one: --split test=0.1, or none",
+            )
+        split = asked[0]
+        return split if split is not None and (split.test or split.validation) else None
+
+    def _gather(self) -> None:
+        captions = [Captions(run, self.options.caption) for run in self.runs]
+        self.captions = list(dict.fromkeys(caption.source for caption in captions))
+        for caption in captions:
+            caption.check()
+        where = self._where()
+        seen: dict[bytes, bytes] = {}
+        broken = _Broken(self.runs)
+        for number, run in enumerate(self.runs):
+            for facts in run.facts():
+                entry = self._entry(number, facts)
+                if entry is None:
+                    continue
+                entry = entry._replace(caption=captions[number].of(entry))
+                if self._taken(entry, where) and self._is_first(entry, seen):
+                    broken.look(entry)
+                    self._found.add(entry)
+                    self._spool.add(entry)
+                    self._lengths.append(entry.length)
+        broken.complain()
+        self._check_split_axis()
+
+    def _entry(self, number: int, facts: JobFacts) -> Entry | None:
+        """Make an entry of a job that is shown and done; others are counted."""
+        if facts.coordinates == b"[]":
+            return None  # no longer in the manifest
+        self.tally.jobs += 1
+        if facts.state != JobState.DONE:
+            self.tally.taken_out["not done"] += 1
+            return None
+        return Entry(
+            number,
+            facts.key,
+            facts.file,
+            facts.thumb or facts.file,
+            facts.sha256 or "",
+            facts.length or 0,
+            facts.width or 0,
+            facts.height or 0,
+            facts.media_type or "",
+            facts.model,
+            facts.nsfw != b"null" and is_flagged(orjson.loads(facts.nsfw)),
+            orjson.loads(facts.warnings),
+            orjson.loads(facts.coordinates),
+            orjson.loads(facts.request),
+        )
+
+    def _is_first(self, entry: Entry, seen: dict[bytes, bytes]) -> bool:
+        """Tell whether no earlier run has the job; with other bytes, that is told."""
+        if len(self.runs) == 1:
+            return True
+        mark, content = bytes.fromhex(entry.key)[:16], bytes.fromhex(entry.sha256)[:16]
+        first = seen.setdefault(mark, content)
+        if first is content:
+            return True
+        self.tally.taken_out["in an earlier run"] += 1
+        if first != content:
+            self.tally.differing.append(entry.key)
+        return False
+
+    def _where(self) -> Where | None:
+        if self.options.where is None:
+            return None
+        names = names_of(
+            cell.coordinates for run in self.runs for cell in run.cells() if cell.key is not None
+        )
+        return Where(self.options.where, names, self.labels)
+
+    def _taken(self, entry: Entry, where: Where | None) -> bool:
+        reason = None
+        if "flagged" in self.options.drop and entry.nsfw:
+            reason = "flagged"
+        elif "warned" in self.options.drop and entry.warnings:
+            reason = "warned"
+        elif where is not None and not where.takes(entry):
+            reason = f"--where {where.source}"
+        if reason is None:
+            return True
+        self.tally.taken_out[reason] += 1
+        return False
+
+    def _look(self, progress: Callable[[int, int], None]) -> None:
+        """Look at the thumbnails: who is blank, who is like an earlier one."""
+        roots = [run.directory.path for run in self.runs]
+        looked = Likeness(roots).look(self._spool.lines(), len(self._spool), progress)
+        if "blank" in self.options.drop:
+            for number in looked.blank:
+                self.marks[number] = DROPPED
+            if len(looked.blank):
+                self.tally.taken_out["blank"] += len(looked.blank)
+        if self.options.alike is not None:
+            keep = [number for number in range(len(self.marks)) if self.marks[number] != DROPPED]
+            self.alike = look_alike(looked.hashes, keep, self.options.alike)
+            for pair in self.alike:
+                self.marks[pair.number] = DROPPED
+            if self.alike:
+                self.tally.taken_out["near duplicates"] += len(self.alike)
+        if not self.count():
+            raise self._nothing_left()
+
+    def named_pairs(self) -> Iterator[tuple[Entry, Entry, int]]:
+        """Give those left out as near duplicates, each with the image that stays and the distance."""
+        wanted = {number for pair in self.alike for number in (pair.number, pair.like)}
+        found = {n: entry for n, entry in enumerate(self._spool.lines()) if n in wanted} if wanted else {}
+        for pair in self.alike:
+            yield found[pair.number], found[pair.like], pair.distance
+
+    def _divide(self, split: Split) -> None:
+        splitter = Splitter(split)
+        staying = [number for number, mark in enumerate(self.marks) if mark != DROPPED]
+        for entry in self._spool.lines(self.marks, 0):
+            splitter.add(entry)
+        for number, side in zip(staying, splitter.sides(), strict=True):
+            self.marks[number] = side
+
+    def _check_split_axis(self) -> None:
+        by = self.split.by if self.split is not None else None
+        if by is not None and len(self._spool) and by not in self._found.names:
+            names = ", ".join(self._found.names)
+            raise UsageError(f"--split-by {by}: no image has that coordinate", hint=f"there are: {names}")
+
+    def _nothing_left(self) -> UsageError:
+        jobs = self.tally.jobs
+        parts = [f"{count:,} {_WORDS.get(name, name)}" for name, count in self.tally.taken_out.items()]
+        said = "; ".join(parts) if parts else "the runs show no job"
+        return UsageError(f"no image is left to export, of {jobs:,} job{'s' * (jobs != 1)}: {said}")
+
+
+_WORDS = {"flagged": "flagged as nsfw", "warned": "kept with a warning", "blank": "blank"}
+
+
+class _Broken:
+    """Images that are not where the state has them, or not as long: better told of at once, and together."""
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self._roots = [os.fspath(run.directory.path) for run in runs]
+        self._gone: list[str] = []
+        self._changed: list[str] = []
+
+    def look(self, entry: Entry) -> None:
+        path = f"{self._roots[entry.run]}/{entry.file}"
+        try:
+            if os.stat(path).st_size != entry.length:  # noqa: PTH116 - of a hundred thousand
+                self._changed.append(path)
+        except OSError:
+            self._gone.append(path)
+
+    def complain(self) -> None:
+        for paths, what, hint in (
+            (self._gone, "gone", "`zbatch run` with its manifest fetches what is gone again"),
+            (
+                self._changed,
+                "not as long as when it was saved",
+                "restore it, or delete it and `zbatch run` with its manifest fetches it again",
+            ),
+        ):
+            if paths:
+                more = f" and {len(paths) - _NAMED:,} more" if len(paths) > _NAMED else ""
+                raise DiskError(
+                    f"{len(paths):,} image{'s' * (len(paths) != 1)} cannot be exported: "
+                    f"{', '.join(paths[:_NAMED])}{more}: {what}",
+                    hint=hint,
+                )
+
+
+def _labels(runs: Sequence[Run]) -> list[str]:
+    """Call each run by its directory's name; those of one name by a number, too."""
+    labels: list[str] = []
+    for run in runs:
+        name = run.directory.path.absolute().name
+        number = 2
+        label = name
+        while label in labels:
+            label, number = f"{name}-{number}", number + 1
+        labels.append(label)
+    return labels

@@ -1,0 +1,91 @@
+"""Reading the images of runs: each is held against what the state says of it, a few at a time ahead."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from zbatch.errors import DiskError
+from zbatch.exports.entries import Entry
+
+_THREADS: Final = 2
+_BATCH_BYTES: Final = 2_000_000
+_BATCH_COUNT: Final = 32
+_AHEAD: Final = 4
+"""Batches under way: reading and hashing let go of the interpreter, and memory stays twenty megabytes."""
+
+Read = tuple[Entry, bytes]
+
+
+class Sources:
+    """The image files of runs, by the entries that name them."""
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        self._roots = [os.fspath(root) for root in roots]
+
+    def path(self, entry: Entry) -> str:
+        """Give where an image lies."""
+        return f"{self._roots[entry.run]}/{entry.file}"
+
+    def read(self, entry: Entry) -> bytes:
+        """Give an image's bytes, which are those that the state has the hash of.
+
+        Raises:
+            DiskError: it is gone, cannot be read, or was changed.
+        """
+        path = self.path(entry)
+        try:
+            with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - a hundred thousand of them
+                data = stream.read()
+        except OSError as error:
+            raise DiskError(
+                f"cannot read the image {path}: {error.strerror or error}",
+                hint="`zbatch run` with its manifest fetches what is gone; then give this command again",
+            ) from error
+        if hashlib.sha256(data).hexdigest() != entry.sha256:
+            raise DiskError(
+                f"the image {path} is not what it was when it was saved (its SHA-256 differs)",
+                hint="zbatch verify names every such image, and --mend sets them aside for `zbatch run` to "
+                "fetch again; then give this command again",
+            )
+        return data
+
+    def read_all(self, entries: Iterable[Entry]) -> Iterator[Read]:
+        """Give every entry with its bytes, in their order.
+
+        Raises:
+            DiskError: as `read`.
+        """
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="zbatch-read") as threads:
+            under_way: deque[Future[list[Read]]] = deque()
+            try:
+                for batch in _batches(entries):
+                    under_way.append(threads.submit(self._read_batch, batch))
+                    if len(under_way) >= _AHEAD:
+                        yield from under_way.popleft().result()
+                while under_way:
+                    yield from under_way.popleft().result()
+            finally:
+                for future in under_way:
+                    future.cancel()
+
+    def _read_batch(self, batch: Sequence[Entry]) -> list[Read]:
+        return [(entry, self.read(entry)) for entry in batch]
+
+
+def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    batch: list[Entry] = []
+    size = 0
+    for entry in entries:
+        batch.append(entry)
+        size += entry.length
+        if size >= _BATCH_BYTES or len(batch) >= _BATCH_COUNT:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

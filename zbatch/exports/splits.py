@@ -1,0 +1,238 @@
+"""Splits: what is kept of a dataset for testing and validation, so that nothing leaks between sides.
+
+Images that share the prompt and the seed belong together, and so do those that share a value of the axis that
+is split by, in any of the cells that show them; what belongs together by either is one group, and goes to one
+side. A group's side comes from a hash of what it is called alone: it stays where it is when others join the
+dataset, unless one of them joins two groups into one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from zbatch.errors import UsageError
+from zbatch.exports.entries import Entry
+from zbatch.model import Scalar
+
+Share = float | tuple[Scalar, ...]
+"""A share from 0 to 1 of the groups, or values of the axis by name."""
+
+SIDES: Final = ("train", "validation", "test")
+"""In the order in which they are written; marks are indexes of it."""
+
+_TRAIN, _VALIDATION, _TEST = range(3)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """How to split: `by` an axis or, without one, by prompt and seed alone."""
+
+    by: str | None = None
+    test: Share = 0.0
+    validation: Share = 0.0
+
+    @classmethod
+    def read(cls, spec: Mapping[str, Any] | None) -> Split | None:
+        """Give the split that a run's manifest asks for."""
+        if spec is None:
+            return None
+        shares = [
+            tuple(share) if isinstance(share, list) else float(share or 0)
+            for share in (spec.get("test"), spec.get("validation"))
+        ]
+        return cls(spec.get("by"), *shares)
+
+    @classmethod
+    def parse(cls, text: str, by: str | None) -> Split:
+        """Read `test=0.1,validation=0.05`, or with values of the axis `test=barn owl|red fox`.
+
+        Raises:
+            UsageError: it is neither.
+        """
+        if text == "none":
+            return cls()
+        shares: dict[str, Share] = {}
+        for part in text.split(","):
+            name, equals, value = part.partition("=")
+            name = name.strip()
+            if not equals or name not in ("test", "validation") or name in shares or not value.strip():
+                raise UsageError(
+                    f"--split {text!r} is no split", hint="write test=0.1 or test=0.1,validation=0.05"
+                )
+            shares[name] = _share(value.strip())
+        split = cls(by, **shares)
+        numbers = [share for share in shares.values() if isinstance(share, float)]
+        if any(not 0 <= share <= 1 for share in numbers) or sum(numbers) > 1:
+            raise UsageError(f"--split {text!r}: shares lie between 0 and 1, all together too")
+        if by is None and len(numbers) < len(shares):
+            raise UsageError(f"--split {text!r} names values of no axis", hint="add --split-by AXIS")
+        return split
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """The sides that it asks for."""
+        asked = (True, bool(self.validation), bool(self.test))
+        return tuple(side for side, wanted in zip(SIDES, asked, strict=True) if wanted)
+
+    def words(self) -> list[str]:
+        """Give it as it is written on a command line."""
+        shares = [("test", self.test), ("validation", self.validation)]
+        text = ",".join(f"{name}={_shown(share, '|')}" for name, share in shares if share)
+        return ["--split", text or "none", *(["--split-by", self.by] if self.by else [])]
+
+    def as_json(self) -> dict[str, Any]:
+        """Give it as it stands in `export.json`."""
+        return {"by": self.by, "test": self.test, "validation": self.validation}
+
+
+class Splitter:
+    """Takes entries one by one, and gives each one's side when it has them all."""
+
+    def __init__(self, split: Split) -> None:
+        self._split = split
+        self._groups = _Groups()
+        self._of: list[int] = []
+        self._values: dict[int, Scalar] = {}
+        self._called: list[bytes] = []
+
+    def add(self, entry: Entry) -> None:
+        """Take the next entry."""
+        group = self._token(b"image", [entry.prompt, entry.seed])
+        by = self._split.by
+        for value in _values(entry, by) if by is not None else ():
+            axis = self._token(b"axis", [by, value])
+            self._values[axis] = value
+            self._groups.join(group, axis)
+        self._of.append(group)
+
+    def sides(self) -> bytearray:
+        """Give the side of every entry, as indexes of `SIDES`.
+
+        Raises:
+            UsageError: a side that was asked for gets nothing, or a group belongs to two sides by its values.
+        """
+        side_of: dict[int, int] = {}
+        hashes: dict[int, bytes] = {}
+        named: dict[int, list[Scalar]] = {}
+        for token, value in self._values.items():
+            named.setdefault(self._groups.root(token), []).append(value)
+        for token, digest in enumerate(self._called):
+            root = self._groups.root(token)
+            # A group is called by its values of the axis: images that join it do not move it.
+            if token in self._values or root not in named:
+                hashes[root] = min(digest, hashes.get(root, digest))
+        for root, digest in hashes.items():
+            side_of[root] = self._side(digest, named.get(root, []))
+        sides = bytearray(side_of[self._groups.root(group)] for group in self._of)
+        self._check(sides, len(hashes))
+        return sides
+
+    def _token(self, kind: bytes, what: list[Any]) -> int:
+        digest = hashlib.sha256(kind + orjson.dumps(what)).digest()[:16]
+        token = self._groups.token(digest)
+        if token == len(self._called):
+            self._called.append(digest)
+        return token
+
+    def _side(self, digest: bytes, values: list[Scalar]) -> int:
+        split = self._split
+        found = {
+            side
+            for side, share in ((_TEST, split.test), (_VALIDATION, split.validation))
+            if isinstance(share, tuple) and any(_named(value, share) for value in values)
+        }
+        listed = [share for share in (split.test, split.validation) if isinstance(share, tuple)]
+        if found:
+            everything = all(any(_named(value, share) for share in listed) for value in values)
+            if len(found) > 1 or not everything:
+                shown = ", ".join(str(value) for value in sorted(map(str, values))[:8])
+                raise UsageError(
+                    f"the values {shown} of {split.by} cannot be parted: images of them share prompt and "
+                    "seed, or are one image in several cells",
+                    hint="name them all for one side, or split by another axis",
+                )
+            return found.pop()
+        point = int.from_bytes(digest[:8], "big") / 2**64
+        test = split.test if isinstance(split.test, float) else 0.0
+        validation = split.validation if isinstance(split.validation, float) else 0.0
+        if point < test:
+            return _TEST
+        return _VALIDATION if point < test + validation else _TRAIN
+
+    def _check(self, sides: bytearray, groups: int) -> None:
+        for side in self._split.sides:
+            if side != "train" and SIDES.index(side) not in sides:
+                share = self._split.test if side == "test" else self._split.validation
+                raise UsageError(
+                    f"the split {side} ({_shown(share)}) gets no image: {self._why(share, groups)}",
+                    hint=f"{self._hint(side)}; or make none: --split none",
+                )
+
+    def _why(self, share: Share, groups: int) -> str:
+        if isinstance(share, tuple):
+            return f"none of those that are left has such a value of {self._split.by}"
+        total = len(self._of)
+        images = f"{total:,} image{'s' * (total != 1)}"
+        if groups == 1:
+            by = f" or {self._split.by}" if self._split.by else ""
+            return f"all {images} hang together by prompt and seed{by}"
+        what = f"values of {self._split.by}" if self._split.by else "different pairs of prompt and seed"
+        return f"a hash decides for each group of images, and there are {groups:,} ({what}) for {images}"
+
+    def _hint(self, side: str) -> str:
+        by = self._split.by
+        if by is None:
+            return "take a larger share, or split by an axis: --split-by AXIS"
+        values = sorted(str(value) for value in self._values.values())[:1]
+        return f"name the values: --split-by {by} --split '{side}={values[0] if values else 'VALUE'}'"
+
+
+class _Groups:
+    """Tokens joined into groups (union by the smaller number)."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, int] = {}
+        self._up: list[int] = []
+
+    def token(self, digest: bytes) -> int:
+        token = self._known.setdefault(digest, len(self._up))
+        if token == len(self._up):
+            self._up.append(token)
+        return token
+
+    def root(self, token: int) -> int:
+        up = self._up
+        while up[token] != token:
+            up[token] = up[up[token]]
+            token = up[token]
+        return token
+
+    def join(self, one: int, other: int) -> None:
+        one, other = self.root(one), self.root(other)
+        if one != other:
+            self._up[max(one, other)] = min(one, other)
+
+
+def _values(entry: Entry, by: str) -> Iterable[Scalar]:
+    return dict.fromkeys(cell[by] for cell in entry.cells if by in cell)
+
+
+def _named(value: Scalar, share: tuple[Scalar, ...]) -> bool:
+    """Tell whether a value is in a list: as itself, or as it is written on a command line."""
+    return any(value == one or str(value) == one for one in share)
+
+
+def _share(text: str) -> Share:
+    try:
+        return float(text)
+    except ValueError:
+        return tuple(part.strip() for part in text.split("|"))
+
+
+def _shown(share: Share, between: str = ", ") -> str:
+    return between.join(map(str, share)) if isinstance(share, tuple) else f"{share:g}"
