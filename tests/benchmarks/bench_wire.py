@@ -144,15 +144,22 @@ def zbatch(url: str, jobs: int, in_flight: int, side: int, folder: Path) -> None
     _command(["-m", "zbatch"], url, jobs, in_flight, side, folder)
 
 
+def zbatch_plain(url: str, jobs: int, in_flight: int, side: int, folder: Path) -> None:
+    """The same with the pictures left as they come, without what made them."""
+    _command(["-m", "zbatch"], url, jobs, in_flight, side, folder, "output: {embed: false}\n")
+
+
 def zbatch_asyncio(url: str, jobs: int, in_flight: int, side: int, folder: Path) -> None:
     """The same where uvloop is not installed."""
     without = "import sys; sys.modules['uvloop'] = None; from zbatch.cli import main; main()"
     _command(["-c", without], url, jobs, in_flight, side, folder)
 
 
-def _command(words: list[str], url: str, jobs: int, in_flight: int, side: int, folder: Path) -> None:
+def _command(
+    words: list[str], url: str, jobs: int, in_flight: int, side: int, folder: Path, more: str = ""
+) -> None:
     manifest = folder / "wire.yaml"
-    manifest.write_text(MANIFEST.format(jobs=jobs, in_flight=in_flight, side=side), "utf-8")
+    manifest.write_text(MANIFEST.format(jobs=jobs, in_flight=in_flight, side=side) + more, "utf-8")
     command = [sys.executable, *words, "run", str(manifest), "-o", str(folder / "run")]
     command += ["--endpoint", url, "--progress", "none", "--no-report"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -186,6 +193,7 @@ WAYS = {
     "bare loop": bare,
     "bare, uvloop": bare_uvloop,
     "zbatch run": zbatch,
+    "zbatch, plain": zbatch_plain,
     "zbatch, asyncio": zbatch_asyncio,
 }
 
