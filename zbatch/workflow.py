@@ -33,6 +33,7 @@ from zbatch.runner.reproduce import (
 from zbatch.runner.session import Session
 from zbatch.settings import ENDPOINT_VARIABLE, Settings, resolve
 from zbatch.sheet import write_sheet
+from zbatch.sheet.change import measure_changes
 from zbatch.state.directory import RunDirectory
 from zbatch.state.run import Run
 
@@ -73,6 +74,7 @@ def perform(
         with Run(outcome.directory) as finished:
             write_provenance(finished)
             if report:
+                measure_changes(finished)
                 write_sheet(finished)
     except ZbatchError as error:
         # What stopped the run says more than what it then did to the report.

@@ -7,7 +7,10 @@ from playwright.sync_api import expect
 from support.browser import until
 from support.sample_run import Sample, write_sample
 
+from zbatch.difference import measurable
 from zbatch.sheet import write_sheet
+from zbatch.sheet.change import measure_changes
+from zbatch.state.run import Run
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +120,25 @@ def test_a_long_prompt_leaves_the_short_values_whole_and_shows_where_it_differs(
     assert short == (["scale 0 · seed 1000"] if width > 1000 else ["scale 0", "seed 1000"])
     assert "misty" in prompt
     assert all(page.locator(".caption").evaluate_all(WHOLE))
+
+
+@pytest.mark.skipif(not measurable(), reason="flip-evaluator has no build for this platform")
+def test_it_sorts_by_and_searches_for_the_change_from_the_baseline(visit, tmp_path):
+    sample = Sample(subjects=("red fox",), loras=("film",), seeds=1, troubles=False, excluded=False)
+    with Run(write_sample(tmp_path / "run", sample)) as run:
+        write_sheet(run)
+        page = visit(run.directory.index, "#x=&y=&panel=0")
+        assert "change" not in page.locator("#sort option").evaluate_all("all => all.map(one => one.value)")
+        page.locator("#search").fill("change>0")
+        expect(page.locator(".complaint")).to_contain_text("not known here")
+        measure_changes(run)
+        page = visit(write_sheet(run), "#x=&y=&panel=0")
+    page.locator("#sort").select_option("change")
+    assert captions(page) == [f"scale {scale}" for scale in (0.4, 0.8, 1.2, 0)]
+    page.locator("#direction").click()
+    assert captions(page) == [f"scale {scale}" for scale in (1.2, 0.8, 0.4, 0)]
+    page.locator(".cell").first.click()
+    expect(page.locator(".metadata")).to_contain_text("from the baseline")
+    page.keyboard.press("Escape")
+    page.locator("#search").fill("change>0")
+    assert sorted(captions(page)) == ["scale 0.4", "scale 0.8", "scale 1.2"]

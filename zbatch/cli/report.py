@@ -10,8 +10,12 @@ from zbatch.cli import options
 from zbatch.cli.following import await_run, follow
 from zbatch.cli.output import ExitCode, say, tell
 from zbatch.cli.whereabouts import find_run, locate_run
+from zbatch.difference import measurable
+from zbatch.errors import UsageError
 from zbatch.exports.provenance import write_provenance
 from zbatch.sheet import write_png, write_sheet, write_single_file
+from zbatch.sheet.change import UNASKED, measure_changes
+from zbatch.state.run import Run
 
 
 @click.command(
@@ -28,11 +32,18 @@ from zbatch.sheet import write_png, write_sheet, write_single_file
     "--png", type=click.Path(path_type=Path), metavar="FILE", help="Also draw the sheet as a picture."
 )
 @click.option(
+    "--changes",
+    is_flag=True,
+    help=f"Measure how far every picture is from its baseline, not only the next {UNASKED:,} of them.",
+)
+@click.option(
     "--watch",
     is_flag=True,
     help="Keep it up to date while another process runs RUN: an open page fills. Ends with the run.",
 )
-def command(run: Path, endpoint: str | None, single_file: bool, png: Path | None, watch: bool) -> int:
+def command(
+    run: Path, endpoint: str | None, single_file: bool, png: Path | None, watch: bool, changes: bool
+) -> int:
     """Write the contact sheet and jobs.jsonl of RUN: a run directory, or the manifest whose run it is."""
     if watch:
         # By its directory from here on: a manifest need not be read again, and may be edited meanwhile.
@@ -41,6 +52,7 @@ def command(run: Path, endpoint: str | None, single_file: bool, png: Path | None
         follow(run)
     with find_run(run, endpoint) as opened:
         write_provenance(opened)
+        _measure(opened, everything=changes)
         if not watch:
             say(str(write_sheet(opened)))
         if single_file:
@@ -49,6 +61,17 @@ def command(run: Path, endpoint: str | None, single_file: bool, png: Path | None
             for page in write_png(opened, png, notice=tell):
                 say(str(page))
     return ExitCode.OK
+
+
+def _measure(run: Run, *, everything: bool) -> None:
+    if everything and not measurable():
+        raise UsageError(
+            "--changes needs the package flip-evaluator, which is not installed",
+            hint="pip install flip-evaluator; for some platforms there is no build of it",
+        )
+    left = measure_changes(run, most=None if everything else UNASKED).left
+    if left:
+        tell(f"how far {left:,} pictures are from their baselines is not measured yet: --changes measures it")
 
 
 def _say_size(path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 from zbatch.durable import write_aside
 from zbatch.errors import DiskError, UsageError
 from zbatch.model import media_type_of
+from zbatch.sheet.change import changes
 from zbatch.sheet.data import SheetData
 from zbatch.sheet.page import render_data, render_page
 from zbatch.sheet.png import draw_pages
@@ -34,7 +35,7 @@ def write_sheet(run: Run | str | Path) -> Path:
         data = SheetData.of(opened)
         directory = opened.directory
     # The data first: an old page reads new data, a new page might not read old data.
-    write_aside(directory.data, render_data(data))
+    write_aside(directory.data, render_data(data, changes=changes(data, directory)))
     write_aside(directory.index, render_page(data))
     return directory.index
 
@@ -52,7 +53,7 @@ def write_single_file(
     with _opened(run) as opened:
         data = SheetData.of(opened)
         thumbnails = _thumbnails(opened, data, limit_bytes)
-    script = render_data(data, thumbnails)
+        script = render_data(data, thumbnails, changes=changes(data, opened.directory))
     page = render_page(data, inline=script)
     if len(page) > limit_bytes:
         raise _too_large(len(page), limit_bytes)

@@ -6,7 +6,7 @@ page's data small, and quick to read in a browser.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -171,8 +171,13 @@ class SheetData:
         number = self.jobs.thumb[job]
         return self.strings[number] if number != NONE else f"thumbs/{self.jobs.key[job][:16]}.webp"
 
-    def document(self) -> dict[str, Any]:
-        """Give it as the page reads it: JSON types only, long columns packed."""
+    def document(self, changes: Sequence[float | None] = ()) -> dict[str, Any]:
+        """Give it as the page reads it: JSON types only, long columns packed.
+
+        `changes` has each job's change from its baseline; the page is given thousandths.
+        """
+        known = any(number is not None for number in changes)
+        change = [None if number is None else round(1000 * number) for number in changes if known]
         return {
             "format": FORMAT,
             "about": self.about,
@@ -186,7 +191,7 @@ class SheetData:
                 "job": packed_numbers(self.cells.job),
                 "rule": packed_numbers(self.cells.rule),
             },
-            "jobs": self.jobs.packed(),
+            "jobs": self.jobs.packed() | ({"change": packed_numbers(change)} if change else {}),
             "strings": self.strings,
             "rests": self.rests,
             "shapes": self.shapes,

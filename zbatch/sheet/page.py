@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -61,13 +62,18 @@ def render_page(data: SheetData, *, inline: bytes | None = None) -> bytes:
 
 
 def render_data(
-    data: SheetData, thumbnails: list[str] | None = None, *, live: dict[str, Any] | None = None
+    data: SheetData,
+    thumbnails: list[str] | None = None,
+    *,
+    live: dict[str, Any] | None = None,
+    changes: Sequence[float | None] = (),
 ) -> bytes:
     """Render `data.js`: one assignment. `thumbnails` puts a `data:` URI for each job inside.
 
-    `live` tells the page that somebody watches the run, and from where to go on (see `zbatch.sheet.live`).
+    `changes` has each job's change from its baseline (see `zbatch.sheet.change`). `live` tells the page that
+    somebody watches the run, and from where to go on (see `zbatch.sheet.live`).
     """
-    document = data.document()
+    document = data.document(changes)
     if live is not None:
         document["live"] = live
     if thumbnails is not None:

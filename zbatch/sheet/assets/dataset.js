@@ -140,6 +140,13 @@ class Dataset {
     return job === ABSENT ? this.rule(cell) : this.text(this.jobs.reason[job]).replaceAll("_", " ").toLowerCase();
   }
 
+  /** How far the picture is from its baseline, the same without LoRAs: 0 to 1, `null` where that is not known. */
+  change(cell) {
+    const job = this.job(cell);
+    const thousandths = job === ABSENT ? null : (this.jobs.change?.[job] ?? null);
+    return thousandths === null ? null : thousandths / 1000;
+  }
+
   /** Cells that show the same job as this one, itself among them. */
   twins(cell) {
     const job = this.job(cell);

@@ -88,7 +88,9 @@ class Live {
     if (!raw || raw.format !== FORMAT) return null;
     this.session = raw.live?.session ?? pulse.session;
     this.part = raw.live?.part ?? pulse.part;
-    return adopt(this.page.data, raw) ?? this.#begin(raw);
+    const changed = adopt(this.page.data, raw);
+    this.page.view.orders = Order.of(this.page.data); // what pictures are ranked by may be known by now
+    return changed ?? this.#begin(raw);
   }
 
   /** Another grid: the view is kept as far as its axes are still there. */

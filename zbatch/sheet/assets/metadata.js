@@ -67,6 +67,7 @@ function fileBlock(data, cell, job) {
   return block("File", table([
     ["path", file],
     ["size", `${width} × ${height}`],
+    ["change", data.change(cell) === null ? null : `${data.change(cell).toFixed(2)} from the baseline`],
     ["bytes", `${bytesText(jobs.bytes[job])} ${data.text(jobs.media_type[job]).replace("image/", "")}`],
     ["sha256", code(jobs.sha256[job])],
   ]), data.raw.thumbnails ? make("p", { class: "shared", text: "This page is one file that holds thumbnails; the picture itself lies in the run's directory." }) : null);

@@ -1,8 +1,8 @@
-// What the search box understands: plain words, "a phrase", axis:value, axis:1..2, axis>number, state:, nsfw:, -not.
+// What the search box understands: plain words, "a phrase", axis:value, axis:1..2, axis>number, state:, nsfw:, change>, -not.
 
 const TERM = /(-?)(?:([\p{L}\p{N}_.]+)(:|>=|<=|>|<|=))?(?:"([^"]*)"?|(\S+))/gu;
 const UNFINISHED = /^-?[\p{L}\p{N}_.]+(?::|>=|<=|>|<|=)$/u;
-const OWN_NAMES = ["state", "nsfw", "key", "prompt"];
+const OWN_NAMES = ["state", "nsfw", "key", "prompt", "change"];
 const NOTHING = () => false;
 
 class Query {
@@ -52,6 +52,7 @@ class Query {
       if (wanted === undefined) return this.#complain(`nsfw is true or false, not “${middle(value, 20)}”`);
       return (cell) => data.job(cell) !== ABSENT && data.flagged(cell) === wanted;
     }
+    if (own === "change") return this.#changed(sign, value);
     if (own === "key") return (cell) => data.job(cell) !== ABSENT && data.jobs.key[data.job(cell)].startsWith(value);
     return this.#prompts(value);
   }
@@ -79,6 +80,12 @@ class Query {
     });
     if (!tests.some(({ found }) => found)) this.#complain(nothingThere(name, axes, sign, value));
     return (cell) => tests.some(({ accepts }) => accepts(cell));
+  }
+
+  #changed(sign, value) {
+    if (!this.data.jobs.change) return this.#complain("How far pictures are from their baseline is not known here");
+    const wanted = wantedOf(sign, value);
+    return (cell) => wanted(this.data.change(cell), "");
   }
 
   #prompts(value) {
