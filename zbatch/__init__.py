@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from zbatch.errors import Finding, ManifestError, SurroundingsError, UsageError, ZbatchError
+    from zbatch.exports.export_check import verify_export
     from zbatch.exports.exporting import export
     from zbatch.exports.options import Exported
+    from zbatch.exports.run_check import verify_run
+    from zbatch.exports.verification import Difference, Verification
     from zbatch.manifest.jobs import Expansion
     from zbatch.manifest.loader import expand, load_manifest
     from zbatch.manifest.parser import Manifest
@@ -29,25 +32,30 @@ if TYPE_CHECKING:
     from zbatch.runner.plan import Plan
     from zbatch.server.serving import serve_app
     from zbatch.sheet import write_sheet
+    from zbatch.state.collection import Jobs, NoSuchJobError
     from zbatch.state.run import JobRecord, Run
     from zbatch.workflow import make_plan, run
 
 _WHERE = {
     "Artifact": "zbatch.model:Artifact",
     "Cell": "zbatch.model:Cell",
+    "Difference": "zbatch.exports.verification:Difference",
     "Expansion": "zbatch.manifest.jobs:Expansion",
     "Exported": "zbatch.exports.options:Exported",
     "Finding": "zbatch.errors:Finding",
     "Job": "zbatch.model:Job",
     "JobRecord": "zbatch.state.run:JobRecord",
     "JobState": "zbatch.model:JobState",
+    "Jobs": "zbatch.state.collection:Jobs",
     "Manifest": "zbatch.manifest.parser:Manifest",
     "ManifestError": "zbatch.errors:ManifestError",
+    "NoSuchJobError": "zbatch.state.collection:NoSuchJobError",
     "Plan": "zbatch.runner.plan:Plan",
     "Request": "zbatch.model:Request",
     "Run": "zbatch.state.run:Run",
     "SurroundingsError": "zbatch.errors:SurroundingsError",
     "UsageError": "zbatch.errors:UsageError",
+    "Verification": "zbatch.exports.verification:Verification",
     "ZbatchError": "zbatch.errors:ZbatchError",
     "expand": "zbatch.manifest.loader:expand",
     "export": "zbatch.exports.exporting:export",
@@ -55,25 +63,31 @@ _WHERE = {
     "make_plan": "zbatch.workflow:make_plan",
     "run": "zbatch.workflow:run",
     "serve_app": "zbatch.server.serving:serve_app",
+    "verify_export": "zbatch.exports.export_check:verify_export",
+    "verify_run": "zbatch.exports.run_check:verify_run",
     "write_sheet": "zbatch.sheet:write_sheet",
 }
 
 __all__ = [
     "Artifact",
     "Cell",
+    "Difference",
     "Expansion",
     "Exported",
     "Finding",
     "Job",
     "JobRecord",
     "JobState",
+    "Jobs",
     "Manifest",
     "ManifestError",
+    "NoSuchJobError",
     "Plan",
     "Request",
     "Run",
     "SurroundingsError",
     "UsageError",
+    "Verification",
     "ZbatchError",
     "__version__",
     "expand",
@@ -82,6 +96,8 @@ __all__ = [
     "make_plan",
     "run",
     "serve_app",
+    "verify_export",
+    "verify_run",
     "write_sheet",
 ]
 

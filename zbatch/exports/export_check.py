@@ -30,13 +30,14 @@ def is_export(path: Path) -> bool:
     return (path / CHECKSUMS).is_file()
 
 
-def verify_export(path: Path, tell: Told | None = None, *, threads: int | None = None) -> Verification:
+def verify_export(path: str | Path, tell: Told | None = None, *, threads: int | None = None) -> Verification:
     """Hold an export's files against its checksums; files that no line names are leftovers.
 
     Raises:
         DiskError: the checksum file cannot be read.
     """
     begun = time.monotonic()
+    path = Path(path)
     result = Verification("export", path)
     listed: set[int] = {hash(CHECKSUMS)}  # of a million names their hashes are a fifth
     for (file, sha256), found in look_at_all(_files(path, result, listed), threads=threads):

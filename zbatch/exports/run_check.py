@@ -21,7 +21,7 @@ _MOST_DESCRIBED: Final = 200
 """Files that are opened once more to say what they are."""
 
 
-def verify_run(path: Path, tell: Told | None = None, *, threads: int | None = None) -> Verification:
+def verify_run(path: str | Path, tell: Told | None = None, *, threads: int | None = None) -> Verification:
     """Hold a run's files against its state; neither is touched, and a run that goes on is not held up.
 
     `tell` is told of progress. Every picture is read whole. What a run changes meanwhile is looked at again
@@ -32,8 +32,8 @@ def verify_run(path: Path, tell: Told | None = None, *, threads: int | None = No
         DiskError: the state cannot be read.
     """
     begun = time.monotonic()
-    directory = RunDirectory(path)
-    result = Verification("run", path)
+    directory = RunDirectory(Path(path))
+    result = Verification("run", directory.path)
     with KeptFiles(directory) as kept:
         for file, found in look_at_all(_pictures(directory, kept), threads=threads):
             _judge(directory, kept, file, found, result)

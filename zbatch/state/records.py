@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from zbatch.model import Artifact, JobState, Request
+from zbatch.model import Artifact, Coordinates, JobState, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,7 @@ class JobRecord:
     """A job as the state has it. `artifact` is there once it is done; times are ISO 8601 UTC.
 
     `shown` says whether the manifest still shows it; `reason` and `message` say why it is where it is.
+    `coordinates` are those of the first cell that shows it, empty where none does.
     """
 
     key: str
@@ -32,6 +33,7 @@ class JobRecord:
     message: str | None
     submitted_at: str | None
     done_at: str | None
+    coordinates: Coordinates
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ JOB_FACTS = """
 
 
 def job_record(row: sqlite3.Row) -> JobRecord:
-    """Make a record of a row of `jobs` that has the task ids, as JSON, behind its columns."""
+    """Make a record of a row of `jobs` that has two columns more, both JSON: `at` and `tasks`."""
     done = row["state"] == JobState.DONE
     return JobRecord(
         key=row["key"],
@@ -126,13 +128,14 @@ def job_record(row: sqlite3.Row) -> JobRecord:
         state=JobState(row["state"]),
         shown=row["position"] is not None,
         attempts=row["attempts"],
-        task_ids=tuple(orjson.loads(row[-1])),
+        task_ids=tuple(orjson.loads(row["tasks"])),
         artifact=_artifact(row) if done else None,
         nsfw=None if row["nsfw"] is None else orjson.loads(row["nsfw"]),
         reason=row["reason"],
         message=row["message"],
         submitted_at=row["submitted_at"],
         done_at=row["done_at"],
+        coordinates={} if row["at"] is None else orjson.loads(row["at"]),
     )
 
 

@@ -7,34 +7,49 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
 import orjson
 
 from zbatch.errors import DiskError, StateError, UsageError
 from zbatch.model import RETRYABLE, Cell, Coordinates, JobState
 from zbatch.state.again import Again
+from zbatch.state.collection import Collection
 from zbatch.state.database import Meta, open_connection, translated
 from zbatch.state.directory import RunDirectory
 from zbatch.state.owner import owner_of
 from zbatch.state.records import JOB_FACTS, Failure, JobFacts, JobRecord, JobSketch, Warned, job_record
 from zbatch.state.spending import Spending
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 __all__ = ["Failure", "JobFacts", "JobRecord", "JobSketch", "Run", "Warned"]
 
+
+_TASKS: Final = """(SELECT json_group_array(task_id) FROM
+    (SELECT task_id FROM attempts WHERE job_id = j.id AND task_id IS NOT NULL ORDER BY number)) AS tasks"""
+
+_PAGE: Final = 1_000
 
 _LOOKED_AT: Final = 20_000
 """Pictures that `gone` looks for at most: a second's worth on a slow disk."""
 
 
-class Run:
+class Run(Collection):
     """A run directory, read while it runs or long after, without blocking whoever writes it.
 
-    Use it as a context manager, or let it go: it holds one read-only connection.
+    It is the collection of the jobs that its manifest shows: iterate it, index it by number or key, ask
+    `where`, open `image`, make tables of it. Use it as a context manager, or let it go: it holds one
+    read-only connection.
     """
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Open a run directory.
+
+        Raises:
+            UsageError: there is no run there.
+            StateError: a newer zbatch wrote it, or it is damaged or gone.
+        """
+        return cls(path)
 
     def __init__(self, path: str | Path) -> None:
         """Open a run directory.
@@ -65,6 +80,12 @@ class Run:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __bool__(self) -> bool:
+        return True  # one without jobs is a run, too
+
+    def _source(self) -> Run:
+        return self
 
     def __repr__(self) -> str:
         try:
@@ -246,14 +267,41 @@ class Run:
 
     def _records(self, where: str, *values: str) -> Iterator[JobRecord]:
         rows = self._rows(
-            f"""SELECT j.*, (SELECT json_group_array(task_id) FROM
-                    (SELECT task_id FROM attempts WHERE job_id = j.id AND task_id IS NOT NULL
-                     ORDER BY number))
+            f"""SELECT j.*, {_TASKS}, (SELECT coordinates FROM cells WHERE job_id = j.id
+                    ORDER BY position LIMIT 1) AS at
                 FROM jobs j {where} ORDER BY j.position IS NULL, j.position, j.id""",  # noqa: S608 - of this module
             *values,
             named=True,
         )
         return map(job_record, rows)
+
+    def placed(self, *, every_cell: bool) -> Iterator[tuple[Coordinates, JobRecord]]:
+        """Give the jobs that the manifest shows, each where it stands: at its first cell, or at every one.
+
+        In grid order, page by page: a run that goes on is not held up by who takes long over them.
+        """
+        first = "" if every_cell else "AND j.position = c.position"
+        after = -1
+        while page := list(
+            self._rows(
+                f"""SELECT c.position AS place, c.coordinates AS at, j.*, {_TASKS}
+                    FROM cells c JOIN jobs j ON j.id = c.job_id {first}
+                    WHERE c.position > {after:d} ORDER BY c.position LIMIT {_PAGE}""",  # noqa: S608 - of this module
+                named=True,
+            )
+        ):
+            for row in page:
+                job = job_record(row)
+                yield job.coordinates, job
+            after = page[-1]["place"]
+
+    def axes(self) -> list[str]:
+        """Give the name of every coordinate that some cell has, in grid order."""
+        rows = self._rows(
+            """SELECT axis.key FROM cells c, json_each(c.coordinates) axis
+               GROUP BY axis.key ORDER BY min(c.position), min(axis.id)"""
+        )
+        return [name for (name,) in rows]
 
     def cells(self) -> Iterator[Cell]:
         """Every cell in grid order, those that an exclude rule took out among them."""
@@ -270,32 +318,6 @@ class Run:
             if cell.key is not None:
                 found.setdefault(cell.key, []).append(cell.coordinates)
         return found
-
-    def to_pandas(self) -> pd.DataFrame:
-        """Give one row a cell: coordinates, state, file and hashes. Needs pandas.
-
-        Raises:
-            UsageError: pandas is not installed.
-        """
-        try:
-            import pandas as pd  # noqa: PLC0415 - optional
-        except ImportError as error:
-            raise UsageError("to_pandas() needs pandas", hint="pip install pandas") from error
-        jobs = {job.key: job for job in self.jobs(shown_only=True)}
-        return pd.DataFrame(
-            {
-                **cell.coordinates,
-                "key": cell.key,
-                "state": job.state.value,
-                "file": str(self.directory.path / job.file) if job.artifact else None,
-                "prompt": job.request.prompt,
-                "seed": job.request.seed,
-                "attempts": job.attempts,
-                "sha256": job.artifact.sha256 if job.artifact else None,
-            }
-            for cell in self.cells()
-            if cell.key is not None and (job := jobs[cell.key])
-        )
 
     def _repr_html_(self) -> str:
         """Show the run in a notebook: its counts and its first thumbnails, inline."""

@@ -1,0 +1,74 @@
+"""Conditions on jobs: an expression over coordinates and facts that tells which are meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from zbatch.errors import UsageError
+from zbatch.expressions.budget import ExpressionError
+from zbatch.expressions.templates import compile_expression
+from zbatch.model import Coordinates
+
+
+class Condition:
+    """Tells of each job whether it is meant, as `--where` does: an axis that it does not stand on is null.
+
+    A coordinate comes before a fact of the same name.
+    """
+
+    def __init__(self, source: str, coordinates: Iterable[str], facts: Collection[str]) -> None:
+        """Compile an expression over the names of coordinates (`lora.scale` with its dot) and facts.
+
+        Raises:
+            UsageError: it does not compile, or uses a name that is neither.
+        """
+        self.source = source
+        try:
+            self._expression = compile_expression(source)
+        except ExpressionError as error:
+            raise UsageError(f"{source!r}: the expression {error.message}", hint=error.hint) from error
+        self._flat: set[str] = set()
+        self._deep: dict[str, list[str]] = {}
+        for name in coordinates:
+            head, dot, tail = name.partition(".")
+            if dot:
+                self._deep.setdefault(head, []).append(tail)
+            else:
+                self._flat.add(name)
+        known = {*self._flat, *self._deep, *facts}
+        for unknown in sorted(self._expression.names - known):
+            close = get_close_matches(unknown, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(sorted(known))}"
+            raise UsageError(f"{source!r} uses {unknown!r}, which no job has", hint=hint)
+
+    def holds(self, coordinates: Coordinates, fact: Callable[[str], Any], called: str) -> bool:
+        """Tell whether a job is meant, by its coordinates and whatever `fact` gives for a name.
+
+        Raises:
+            UsageError: the expression fails for it; the job is named as it is `called`.
+        """
+        names = self._expression.names
+        try:
+            value = self._expression.render({name: self._value(name, coordinates, fact) for name in names})
+            if isinstance(value, str):
+                raise ExpressionError("gives text, not true or false")
+        except ExpressionError as error:
+            raise UsageError(
+                f"{self.source!r} fails for {called}: the expression {error.message}",
+                hint=error.hint or self._hint(coordinates),
+            ) from error
+        return bool(value)
+
+    def _value(self, name: str, coordinates: Coordinates, fact: Callable[[str], Any]) -> Any:
+        if name in self._deep:
+            return {tail: coordinates.get(f"{name}.{tail}") for tail in self._deep[name]}
+        return coordinates.get(name) if name in self._flat else fact(name)
+
+    def _hint(self, coordinates: Mapping[str, Any]) -> str:
+        used = self._expression.names
+        names = [name for name in self._flat if name in used]
+        names += [f"{head}.{tail}" for head, tails in self._deep.items() if head in used for tail in tails]
+        null = next((name for name in sorted(names) if coordinates.get(name) is None), None)
+        return f"{null} is null for it: write {null} is not none and ..." if null is not None else ""
