@@ -15,6 +15,7 @@ from zbatch.cli.output import ExitCode, complain, plural, tell
 from zbatch.cli.run import answer_signals
 from zbatch.errors import UsageError
 from zbatch.exports.comparison import SAME, Comparison, Verdict, compare_jobs, counted
+from zbatch.exports.similarity import Similarity
 from zbatch.progress import progress_listener
 from zbatch.runner.order import Ending, Outcome
 from zbatch.runner.preparation import InterruptedEarlyError
@@ -208,10 +209,14 @@ def _how(one: Comparison) -> str:
     if one.likeness is not None:
         apart = one.likeness
         text += (
-            f": SSIM {apart.ssim:.4f}, {apart.words}; channels differ by up to {apart.largest} of 255, "
-            f"{apart.mean:.2f} in the mean, in {apart.differing:.1%} of the pixels"
+            f": SSIM {apart.ssim:.4f}, {apart.words}; {_flip(apart)}"
+            f"channels differ by up to {apart.largest} of 255, {apart.mean:.2f} in the mean, in {apart.differing:.1%} of the pixels"
         )
     return text + (f"\n      now {one.again}" if one.again is not None else "")
+
+
+def _flip(apart: Similarity) -> str:
+    return "" if apart.flip is None else f"ꟻLIP {apart.flip:.4f}; "
 
 
 def explain(made: Reproduced) -> None:

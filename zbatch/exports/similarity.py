@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from zbatch.difference import difference, small
+
 Floats = NDArray[np.float64]
 
 _SIDE: Final = 256
@@ -30,13 +32,15 @@ class Similarity:
     """How alike two pictures of one size are.
 
     `largest` and `mean` are differences of a channel, from 0 to 255; `differing` is the share of pixels that
-    differ at all; `ssim` is 1 for the same and falls to about 0.
+    differ at all; `ssim` is 1 for the same and falls to about 0; `flip` is the measure of the sheet (see
+    `zbatch.difference`), 0 for the same, `None` where the package that measures it is not there.
     """
 
     ssim: float
     largest: int
     mean: float
     differing: float
+    flip: float | None = None
 
     @property
     def words(self) -> str:
@@ -51,6 +55,7 @@ class Similarity:
         """Give the shape of `zbatch verify --reproduce --json`."""
         return {
             "ssim": round(self.ssim, 5),
+            "flip": None if self.flip is None else round(self.flip, 5),
             "largest_difference": self.largest,
             "mean_difference": round(self.mean, 5),
             "pixels_differing": round(self.differing, 6),
@@ -75,6 +80,7 @@ def similarity(one: Image.Image, other: Image.Image) -> Similarity | None:
         largest=int(apart.max()),
         mean=float(apart.mean()),
         differing=float(apart.any(axis=2).mean()),
+        flip=difference(small(one), small(other)),
     )
 
 
