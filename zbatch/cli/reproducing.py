@@ -210,7 +210,8 @@ def _how(one: Comparison) -> str:
         apart = one.likeness
         text += (
             f": SSIM {apart.ssim:.4f}, {apart.words}; {_flip(apart)}"
-            f"channels differ by up to {apart.largest} of 255, {apart.mean:.2f} in the mean, in {apart.differing:.1%} of the pixels"
+            f"channels differ by up to {apart.largest} of 255, {apart.mean:.2f} in the mean, "
+            f"in {apart.differing:.1%} of the pixels"
         )
     return text + (f"\n      now {one.again}" if one.again is not None else "")
 

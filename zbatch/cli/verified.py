@@ -103,6 +103,16 @@ def mended_lines(mended: Mended | None) -> Iterator[str]:
         yield f"not mended: {failure}"
 
 
+def export_lines(result: Verification) -> Iterator[str]:
+    """Say what to do about an export that differs."""
+    if result.differs:
+        yield "next:"
+        yield (
+            "  verify its runs (their images may be the same files, by hard links); then move this away and give "
+            "the `zbatch export` command again: the same images give the same bytes"
+        )
+
+
 def next_lines(run: Run, result: Verification, mended: Mended | None) -> Iterator[str]:
     """Say what to do, and what it costs."""
     lines = list(_next(run, result, mended))

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from zbatch.cli import options
 from zbatch.cli.output import ExitCode, say, tell
 from zbatch.cli.reproducing import Reproduced, explain, prepared, reproduced, reproduced_lines
-from zbatch.cli.verified import mended_lines, next_lines, verified_lines
+from zbatch.cli.verified import export_lines, mended_lines, next_lines, verified_lines
 from zbatch.cli.whereabouts import locate_run
 from zbatch.errors import UsageError
 from zbatch.exports.export_check import CHECKSUMS, is_export, listed_bytes, verify_export
@@ -177,6 +177,8 @@ def _json(result: Verification, mended: Mended | None, made: Reproduced | None) 
 
 def _print(result: Verification, mended: Mended | None) -> None:
     for line in verified_lines(result):
+        say(line)
+    for line in export_lines(result) if result.kind == "export" else ():
         say(line)
     if result.kind == "run" and (result.differences or mended):
         with Run(result.path) as run:
