@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from zbatch.errors import DiskError
-from zbatch.exports.export_check import CHECKSUMS, is_export, listed_bytes, verify_export
+from zbatch.exports.export_check import ABOUT, CHECKSUMS, is_export, listed_bytes, verify_export
 from zbatch.exports.verification import Problem
 
 FILES = {
@@ -76,6 +76,16 @@ def test_a_line_that_is_none_or_leads_out_is_a_difference_and_nothing_is_read(ex
     (bad,) = result.differences
     assert (bad.problem, bad.file) == (Problem.UNLISTED, f"{CHECKSUMS}:{len(FILES) + 1}")
     assert result.differs
+
+
+def test_a_checksum_file_that_was_cut_off_is_a_difference(export):
+    about = export / ABOUT
+    about.write_text("{}")
+    result = verify_export(export)
+    assert [(one.problem, one.file) for one in result.differences] == [(Problem.UNLISTED, CHECKSUMS)]
+    with (export / CHECKSUMS).open("a", encoding="utf-8") as stream:
+        stream.write(f"{hashlib.sha256(b'{}').hexdigest()}  {ABOUT}\n")
+    assert not verify_export(export).differs
 
 
 def test_a_checksum_file_that_goes_away_is_trouble_with_the_disk(export):

@@ -108,8 +108,8 @@ def export_lines(result: Verification) -> Iterator[str]:
     if result.differs:
         yield "next:"
         yield (
-            "  verify its runs (their images may be the same files, by hard links); then move this away and give "
-            "the `zbatch export` command again: the same images give the same bytes"
+            "  verify its runs (their images may be the same files, by hard links); then move this away and "
+            "give the `zbatch export` command again: the same images give the same bytes"
         )
 
 

@@ -19,6 +19,9 @@ from zbatch.exports.verification import Difference, LeftOver, Problem, Told, Ver
 CHECKSUMS: Final = "checksums.sha256"
 """Lies beside what it is of, every path in it relative to its own directory."""
 
+ABOUT: Final = "export.json"
+"""What an export says of itself; its checksums name it last."""
+
 _LINE: Final = re.compile(rb"(\\?)([0-9a-fA-F]{64}) [ *](.+)", re.DOTALL)
 _ESCAPED: Final = re.compile(rb"\\(.)", re.DOTALL)
 _MEANT: Final = {b"n": b"\n", b"r": b"\r", b"\\": b"\\"}
@@ -50,6 +53,8 @@ def verify_export(path: str | Path, tell: Told | None = None, *, threads: int | 
             result.add(difference)
         if tell is not None:
             tell(1, found.length if found.lying is Lying.FILE else 0)
+    if hash(ABOUT) not in listed and (path / ABOUT).exists():
+        result.add(Difference(Problem.UNLISTED, CHECKSUMS, found=f"it does not name {ABOUT}: it was cut off"))
     for file, length in files_below(os.fspath(path), "", result.notes):
         if hash(file) not in listed:
             result.add_left_over(LeftOver(file, length))
