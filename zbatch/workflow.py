@@ -14,6 +14,7 @@ from pathlib import Path
 from zbatch.api.endpoint import parse_endpoint
 from zbatch.errors import ZbatchError
 from zbatch.exports.provenance import write_provenance
+from zbatch.exports.sidecars import write_sidecars
 from zbatch.gallery import Gallery, notebook_display
 from zbatch.logs import EventLog, Listeners
 from zbatch.manifest.jobs import Expansion
@@ -48,7 +49,7 @@ def perform(
     report: bool = True,
     started: Callable[[Session, asyncio.AbstractEventLoop], None] | None = None,
 ) -> Outcome:
-    """Run to the end, then write provenance and the sheet, whatever the end was.
+    """Run to the end, then write provenance, the sheet and sidecars, whatever the end was.
 
     `started` is handed the session and its loop, for whoever wants to drain it.
 
@@ -76,6 +77,8 @@ def perform(
             if report:
                 measure_changes(finished)
                 write_sheet(finished)
+            for words in write_sidecars(finished):
+                listener.event(Event(EventName.NOTICE, None, "sidecars", words))
     except ZbatchError as error:
         # What stopped the run says more than what it then did to the report.
         if outcome.error is None:

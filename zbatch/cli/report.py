@@ -13,6 +13,7 @@ from zbatch.cli.whereabouts import find_run, locate_run
 from zbatch.difference import measurable
 from zbatch.errors import UsageError
 from zbatch.exports.provenance import write_provenance
+from zbatch.exports.sidecars import write_sidecars
 from zbatch.sheet import write_png, write_sheet, write_single_file
 from zbatch.sheet.change import UNASKED, measure_changes
 from zbatch.state.run import Run
@@ -60,6 +61,8 @@ def command(
         if png is not None:
             for page in write_png(opened, png, notice=tell):
                 say(str(page))
+        for words in write_sidecars(opened):
+            tell(f"note: {words}")
     return ExitCode.OK
 
 

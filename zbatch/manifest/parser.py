@@ -173,7 +173,7 @@ class _Parser(Sections):
             price=self._price(limits),
             output_dir=directory,
             output_file=file,
-            output=Output(embed=output.get("embed") is not False),
+            output=Output(output.get("embed") is not False, tuple(output.get("sidecars", ()))),
             report=parse_report(self.section("report"), names, findings),
             export=parse_export(export, caption, names, findings),
             inputs=self.inputs,

@@ -36,9 +36,13 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What is written of each image: `embed` says whether its file tells what made it."""
+    """What is written of each image: whether its file tells what made it (`embed`), and what lies beside it.
+
+    `sidecars` are `json`, its line of jobs.jsonl, and `txt`, its caption.
+    """
 
     embed: bool = True
+    sidecars: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

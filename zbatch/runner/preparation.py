@@ -192,6 +192,7 @@ class Preparation:
                 "group": None if report.group is None else list(report.group),
             },
             Meta.EXPORT: export_facts(manifest),
+            Meta.SIDECARS: manifest.output.sidecars,
             Meta.AGAIN: self._order.again,
             Meta.SELECTED_LEFT: None,
             Meta.STOPPED: None,

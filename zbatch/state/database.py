@@ -28,6 +28,7 @@ class Meta(StrEnum):
     PRICE = "price"  # USD an image, text of a decimal, or null
     EARLIER_PRICES = "earlier_prices"  # [[price, attempts], ...]: how many were made at each before
     VIEW = "view"  # {"x", "y", "group": [...]} of `report`
+    SIDECARS = "sidecars"  # of output.sidecars: ["json", "txt"], or some of them
     EXPORT = "export"  # {"caption", "split", "vars", "loras", "values"}: see zbatch.manifest.exporting
     CREATED_AT = "created_at"
     MAX_COST = "max_cost"  # USD, text of a decimal, or null
