@@ -33,7 +33,7 @@ from zbatch.runner.reproduce import (
 )
 from zbatch.runner.session import Session
 from zbatch.settings import ENDPOINT_VARIABLE, Settings, resolve
-from zbatch.sheet import write_sheet
+from zbatch.sheet import SheetData, write_sheet
 from zbatch.sheet.change import measure_changes
 from zbatch.state.directory import RunDirectory
 from zbatch.state.run import Run
@@ -75,8 +75,9 @@ def perform(
         with Run(outcome.directory) as finished:
             write_provenance(finished)
             if report:
-                measure_changes(finished)
-                write_sheet(finished)
+                data = SheetData.of(finished)
+                measure_changes(data, finished.directory)
+                write_sheet(finished, data=data)
             for words in write_sidecars(finished):
                 listener.event(Event(EventName.NOTICE, None, "sidecars", words))
     except ZbatchError as error:

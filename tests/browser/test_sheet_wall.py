@@ -8,7 +8,7 @@ from support.browser import until
 from support.sample_run import Sample, write_sample
 
 from zbatch.difference import measurable
-from zbatch.sheet import write_sheet
+from zbatch.sheet import SheetData, write_sheet
 from zbatch.sheet.change import measure_changes
 from zbatch.state.run import Run
 
@@ -131,10 +131,11 @@ def test_it_sorts_by_and_searches_for_the_change_from_the_baseline(visit, tmp_pa
         assert "change" not in page.locator("#sort option").evaluate_all("all => all.map(one => one.value)")
         page.locator("#search").fill("change>0")
         expect(page.locator(".complaint")).to_contain_text("not known here")
-        measure_changes(run)
-        page = visit(write_sheet(run), "#x=&y=&panel=0")
+        data = SheetData.of(run)
+        measure_changes(data, run.directory)
+        page = visit(write_sheet(run, data=data), "#x=&y=&panel=0")
     page.locator("#sort").select_option("change")
-    assert captions(page) == [f"scale {scale}" for scale in (0.4, 0.8, 1.2, 0)]
+    assert captions(page) == [f"scale {scale}" for scale in (0, 0.4, 0.8, 1.2)]
     page.locator("#direction").click()
     assert captions(page) == [f"scale {scale}" for scale in (1.2, 0.8, 0.4, 0)]
     page.locator(".cell").first.click()

@@ -10,7 +10,7 @@ from support.sample_run import Sample, write_sample
 
 from zbatch import difference
 from zbatch.sheet import change
-from zbatch.sheet.change import baselines, changes, measure_changes
+from zbatch.sheet.change import baselines, known_changes, measure_changes, measured_axes
 from zbatch.sheet.data import SheetData
 from zbatch.sheet.measuring import Group, measured
 from zbatch.state.run import Run
@@ -31,7 +31,22 @@ def run(tmp_path):
 def pairs_of(run):
     """The pictures that are to be compared, by their hashes."""
     data = SheetData.of(run)
-    return {tuple(data.jobs.sha256[job] for job in pair) for pair in baselines(data)}
+    return {tuple(data.jobs.sha256[job] for job in pair) for pair in lora_pairs(data)}
+
+
+def lora_pairs(data):
+    return list(baselines(data, data.axis("lora.scale")))
+
+
+def measure(run, **options):
+    return measure_changes(SheetData.of(run), run.directory, **options)
+
+
+def known_of(run):
+    """The change of each job along the LoRAs' scale."""
+    data = SheetData.of(run)
+    nothing = [None] * len(data.jobs.key)
+    return known_changes(data, run.directory).get("lora.scale", nothing)
 
 
 def cell_of(data, job):
@@ -44,7 +59,7 @@ def cell_of(data, job):
 
 def test_each_picture_with_loras_has_the_one_without_at_its_place(run):
     data = SheetData.of(run)
-    pairs = dict(baselines(data))
+    pairs = dict(lora_pairs(data))
     with_loras = [job for job, rest in enumerate(data.jobs.rest) if "loras" in data.rests[rest]]
     assert sorted(pairs) == with_loras
     assert with_loras
@@ -58,27 +73,27 @@ def test_each_picture_with_loras_has_the_one_without_at_its_place(run):
 
 def test_a_run_without_loras_has_no_baselines(tmp_path):
     with Run(write_sample(tmp_path / "run", Sample(loras=(), troubles=False))) as run:
-        assert list(baselines(SheetData.of(run))) == []
-        assert measure_changes(run) == change.Changes(0, 0)
+        assert measured_axes(SheetData.of(run)) == []
+        assert measure(run) == change.Measured(0, 0)
     assert not (run.directory.thumbs / "changes.json").exists()
 
 
 def test_what_is_not_done_is_neither_measured_nor_a_baseline(tmp_path):
     with Run(write_sample(tmp_path / "run")) as run:
         data = SheetData.of(run)
-        for pair in baselines(data):
+        for pair in lora_pairs(data):
             assert [data.state(job).value for job in pair] == ["done", "done"]
 
 
 def test_it_grows_along_a_scale_and_is_kept(run):
     data = SheetData.of(run)
-    assert changes(data, run.directory) == [None] * len(data.jobs.key)
-    first = measure_changes(run)
-    assert first.measured == len(pairs_of(run))
+    assert known_changes(data, run.directory) == {}
+    first = measure(run)
+    assert first.now == len(pairs_of(run))
     assert first.left == 0
-    known = changes(data, run.directory)
+    known = known_of(run)
     lines = {}
-    for job, _ in baselines(data):
+    for job, _ in lora_pairs(data):
         cell = cell_of(data, job)
         lines.setdefault((cell["subject"], cell["lora.name"], cell["seed"]), []).append(
             (cell["lora.scale"], known[job])
@@ -87,26 +102,26 @@ def test_it_grows_along_a_scale_and_is_kept(run):
         numbers = [number for _, number in sorted(line)]
         assert numbers == sorted(numbers)
         assert 0 < numbers[0] < numbers[-1] <= 1
-    assert measure_changes(run) == change.Changes(0, 0)
+    assert measure(run) == change.Measured(0, 0)
 
 
 def test_the_rest_is_for_another_time(run):
     pairs = len(pairs_of(run))
-    assert measure_changes(run, most=5) == change.Changes(5, pairs - 5)
-    assert sum(number is not None for number in changes(SheetData.of(run), run.directory)) >= 5
-    assert measure_changes(run) == change.Changes(pairs - 5, 0)
+    assert measure(run, most=5) == change.Measured(5, pairs - 5)
+    assert sum(bool(number) for number in known_of(run)) >= 5
+    assert measure(run) == change.Measured(pairs - 5, 0)
 
 
 def test_a_picture_that_is_gone_is_not_known_and_stops_nothing(run):
     data = SheetData.of(run)
-    job, _ = next(baselines(data))
+    job, _ = lora_pairs(data)[0]
     gone = [other for other, sha in enumerate(data.jobs.sha256) if sha == data.jobs.sha256[job]]
     for other in gone:
         (run.directory.path / data.thumbnail(other)).unlink()
-    measure_changes(run)
-    known = changes(data, run.directory)
+    measure(run)
+    known = known_of(run)
     assert [known[other] for other in gone] == [None] * len(gone)
-    assert any(number is not None for number in known)
+    assert any(known)
 
 
 @pytest.mark.parametrize(
@@ -115,8 +130,8 @@ def test_a_picture_that_is_gone_is_not_known_and_stops_nothing(run):
 def test_what_was_kept_and_makes_no_sense_is_measured_again(run, kept):
     file = run.directory.thumbs / "changes.json"
     file.write_text(kept)
-    assert changes(SheetData.of(run), run.directory) == [None] * len(SheetData.of(run).jobs.key)
-    assert measure_changes(run).measured > 0
+    assert known_changes(SheetData.of(run), run.directory) == {}
+    assert measure(run).now > 0
     assert json.loads(file.read_text())["measure"] == difference.MEASURE
 
 

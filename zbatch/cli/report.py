@@ -14,7 +14,7 @@ from zbatch.difference import measurable
 from zbatch.errors import UsageError
 from zbatch.exports.provenance import write_provenance
 from zbatch.exports.sidecars import write_sidecars
-from zbatch.sheet import write_png, write_sheet, write_single_file
+from zbatch.sheet import SheetData, write_png, write_sheet, write_single_file
 from zbatch.sheet.change import UNASKED, measure_changes
 from zbatch.state.run import Run
 
@@ -53,9 +53,10 @@ def command(
         follow(run)
     with find_run(run, endpoint) as opened:
         write_provenance(opened)
-        _measure(opened, everything=changes)
+        data = SheetData.of(opened)
+        _measure(data, opened, everything=changes)
         if not watch:
-            say(str(write_sheet(opened)))
+            say(str(write_sheet(opened, data=data)))
         if single_file:
             _say_size(write_single_file(opened, opened.directory.path / "sheet.html"))
         if png is not None:
@@ -66,13 +67,13 @@ def command(
     return ExitCode.OK
 
 
-def _measure(run: Run, *, everything: bool) -> None:
+def _measure(data: SheetData, run: Run, *, everything: bool) -> None:
     if everything and not measurable():
         raise UsageError(
             "--changes needs the package flip-evaluator, which is not installed",
             hint="pip install flip-evaluator; for some platforms there is no build of it",
         )
-    left = measure_changes(run, most=None if everything else UNASKED).left
+    left = measure_changes(data, run.directory, most=None if everything else UNASKED).left
     if left:
         tell(f"how far {left:,} pictures are from their baselines is not measured yet: --changes measures it")
 

@@ -12,6 +12,7 @@ import orjson
 
 from zbatch.cli import options
 from zbatch.cli.advice import advice, cap_reached
+from zbatch.cli.curves import curves_json, print_curves, response_curves
 from zbatch.cli.output import ExitCode, plural, say
 from zbatch.cli.warned import warning_lines
 from zbatch.cli.whereabouts import find_run
@@ -32,9 +33,22 @@ _EVERY = 2.0
     is_flag=True,
     help="Counts, cost, failures, warnings and the process that runs it, as JSON.",
 )
+@click.option(
+    "--curves",
+    is_flag=True,
+    help="How far pictures move from their baseline along each axis of numbers, a LoRA's scale say.",
+)
 @click.option("--watch", is_flag=True, help="Say it again every two seconds until nothing is left to do.")
-def command(run: Path, endpoint: str | None, as_json: bool, watch: bool) -> int:
+def command(run: Path, endpoint: str | None, as_json: bool, curves: bool, watch: bool) -> int:
     """Say how RUN stands: a run directory, or the manifest whose run it is."""
+    if curves:
+        with find_run(run, endpoint) as opened:
+            found = response_curves(opened)
+        if as_json:
+            say(orjson.dumps(curves_json(found), option=orjson.OPT_INDENT_2).decode())
+        else:
+            print_curves(found)
+        return ExitCode.OK
     while True:
         with find_run(run, endpoint) as opened:
             finished = not _open_jobs(opened)

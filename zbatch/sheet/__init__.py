@@ -11,7 +11,7 @@ from typing import Final
 from zbatch.durable import write_aside
 from zbatch.errors import DiskError, UsageError
 from zbatch.model import media_type_of
-from zbatch.sheet.change import changes
+from zbatch.sheet.change import known_changes
 from zbatch.sheet.data import SheetData
 from zbatch.sheet.page import render_data, render_page
 from zbatch.sheet.png import draw_pages
@@ -23,8 +23,10 @@ SINGLE_FILE_LIMIT: Final = 64_000_000
 """Bytes of a single-file sheet that still open well everywhere, and that a mail may carry."""
 
 
-def write_sheet(run: Run | str | Path) -> Path:
+def write_sheet(run: Run | str | Path, *, data: SheetData | None = None) -> Path:
     """Write the contact sheet of a run: `index.html` and `data.js` in its directory. Gives the page's path.
+
+    `data` is the run's, where it was read already.
 
     Raises:
         UsageError: there is no run there.
@@ -32,10 +34,10 @@ def write_sheet(run: Run | str | Path) -> Path:
         DiskError: a file could not be written; the old one is untouched.
     """
     with _opened(run) as opened:
-        data = SheetData.of(opened)
+        data = data or SheetData.of(opened)
         directory = opened.directory
     # The data first: an old page reads new data, a new page might not read old data.
-    write_aside(directory.data, render_data(data, changes=changes(data, directory)))
+    write_aside(directory.data, render_data(data, changes=known_changes(data, directory)))
     write_aside(directory.index, render_page(data))
     return directory.index
 
@@ -53,7 +55,7 @@ def write_single_file(
     with _opened(run) as opened:
         data = SheetData.of(opened)
         thumbnails = _thumbnails(opened, data, limit_bytes)
-        script = render_data(data, thumbnails, changes=changes(data, opened.directory))
+        script = render_data(data, thumbnails, changes=known_changes(data, opened.directory))
     page = render_page(data, inline=script)
     if len(page) > limit_bytes:
         raise _too_large(len(page), limit_bytes)

@@ -1,4 +1,4 @@
-"""How far each picture with LoRAs is from its baseline: the one of the same coordinates without any.
+"""How far each picture is from its baseline along a numeric axis; of LoRAs, from the one without any.
 
 Measured once a pair, from the thumbnails, and kept beside them by the pictures' hashes: a sheet that is
 written again measures what is new. Writing a sheet only reads what is known.
@@ -6,7 +6,7 @@ written again measures what is new. Writing a sheet only reads what is known.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,89 +16,123 @@ import orjson
 from zbatch.difference import MEASURE, measurable
 from zbatch.durable import write_aside
 from zbatch.model import JobState
-from zbatch.sheet.axes import ABSENT
+from zbatch.sheet.axes import ABSENT, Axis
 from zbatch.sheet.data import SheetData
 from zbatch.sheet.measuring import Group, measured
 from zbatch.state.directory import RunDirectory
-from zbatch.state.run import Run
 
 UNASKED: Final = 2000
 """Pairs that are measured without being asked for: some ten seconds of one core."""
 _DIGITS: Final = 4
 _HASH: Final = 16
 """Hexadecimal digits of a picture's hash that stand for it here."""
+_LORA: Final = ("lora.scale", "lora.name")
+_NO_MEASURE: Final = frozenset({"seed", "replica"})
+"""Axes of numbers that are names: nothing grows along them."""
+
+Changes = Mapping[str, Sequence[float | None]]
+"""By an axis's name, each job's change from its baseline along it, from 0 (the same) to 1, where known."""
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
-    """What is known of a run's changes: how many were just measured, and how many are left unmeasured."""
+class Measured:
+    """How many pairs were just measured, and how many are left."""
 
-    measured: int
+    now: int
     left: int
 
 
-def changes(data: SheetData, directory: RunDirectory) -> list[float | None]:
-    """Give each job's change from its baseline, from 0 (the same) to 1, where it is known; by its number."""
+def known_changes(data: SheetData, directory: RunDirectory) -> Changes:
+    """Give what is known of the changes, the axis of LoRAs first."""
     known = _known(_file(directory))
-    column: list[float | None] = [None] * len(data.jobs.key)
-    if known:
-        for job, base in baselines(data):
+    columns: dict[str, list[float | None]] = {}
+    for axis in measured_axes(data) if known else ():
+        column: list[float | None] = [None] * len(data.jobs.key)
+        for job, base in baselines(data, axis):
             column[job] = known.get(_name(data, job, base))
-    return column
+            column[base] = 0.0
+        if any(column):
+            columns[axis.name] = column
+    return columns
 
 
-def measure_changes(run: Run, *, most: int | None = UNASKED) -> Changes:
-    """Measure the changes of a run that are not known yet, at most so many, and keep them.
+def measure_changes(data: SheetData, directory: RunDirectory, *, most: int | None = UNASKED) -> Measured:
+    """Measure the changes that are not known yet, at most so many, and keep them.
 
     Raises:
-        StateError: the state is damaged.
         DiskError: what was measured could not be written down.
     """
     if not measurable():
-        return Changes(0, 0)
-    data = SheetData.of(run)
-    file = _file(run.directory)
+        return Measured(0, 0)
+    file = _file(directory)
     known = _known(file)
     # Jobs whose pictures are the same to the byte are one pair.
-    pairs = {_name(data, *pair): pair for pair in baselines(data)}
+    pairs = {_name(data, *pair): pair for axis in measured_axes(data) for pair in baselines(data, axis)}
     unknown = [pair for name, pair in pairs.items() if name not in known]
     chosen = unknown[:most]
-    found = dict(_measured(data, run.directory.path, chosen))
+    found = dict(_measured(data, directory.path, chosen))
     if found:
-        file.parent.mkdir(exist_ok=True)
         write_aside(file, orjson.dumps({"measure": MEASURE, "changes": known | found}))
-    return Changes(len(found), len(unknown) - len(chosen))
+    return Measured(len(found), len(unknown) - len(chosen))
 
 
-def baselines(data: SheetData) -> Iterator[tuple[int, int]]:
-    """Pair each picture that has LoRAs with the one at the same coordinates that has none, by job numbers.
+def measured_axes(data: SheetData) -> list[Axis]:
+    """Give the axes along which there is something to measure, that of LoRAs first."""
+    by_name = {axis.name: axis for axis in data.axes}
+    lora = next((by_name[name] for name in _LORA if name in by_name), None)
+    others = [
+        axis
+        for axis in data.axes
+        if axis.numeric and axis.varies and axis.name not in _LORA and axis.name not in _NO_MEASURE
+    ]
+    return others if lora is None else [lora, *others]
 
-    Of several cells that show a job, the first with a baseline counts.
+
+def baselines(data: SheetData, axis: Axis) -> Iterator[tuple[int, int]]:
+    """Pair each picture with its baseline along an axis, by job numbers, where both are done.
+
+    The baseline has all other coordinates. For LoRAs it is the one that has none; else the one at 0 or, where
+    no picture stands there, at the least value. Of several cells that show a job, the first counts.
     """
+    done = [state is JobState.DONE for state in map(data.state, range(len(data.jobs.key)))]
+    seen: set[int] = set()
+    for cells in _lines(data, axis).values():
+        base = _baseline(data, axis, cells)
+        if base is None or not done[base]:
+            continue
+        for cell in cells:
+            job = data.cells.job[cell]
+            if job != base and done[job] and job not in seen:
+                seen.add(job)
+                yield job, base
+
+
+def _lines(data: SheetData, axis: Axis) -> dict[tuple[int, ...], list[int]]:
+    """Give the cells that differ only along an axis (or in their LoRAs), by the place of their line."""
+    along = _LORA if axis.name in _LORA else (axis.name,)
     columns = [
         column
-        for axis, column in zip(data.axes, data.cells.coordinates, strict=True)
-        if axis.name not in ("lora.name", "lora.scale")
+        for other, column in zip(data.axes, data.cells.coordinates, strict=True)
+        if other.name not in along
     ]
-    if len(columns) == len(data.axes):
-        return
-    done = [data.state(job) is JobState.DONE for job in range(len(data.jobs.key))]
-    bare = ["loras" not in rest for rest in data.rests]
-    base: dict[tuple[int, ...], int] = {}
-    others: list[tuple[int, tuple[int, ...]]] = []
-    places = zip(*columns, strict=True) if columns else iter(() for _ in data.cells.job)
-    for job, place in zip(data.cells.job, places, strict=False):
-        if job == ABSENT or not done[job]:
-            continue
-        if bare[data.jobs.rest[job]]:
-            base.setdefault(place, job)
-        else:
-            others.append((job, place))
-    seen: set[int] = set()
-    for job, place in others:
-        if job not in seen and place in base:
-            seen.add(job)
-            yield job, base[place]
+    lines: dict[tuple[int, ...], list[int]] = {}
+    for cell, job in enumerate(data.cells.job):
+        if job != ABSENT:
+            lines.setdefault(tuple([column[cell] for column in columns]), []).append(cell)
+    return lines
+
+
+def _baseline(data: SheetData, axis: Axis, cells: Sequence[int]) -> int | None:
+    """Give the job that the others of a line are compared with."""
+    jobs = data.cells.job
+    if axis.name in _LORA:
+        bare = (jobs[cell] for cell in cells if "loras" not in data.rests[data.jobs.rest[jobs[cell]]])
+        return next(bare, None)
+    column = data.cells.coordinates[data.axes.index(axis)]
+    placed = [cell for cell in cells if column[cell] != ABSENT]
+    if not placed:
+        return None
+    return jobs[min(placed, key=lambda cell: (axis.values[column[cell]] != 0, column[cell]))]
 
 
 def _measured(data: SheetData, root: Path, pairs: Iterable[tuple[int, int]]) -> Iterator[tuple[str, float]]:
@@ -141,5 +175,5 @@ def _known(file: Path) -> dict[str, float]:
     if not isinstance(kept, dict) or kept.get("measure") != MEASURE:
         return {}
     found = kept.get("changes")
-    pairs: Sequence[tuple[object, object]] = list(found.items()) if isinstance(found, dict) else []
+    pairs: list[tuple[object, object]] = list(found.items()) if isinstance(found, dict) else []
     return {name: number for name, number in pairs if isinstance(name, str) and isinstance(number, float)}

@@ -6,7 +6,7 @@ page's data small, and quick to read in a browser.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -171,13 +171,11 @@ class SheetData:
         number = self.jobs.thumb[job]
         return self.strings[number] if number != NONE else f"thumbs/{self.jobs.key[job][:16]}.webp"
 
-    def document(self, changes: Sequence[float | None] = ()) -> dict[str, Any]:
+    def document(self, changes: Mapping[str, Sequence[float | None]] | None = None) -> dict[str, Any]:
         """Give it as the page reads it: JSON types only, long columns packed.
 
-        `changes` has each job's change from its baseline; the page is given thousandths.
+        `changes` has, by axis, each job's change from its baseline; the page is given thousandths.
         """
-        known = any(number is not None for number in changes)
-        change = [None if number is None else round(1000 * number) for number in changes if known]
         return {
             "format": FORMAT,
             "about": self.about,
@@ -191,7 +189,10 @@ class SheetData:
                 "job": packed_numbers(self.cells.job),
                 "rule": packed_numbers(self.cells.rule),
             },
-            "jobs": self.jobs.packed() | ({"change": packed_numbers(change)} if change else {}),
+            "jobs": self.jobs.packed(),
+            "changes": {
+                name: packed_numbers(_thousandths(column)) for name, column in (changes or {}).items()
+            },
             "strings": self.strings,
             "rests": self.rests,
             "shapes": self.shapes,
@@ -300,6 +301,10 @@ def about_run(run: Run) -> dict[str, Any]:
         "cost": None if cost is None else str(cost),
         "counts": {state.value: number for state, number in run.counts().items()},
     }
+
+
+def _thousandths(column: Sequence[float | None]) -> list[int | None]:
+    return [None if number is None else round(1000 * number) for number in column]
 
 
 def _milliseconds(time: str | None) -> int | None:

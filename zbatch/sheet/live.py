@@ -22,7 +22,7 @@ from zbatch.clock import monotonic, now_iso
 from zbatch.durable import write_aside
 from zbatch.errors import DiskError
 from zbatch.model import JobState
-from zbatch.sheet.change import changes
+from zbatch.sheet.change import known_changes
 from zbatch.sheet.data import JobColumns, JobReader, SheetData, about_run
 from zbatch.sheet.page import render_data, render_page, script_of
 from zbatch.state.database import Meta
@@ -102,7 +102,7 @@ class LiveSheet:
             StateError: the state is damaged.
         """
         data = SheetData.of(run)
-        write_aside(self._directory.data, render_data(data, changes=changes(data, self._directory)))
+        write_aside(self._directory.data, render_data(data, changes=known_changes(data, self._directory)))
         write_aside(self._directory.index, render_page(data))
         if self._grid is not None:  # else no page was told of anything
             self._states = list(run.states())
@@ -166,7 +166,7 @@ class LiveSheet:
         live = {"session": self._session, "part": self._part}
         write_aside(
             self._directory.data,
-            render_data(self._data, live=live, changes=changes(self._data, self._directory)),
+            render_data(self._data, live=live, changes=known_changes(self._data, self._directory)),
         )
         self._written = monotonic()
         self._cost = self._written - started

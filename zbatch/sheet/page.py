@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +15,7 @@ import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from zbatch.sheet.change import Changes
 from zbatch.sheet.data import SheetData
 
 HOME: Final = Path(__file__).parent
@@ -24,8 +24,9 @@ SCRIPTS: Final = (
     "dom", "focus", "later", "words", "toast", "clipboard", "shortening", "wrapping", "columns", "dataset",
     "spelling", "query", "selection", "order", "sizes", "view", "caption", "layout", "cell", "heads",
     "cursor", "grid", "twins", "touch", "chips", "drawer", "edges", "controls", "metadata", "snippet", "redo",
-    "copies", "scrubber", "pinch", "zoom", "missing", "pane", "reference", "pins", "difference", "nametags",
-    "arrangement", "compare", "comparebar", "lightbox", "proof", "paper", "help", "live", "trail", "main",
+    "copies", "curve", "scrubber", "pinch", "zoom", "missing", "pane", "reference", "pins", "difference",
+    "nametags", "arrangement", "compare", "comparebar", "lightbox", "proof", "paper", "help", "live",
+    "trail", "main",
 )  # fmt: skip
 """The page's scripts, in the order they are joined."""
 
@@ -66,12 +67,12 @@ def render_data(
     thumbnails: list[str] | None = None,
     *,
     live: dict[str, Any] | None = None,
-    changes: Sequence[float | None] = (),
+    changes: Changes | None = None,
 ) -> bytes:
     """Render `data.js`: one assignment. `thumbnails` puts a `data:` URI for each job inside.
 
-    `changes` has each job's change from its baseline (see `zbatch.sheet.change`). `live` tells the page that
-    somebody watches the run, and from where to go on (see `zbatch.sheet.live`).
+    `changes` has the jobs' changes from their baselines (see `zbatch.sheet.change`). `live` tells the page
+    that somebody watches the run, and from where to go on (see `zbatch.sheet.live`).
     """
     document = data.document(changes)
     if live is not None:

@@ -140,10 +140,16 @@ class Dataset {
     return job === ABSENT ? this.rule(cell) : this.text(this.jobs.reason[job]).replaceAll("_", " ").toLowerCase();
   }
 
-  /** How far the picture is from its baseline, the same without LoRAs: 0 to 1, `null` where that is not known. */
-  change(cell) {
+  /** The axes along which it is known how far pictures are from their baseline; that of LoRAs is the first. */
+  get measured() {
+    return Object.keys(this.raw.changes).map((name) => this.byName.get(name));
+  }
+
+  /** How far the picture is from its baseline along an axis: 0 to 1, `null` where that is not known. */
+  change(cell, axis = this.measured[0]) {
     const job = this.job(cell);
-    const thousandths = job === ABSENT ? null : (this.jobs.change?.[job] ?? null);
+    if (job === ABSENT || !axis || !this.raw.changes[axis.name]) return null;
+    const thousandths = (axis.changes ??= unpackNumbers(this.raw.changes[axis.name]))[job];
     return thousandths === null ? null : thousandths / 1000;
   }
 

@@ -33,11 +33,16 @@ const ICONS = {
   submitting: "M8 12V4M5 7l3-3 3 3", submitted: "M3.5 8v.2M8 8v.2M12.5 8v.2", excluded: "M4 8h8", missing: "M2.5 3.5h11v9h-11zM3 12l3.5-4 2.5 2.5L10.5 9l3 3",
 };
 
+/** An element of a drawing. */
+function drawn(tag, attributes) {
+  const element = document.createElementNS(SVG_SPACE, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
+
 function icon(name) {
-  const svg = document.createElementNS(SVG_SPACE, "svg");
-  const path = document.createElementNS(SVG_SPACE, "path");
-  for (const [key, value] of [["viewBox", "0 0 16 16"], ["class", "icon"], ["aria-hidden", "true"]]) svg.setAttribute(key, value);
-  path.setAttribute("d", ICONS[name] ?? ICONS.info);
+  const svg = drawn("svg", { viewBox: "0 0 16 16", class: "icon", "aria-hidden": "true" });
+  const path = drawn("path", { d: ICONS[name] ?? ICONS.info });
   svg.append(path);
   return svg;
 }

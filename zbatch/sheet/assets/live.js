@@ -30,6 +30,7 @@ function adopt(data, raw) {
     if (data.aspect(cells[0]) !== fresh.aspect(cells[0])) data.reshaped = true;
     if (seen(data, job) !== seen(fresh, job)) for (const cell of cells) changed.add(cell);
   }
+  for (const axis of data.axes) delete axis.changes;
   Object.assign(data, { raw, about: raw.about, jobs: fresh.jobs, strings: raw.strings, stateOf: fresh.stateOf, shapeOf: fresh.shapeOf, rules: null });
   return changed;
 }

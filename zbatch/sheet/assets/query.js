@@ -83,7 +83,7 @@ class Query {
   }
 
   #changed(sign, value) {
-    if (!this.data.jobs.change) return this.#complain("How far pictures are from their baseline is not known here");
+    if (!this.data.measured.length) return this.#complain("How far pictures are from their baseline is not known here");
     const wanted = wantedOf(sign, value);
     return (cell) => wanted(this.data.change(cell), "");
   }

@@ -22,6 +22,7 @@ class Scrubber {
   constructor(data, { go, choose }) {
     Object.assign(this, { data, go, choose });
     this.root = make("div", { class: "scrubber" });
+    this.curve = new Curve(data);
     new ResizeObserver(() => this.#measure()).observe(this.root);
   }
 
@@ -46,7 +47,8 @@ class Scrubber {
     this.strip = make("div", { class: "strip", onpointerdown: (event) => this.#press(event), onpointermove: (event) => this.#drag(event), onpointerup: () => this.#let(), onpointercancel: () => this.#let() }, ...this.stops);
     this.root.style.setProperty("--stops", cells.length);
     this.value = make("output", {});
-    this.root.replaceChildren(make("div", { class: "pick" }, list, this.value), make("div", { class: "track" }, this.strip, this.range));
+    this.curve.build(axis, cells);
+    this.root.replaceChildren(make("div", { class: "pick" }, list, this.value), make("div", { class: "track" }, this.strip, this.range, this.curve.root));
     this.#measure();
     this.#move(at);
     if (focused === "INPUT") this.range.focus();
@@ -92,7 +94,10 @@ class Scrubber {
   #move(at) {
     this.range.value = at;
     this.range.setAttribute("aria-valuetext", visible(this.axis.label(this.axis.column[this.cells[at]])));
-    this.value.textContent = visible(this.axis.brief(this.axis.column[this.cells[at]], 20));
+    const change = this.curve.root.hidden ? null : this.data.change(this.cells[at], this.axis);
+    this.value.replaceChildren(visible(this.axis.brief(this.axis.column[this.cells[at]], 20)),
+      ...(change === null ? [] : [make("small", { text: `change ${change.toFixed(2)}` })]));
+    this.curve.move(at);
     this.stops.forEach((stop, index) => stop.toggleAttribute("data-current", index === at));
   }
 }
