@@ -15,6 +15,7 @@ from zbatch.manifest.parser import Manifest
 from zbatch.model import RETRYABLE, JobState
 from zbatch.runner.order import Order
 from zbatch.state.again import Again
+from zbatch.storage import Location, is_url, parse_run_location
 from zbatch.units import parse_rate
 
 KEY_VARIABLE = "ZBATCH_API_KEY"
@@ -55,6 +56,7 @@ def resolve(manifest: Manifest, settings: Settings) -> Order:
         endpoint=endpoint,
         endpoint_given=given is not None,
         directory=run_directory(manifest, endpoint, settings.run_dir),
+        location=run_location(manifest, endpoint, settings.run_dir),
         key=settings.api_key or os.environ.get(KEY_VARIABLE) or None,
         only=settings.only,
         first=settings.first,
@@ -84,18 +86,42 @@ def _again(manifest: Manifest, settings: Settings, endpoint: str | None) -> str:
 
 
 def run_directory(manifest: Manifest, endpoint: Endpoint, run_dir: str | Path | None = None) -> Path:
-    """Say where the run of a manifest against an endpoint lies.
+    """Say where the run of a manifest against an endpoint lies; the state of one in an object store, here.
 
     Raises:
-        UsageError: `output.dir` does not render.
+        UsageError: `output.dir` does not render, or is no place that is known.
     """
+    location = run_location(manifest, endpoint, run_dir)
+    return Path(_place(manifest, endpoint, run_dir)) if location is None else state_of(location)
+
+
+def run_location(
+    manifest: Manifest, endpoint: Endpoint, run_dir: str | Path | None = None
+) -> Location | None:
+    """Say where in an object store its pictures go; `None` where they go into the run directory.
+
+    Raises:
+        UsageError: as `run_directory`.
+    """
+    place = _place(manifest, endpoint, run_dir)
+    if not is_url(place):
+        return None
+    return parse_run_location(place)
+
+
+def state_of(location: Location) -> Path:
+    """Give the directory where the state of a run lies whose pictures go to a place in an object store."""
+    return Path("runs") / location.name
+
+
+def _place(manifest: Manifest, endpoint: Endpoint, run_dir: str | Path | None) -> str:
     if run_dir is not None:
-        return Path(run_dir)
+        return str(run_dir)
     try:
         directory = str(compile_template(manifest.output_dir).render({"name": manifest.name}))
     except ExpressionError as error:
         raise UsageError(f"output.dir: the template {error.message}", hint=error.hint) from error
-    return Path(directory.rstrip("/") + endpoint.suffix)
+    return directory.rstrip("/") + endpoint.suffix
 
 
 def _states(names: Iterable[str]) -> tuple[JobState, ...]:

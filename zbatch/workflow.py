@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from zbatch.api.endpoint import parse_endpoint
-from zbatch.errors import ZbatchError
+from zbatch.errors import StorageError, ZbatchError
 from zbatch.exports.provenance import write_provenance
 from zbatch.exports.sidecars import write_sidecars
 from zbatch.gallery import Gallery, notebook_display
@@ -33,7 +33,7 @@ from zbatch.runner.reproduce import (
 )
 from zbatch.runner.session import Session
 from zbatch.settings import ENDPOINT_VARIABLE, Settings, resolve
-from zbatch.sheet import SheetData, write_sheet
+from zbatch.sheet import SheetData, publish, write_sheet
 from zbatch.sheet.change import measure_changes
 from zbatch.state.directory import RunDirectory
 from zbatch.state.run import Run
@@ -49,7 +49,7 @@ def perform(
     report: bool = True,
     started: Callable[[Session, asyncio.AbstractEventLoop], None] | None = None,
 ) -> Outcome:
-    """Run to the end, then write provenance, the sheet and sidecars, whatever the end was.
+    """Run to the end, then write provenance, the sheet and sidecars, whatever the end was; to a store, too.
 
     `started` is handed the session and its loop, for whoever wants to drain it.
 
@@ -80,6 +80,8 @@ def perform(
                 write_sheet(finished, data=data)
             for words in write_sidecars(finished):
                 listener.event(Event(EventName.NOTICE, None, "sidecars", words))
+            if not isinstance(outcome.error, StorageError):
+                publish(finished, data if report else None)
     except ZbatchError as error:
         # What stopped the run says more than what it then did to the report.
         if outcome.error is None:

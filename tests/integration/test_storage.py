@@ -104,6 +104,13 @@ def test_what_passes_is_tried_again(place, through, does):
     assert [did for method, _, did in through.seen if method == "PUT"] == [does, does, "pass"]
 
 
+@pytest.mark.parametrize("does", ["503", "reset", "unanswered"])
+def test_a_claim_is_tried_again_too(place, through, does):
+    through.behave = first(2, does)
+    assert Bucket(place).create("x", b"1234") is (does != "unanswered")
+    assert objects(str(place)) == {"x": b"1234"}
+
+
 @pytest.mark.parametrize(
     ("does", "words"),
     [

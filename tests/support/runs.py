@@ -27,6 +27,8 @@ QUICK = Patience(
     picture_pause=0.01,
     unreached_at_first=0.3,
     unreached=1.0,
+    unstored_at_first=0.5,
+    unstored=0.5,
 )
 """Everything a run waits for, short enough for a test."""
 
@@ -83,7 +85,8 @@ def write_manifest(
 
 
 def order_for(manifest: Path, url: str, patience: Patience = QUICK, **settings: Any) -> Order:
-    given = Settings(endpoint=url, run_dir=manifest.parent / "run", **settings)
+    settings.setdefault("run_dir", manifest.parent / "run")
+    given = Settings(endpoint=url, **settings)
     return replace(resolve(load_manifest(manifest), given), patience=patience)
 
 
@@ -103,7 +106,7 @@ def check_files(run: Run) -> None:
             assert record.artifact is None
             continue
         assert record.artifact
-        data = (run.directory.path / record.artifact.file).read_bytes()
+        data = run.pictures.read(record.artifact.file)
         assert hashlib.sha256(data).hexdigest() == record.artifact.sha256
         with Image.open(io.BytesIO(data)) as image:
             image.load()

@@ -9,10 +9,23 @@ from typing import Any, TypeVar
 import click
 
 from zbatch.errors import DiskError, UsageError
+from zbatch.storage import is_url
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 MANIFEST = click.Path(path_type=Path)
+
+
+class _Place(click.ParamType):  # type: ignore[type-arg]
+    """A directory, or a URL in an object store: that stays the text it is, as a path it would be another."""
+
+    name = "place"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path | str:
+        return value if isinstance(value, Path) or is_url(value) else Path(value)
+
+
+PLACE = _Place()
 
 
 def with_options(*options: Callable[[F], F]) -> Callable[[F], F]:
@@ -30,10 +43,10 @@ endpoint = click.option(
     "--endpoint", metavar="URL", help="`preview` or a base URL. [variable: ZBATCH_ENDPOINT]"
 )
 run_dir = click.option(
-    "-o", "--run-dir", metavar="DIR", type=click.Path(path_type=Path), help="Run directory."
+    "-o", "--run-dir", metavar="DIR", type=PLACE, help="Run directory, or s3://BUCKET/PREFIX for its images."
 )
 run_dir_long = click.option(
-    "--run-dir", metavar="DIR", type=click.Path(path_type=Path), help="Run directory."
+    "--run-dir", metavar="DIR", type=PLACE, help="Run directory, or s3://BUCKET/PREFIX for its images."
 )
 only = click.option(
     "--only",

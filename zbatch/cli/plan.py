@@ -41,7 +41,7 @@ from zbatch.settings import Settings, resolve
 def command(
     manifest: Path,
     endpoint: str | None,
-    run_dir: Path | None,
+    run_dir: Path | str | None,
     only: tuple[str, ...],
     first: int | None,
     rate: str | None,

@@ -14,7 +14,7 @@ from zbatch.difference import measurable
 from zbatch.errors import UsageError
 from zbatch.exports.provenance import write_provenance
 from zbatch.exports.sidecars import write_sidecars
-from zbatch.sheet import SheetData, write_png, write_sheet, write_single_file
+from zbatch.sheet import SheetData, publish, write_png, write_sheet, write_single_file
 from zbatch.sheet.change import UNASKED, measure_changes
 from zbatch.state.run import Run
 
@@ -24,7 +24,7 @@ from zbatch.state.run import Run
     epilog="Examples: zbatch report runs/fox-preview · zbatch report fox.yaml --png fox.png · "
     "zbatch report runs/fox --single-file · zbatch report fox.yaml --watch",
 )
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=options.PLACE)
 @options.endpoint
 @click.option(
     "--single-file", is_flag=True, help="Also write sheet.html, one file with the thumbnails inside."
@@ -43,20 +43,21 @@ from zbatch.state.run import Run
     help="Keep it up to date while another process runs RUN: an open page fills. Ends with the run.",
 )
 def command(
-    run: Path, endpoint: str | None, single_file: bool, png: Path | None, watch: bool, changes: bool
+    run: Path | str, endpoint: str | None, single_file: bool, png: Path | None, watch: bool, changes: bool
 ) -> int:
     """Write the contact sheet and jobs.jsonl of RUN: a run directory, or the manifest whose run it is."""
     if watch:
         # By its directory from here on: a manifest need not be read again, and may be edited meanwhile.
-        run = locate_run(run, endpoint)
-        await_run(run)
-        follow(run)
+        run = place = locate_run(run, endpoint)
+        await_run(place)
+        follow(place)
     with find_run(run, endpoint) as opened:
         write_provenance(opened)
         data = SheetData.of(opened)
         _measure(data, opened, everything=changes)
         if not watch:
             say(str(write_sheet(opened, data=data)))
+            publish(opened, data)
         if single_file:
             _say_size(write_single_file(opened, opened.directory.path / "sheet.html"))
         if png is not None:

@@ -56,7 +56,7 @@ _OBJECTS = 50_000
 def command(
     manifest: Path,
     endpoint: str | None,
-    run_dir: Path | None,
+    run_dir: Path | str | None,
     concurrency: int | None,
     rate: str | None,
     only: tuple[str, ...],
@@ -140,6 +140,8 @@ def _print_results(outcome: Outcome, *, report: bool) -> None:
     say(f"{done:,} of {plural(total, 'job')} done in {outcome.directory}")
     if outcome.error is None:  # with one there may be no state to read
         with Run(outcome.directory) as run:
+            if run.location is not None:
+                say(f"pictures: {run.location}/images/")
             for line in warning_lines(run):
                 say(line)
     index = RunDirectory(outcome.directory).index

@@ -16,6 +16,7 @@ from zbatch.cli.curves import curves_json, print_curves, response_curves
 from zbatch.cli.output import ExitCode, plural, say
 from zbatch.cli.warned import warning_lines
 from zbatch.cli.whereabouts import find_run
+from zbatch.errors import StorageError, UsageError
 from zbatch.model import UNFINISHED, JobState
 from zbatch.state.database import Meta
 from zbatch.state.run import Run
@@ -25,7 +26,7 @@ _EVERY = 2.0
 
 
 @click.command("status", epilog="Examples: zbatch status runs/fox-preview · zbatch status fox.yaml --json")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=options.PLACE)
 @options.endpoint
 @click.option(
     "--json",
@@ -39,8 +40,8 @@ _EVERY = 2.0
     help="How far pictures move from their baseline along each axis of numbers, a LoRA's scale say.",
 )
 @click.option("--watch", is_flag=True, help="Say it again every two seconds until nothing is left to do.")
-def command(run: Path, endpoint: str | None, as_json: bool, curves: bool, watch: bool) -> int:
-    """Say how RUN stands: a run directory, or the manifest whose run it is."""
+def command(run: Path | str, endpoint: str | None, as_json: bool, curves: bool, watch: bool) -> int:
+    """Say how RUN stands: a run directory, the manifest whose run it is, or its URL in a store."""
     if curves:
         with find_run(run, endpoint) as opened:
             found = response_curves(opened)
@@ -95,7 +96,8 @@ def _json(run: Run) -> dict[str, Any]:
             for failure in run.failures()
         ],
         "stopped": run.about(Meta.STOPPED),
-        "gone": run.gone(),
+        "location": None if run.location is None else str(run.location),
+        "gone": _gone(run)[0],
         "edited": edited(run),
         "done_with_warnings": warned.jobs,
         "warnings": [{"warning": text, "count": count} for text, count in warned.kinds.items()],
@@ -113,8 +115,7 @@ def _print(run: Run) -> None:
         free = run.about(Meta.ENDPOINT_KIND) == "preview"
         label = "would have cost (preview is free)" if free else "cost so far"
         say(f"  {label} {cost:.2f} USD: {_priced(run)}")
-    if gone := run.gone():
-        say(f"  pictures of {plural(gone, 'done job')} are gone: the next run asks for them, for nothing")
+    _print_pictures(run)
     if names := edited(run):
         say(f"  edited since: {', '.join(names)}: `zbatch plan` says what a run would do now")
     if run.orphans():
@@ -126,6 +127,26 @@ def _print(run: Run) -> None:
         say(f"  {line}")
     _print_why(run)
     _print_next(run)
+
+
+def _print_pictures(run: Run) -> None:
+    if run.location is not None:
+        say(f"  pictures are in {run.location}")
+    gone, unknown = _gone(run)
+    if gone:
+        say(f"  pictures of {plural(gone, 'done job')} are gone: the next run asks for them, for nothing")
+    elif unknown:
+        say(f"  whether all of them are there is not known: {unknown}")
+
+
+def _gone(run: Run) -> tuple[int | None, str]:
+    """Count the pictures that are gone; or say why that is not known. A store is not asked all the time."""
+    if run.location is not None and run.running() is not None:
+        return None, ""
+    try:
+        return run.gone(), ""
+    except (StorageError, UsageError) as error:
+        return None, error.message
 
 
 def _print_why(run: Run) -> None:

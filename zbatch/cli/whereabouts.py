@@ -1,4 +1,4 @@
-"""What RUN means on the command line: a run directory, or the manifest whose run it is."""
+"""What RUN means on the command line: a run directory, the manifest whose run it is, or its URL."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import os
 from pathlib import Path
 
 from zbatch.api.endpoint import parse_endpoint
+from zbatch.errors import UsageError
+from zbatch.state.directory import RunDirectory
 from zbatch.state.run import Run
+from zbatch.storage import parse_run_location
 
 
-def find_run(path: Path, endpoint: str | None) -> Run:
-    """Open the run that a directory or a manifest names; for a manifest the endpoint counts as in `run`.
+def find_run(path: Path | str, endpoint: str | None) -> Run:
+    """Open the run that a directory, manifest or URL names; for a manifest the endpoint counts as in `run`.
 
     Raises:
         UsageError: there is no run there.
@@ -19,12 +22,15 @@ def find_run(path: Path, endpoint: str | None) -> Run:
     return Run(locate_run(path, endpoint))
 
 
-def locate_run(path: Path, endpoint: str | None) -> Path:
+def locate_run(path: Path | str, endpoint: str | None) -> Path:
     """Give the directory of the run that is meant, whether or not there is one yet.
 
     Raises:
         ManifestError: the manifest cannot be read.
+        UsageError: a URL in an object store that is not where the pictures of a run here lie.
     """
+    if isinstance(path, str):
+        return _of_location(path)
     if path.is_dir() or path.suffix not in (".yaml", ".yml"):
         return path
     # Of no use to a directory, and half a second to import: `status` is asked often.
@@ -34,3 +40,19 @@ def locate_run(path: Path, endpoint: str | None) -> Path:
     manifest = load_manifest(path, allow_outside=True)
     named = endpoint or os.environ.get(ENDPOINT_VARIABLE) or manifest.endpoint
     return run_directory(manifest, parse_endpoint(named))
+
+
+def _of_location(url: str) -> Path:
+    """Find the run whose pictures lie at a URL, by the rule that named its directory."""
+    from zbatch.settings import state_of  # noqa: PLC0415 - as above
+
+    location = parse_run_location(url)
+    directory = state_of(location)
+    if RunDirectory(directory).exists():
+        with Run(directory) as run:
+            if run.location == location:
+                return directory
+    raise UsageError(
+        f"no run here has its pictures in {location}: its state would be in {directory}",
+        hint="give the run directory, or the command in the directory where the run was made",
+    )

@@ -43,6 +43,8 @@ def write_sidecars(run: Run) -> list[str]:
     kinds = frozenset(run.about(Meta.SIDECARS) or ())
     if not kinds:
         return []
+    if run.location is not None:
+        return [f"no sidecars are written into {run.location}: zbatch export writes captions and lines"]
     captions = Captions(run) if "txt" in kinds else None
     if captions is not None:
         captions.check()

@@ -30,6 +30,7 @@ from zbatch.manifest.templates import (
     needed_names,
 )
 from zbatch.model import InputImage
+from zbatch.storage import is_url, parse_run_location
 
 DEFAULT_DIR = "runs/{{ name }}"
 
@@ -188,6 +189,9 @@ class _Parser(Sections):
             if unknown:
                 raise ExpressionError(f"uses {unknown[0]!r}: only `name` is known here")
             directory = str(template.render({"name": self.scalar("name", "manifest")})).strip()
+            if is_url(directory):
+                self._check_location(directory)
+                return text
             if Path(directory.rstrip("/")).name in ("", ".", "..") or directory.endswith(("/.", "/..")):
                 raise ExpressionError("must end in the name of a directory", hint="such as runs/{{ name }}")
             if directory.startswith("~") or not directory.isprintable():
@@ -195,6 +199,12 @@ class _Parser(Sections):
         except ExpressionError as error:
             self.findings.error(place, f"the template {error.message}", got=text, hint=error.hint)
         return text
+
+    def _check_location(self, url: str) -> None:
+        try:
+            parse_run_location(url)
+        except UsageError as error:  # its words do not repeat what may be a key
+            self.findings.error(("output", "dir"), error.message, hint=error.hint)
 
     def _limits(self) -> Limits:
         spec = self.section("limits")

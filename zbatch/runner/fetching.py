@@ -150,10 +150,9 @@ class Fetcher:
         asked = Asked(task.key, task.file, task.request.output_format, width, height)
         try:
             artifact = await wiring.savers.save(asked, data)
-        except SurroundingsError:
-            await wiring.writer.commit(
-                lambda store: store.note(task.id, NOT_SAVED, "its picture could not be saved")
-            )
+        except SurroundingsError as error:
+            message = f"its picture could not be saved: {error.message}"
+            await wiring.writer.commit(lambda store: store.note(task.id, NOT_SAVED, message))
             raise
         await wiring.writer.commit(Done(task.id, artifact, image.nsfw))
         wiring.tally.done += 1

@@ -68,6 +68,8 @@ class Lookout:
         taken back and left to the next run: then this one is not complete.
         """
         wiring, again, left = self._wiring, 0, 0
+        if wiring.location is not None:
+            return False  # an object store does not lose a folder by a slip; to list it all takes its time
         try:
             pages = await asyncio.to_thread(lambda: list(filter(None, missing_names(wiring.directory))))
             for page in pages:

@@ -12,6 +12,7 @@ from zbatch.errors import ZbatchError
 from zbatch.manifest.parser import Manifest
 from zbatch.model import JobState
 from zbatch.runner.wiring import Patience
+from zbatch.storage import Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Order:
     concurrency: int | None = None
     rate: float | None = None
     max_cost: Decimal | None = None
+    location: Location | None = None
+    """The place in an object store for its pictures, where they do not go into the directory."""
     again: str = ""
     """The command that would go on with this run, for `status` and the sheet to say."""
     patience: Patience = field(default_factory=Patience)

@@ -17,7 +17,9 @@ from zbatch.manifest.selection import Selection
 from zbatch.model import RETRYABLE, JobState, Row
 from zbatch.runner.known import KnownStates
 from zbatch.runner.order import Order
+from zbatch.state.database import Meta
 from zbatch.state.directory import RunDirectory
+from zbatch.state.pictures import check_location
 from zbatch.state.run import Run
 
 LORA_IS_OFF: Final = "scale 0: a LoRA that is off leaves the request"
@@ -182,6 +184,7 @@ def _known(order: Order) -> tuple[KnownStates, Decimal | None]:
     if not directory.exists():
         return KnownStates(), None if price is None else Decimal(0)
     with Run(directory.path) as run:
+        check_location(directory, run.about(Meta.LOCATION), order.location, run.attempts())
         attempts_left = order.manifest.limits.attempts
         attempts = run.attempts()
         spent = run.spending.repriced(price, attempts).of(attempts)

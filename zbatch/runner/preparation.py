@@ -27,6 +27,7 @@ from zbatch.runner.trust import is_trusted, trust
 from zbatch.runner.wiring import Policy
 from zbatch.state.database import Meta
 from zbatch.state.directory import RunDirectory
+from zbatch.state.pictures import check_location
 from zbatch.state.store import Store
 from zbatch.state.writer import StateWriter
 from zbatch.version import __version__
@@ -67,10 +68,13 @@ class Preparation:
 
         Raises:
             EndpointError: the directory belongs to another endpoint.
+            UsageError: its pictures lie elsewhere.
         """
         order = self._order
         words = []
         with store.transaction():
+            directory, there = RunDirectory(order.directory), store.meta(Meta.LOCATION)
+            check_location(directory, there, order.location, store.attempts_made())
             store.hold_again()
             if store.in_flight():
                 words = [take_endpoint(store, order.endpoint, order.retry), self._recover(store)]
@@ -186,6 +190,7 @@ class Preparation:
             Meta.MANIFEST: str(manifest.path),
             Meta.MANIFEST_SHA256: manifest.document.fingerprint,
             Meta.SOURCES: [[str(source.path), source.sha256] for source in manifest.document.sources],
+            Meta.LOCATION: None if self._order.location is None else str(self._order.location),
             Meta.VIEW: {
                 "x": report.x,
                 "y": report.y,

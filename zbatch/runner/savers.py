@@ -7,7 +7,7 @@ import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -15,7 +15,8 @@ from zbatch.errors import SurroundingsError
 from zbatch.model import Artifact
 from zbatch.state.artifacts import Asked
 from zbatch.state.directory import RunDirectory
-from zbatch.state.saver import BATCH, EMBED, frame, read_answer
+from zbatch.state.saver import BATCH, EMBED, TO, frame, read_answer
+from zbatch.storage import Location
 
 _PIECE = 256 * 1024
 """Bytes of answers taken at once."""
@@ -89,12 +90,23 @@ class _Helper:
 class SaverPool:
     """Saves pictures in helper processes, a bounded number of them on their way to each.
 
-    With `embed`, what the state knows of a job is written into its picture.
+    With `embed`, what the state knows of a job is written into its picture. `to` is a place in an object
+    store that they go to, which is tried for so many seconds.
     """
 
-    def __init__(self, directory: RunDirectory, processes: int | None = None, *, embed: bool = False) -> None:
+    def __init__(
+        self,
+        directory: RunDirectory,
+        processes: int | None = None,
+        *,
+        embed: bool = False,
+        to: tuple[Location, float] | None = None,
+    ) -> None:
         self._directory = directory
-        self._embed = embed
+        self._options = [EMBED] if embed else []
+        if to is not None:
+            location, seconds = to
+            self._options += [TO, str(location), str(seconds)]
         self._count = processes or max(1, min(4, os.cpu_count() or 1))
         self._helpers: list[_Helper] = []
         self._room = asyncio.Event()
@@ -102,9 +114,7 @@ class SaverPool:
     async def __aenter__(self) -> Self:
         try:
             for _ in range(self._count):
-                self._helpers.append(
-                    _Helper(await _start(self._directory, embed=self._embed), self._room.set)
-                )
+                self._helpers.append(_Helper(await _start(self._directory, self._options), self._room.set))
         except BaseException as error:
             await self._end()
             if isinstance(error, OSError):
@@ -156,7 +166,7 @@ class SaverPool:
         return min(self._helpers, key=lambda helper: helper.load)
 
 
-async def _start(directory: RunDirectory, *, embed: bool) -> Process:
+async def _start(directory: RunDirectory, options: Sequence[str]) -> Process:
     # In a session of its own: Ctrl-C and a closed terminal are the parent's to answer, from the first moment.
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -164,7 +174,7 @@ async def _start(directory: RunDirectory, *, embed: bool) -> Process:
         "-m",
         "zbatch.state.saver",
         str(directory.path),
-        *([EMBED] if embed else ()),
+        *options,
         stdin=PIPE,
         stdout=PIPE,
         start_new_session=True,

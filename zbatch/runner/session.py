@@ -27,9 +27,11 @@ from zbatch.server.embedded import EMBEDDED_BASE_URL, embedded_transport
 from zbatch.state.database import Meta
 from zbatch.state.directory import RunDirectory
 from zbatch.state.lock import RunLock
+from zbatch.state.pictures import claim
 from zbatch.state.rescue import rescue
 from zbatch.state.store import Store
 from zbatch.state.writer import StateWriter
+from zbatch.storage import Bucket, Location
 
 
 class Session:
@@ -104,7 +106,15 @@ class Session:
         if not early:
             await asyncio.to_thread(preparation.finish, directory, standing.words)
         tasks, tally = standing.tasks, standing.tally
-        saving = SaverPool(directory, embed=self._order.manifest.output.embed)
+        location, patience = self._order.location, policy.patience
+        if location is not None:
+            identity = str(await writer.commit(lambda store: store.meta(Meta.IDENTITY)))
+            await asyncio.to_thread(self._claim, location, identity, directory)
+        saving = SaverPool(
+            directory,
+            embed=self._order.manifest.output.embed,
+            to=None if location is None else (location, patience.unstored),
+        )
         async with self._client(key) as client, saving as savers:
             wiring = Wiring(
                 directory,
@@ -120,6 +130,7 @@ class Session:
                 asyncio.Event(),
                 Reach(policy.patience.unreached_at_first, policy.patience.unreached),
                 Schedule(first_guess=policy.patience.first_guess),
+                location,
             )
             self._halt.when_draining(wiring.settled.set)
             memory = Memory(writer, limiter)
@@ -132,6 +143,11 @@ class Session:
             await stages.run(limits.run_deadline)
             if stages.failure is not None:
                 raise stages.failure
+
+    def _claim(self, location: Location, identity: str, directory: RunDirectory) -> None:
+        """Have the place in the store, before anything is paid that is to go there."""
+        bucket = Bucket(location, patience=self._order.patience.unstored_at_first)
+        claim(bucket, identity, self._order.manifest.name, directory)
 
     @contextlib.asynccontextmanager
     async def _client(self, key: str | None) -> AsyncIterator[ApiClient]:

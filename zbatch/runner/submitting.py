@@ -115,6 +115,8 @@ class Submitter:
 
     def _closed(self, page: Sequence[PendingJob]) -> DiskError | None:
         directory = self._wiring.directory
+        if self._wiring.location is not None:
+            return None
         folders = {str((directory.path / job.file).parent) for job in page}
         return next(
             (

@@ -20,6 +20,7 @@ from zbatch.state.directory import RunDirectory
 from zbatch.state.lock import RunLock
 from zbatch.state.spending import Spending
 from zbatch.state.writer import StateWriter
+from zbatch.storage import Location
 
 _SHORT_PAUSE = 2.0
 """Seconds up to which a pause is not worth a word: such come and go with every limit of a server."""
@@ -33,7 +34,7 @@ class Patience:
     task may be "not found" after its submit before it counts as lost, and `lost_answers` how often in a row.
     A picture is tried `picture_tries` times, with pauses that begin at `picture_pause` and double. An
     endpoint that cannot be reached is given up after `unreached_at_first`, or `unreached` where it answered
-    before.
+    before; an object store alike, after `unstored_at_first` or `unstored`.
     """
 
     first_guess: float = 2.0
@@ -43,6 +44,8 @@ class Patience:
     picture_pause: float = 0.25
     unreached_at_first: float = 2.5
     unreached: float = 120.0
+    unstored_at_first: float = 10.0
+    unstored: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,7 @@ class Wiring:
     settled: asyncio.Event
     reach: Reach
     schedule: Schedule
+    location: Location | None = None
 
     def tell(self, name: EventName, key: str | None = None, reason: str = "", message: str = "") -> None:
         """Tell the listeners."""

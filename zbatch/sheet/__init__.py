@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -17,10 +18,13 @@ from zbatch.sheet.page import render_data, render_page
 from zbatch.sheet.png import draw_pages
 from zbatch.state.run import Run
 
-__all__ = ["SINGLE_FILE_LIMIT", "SheetData", "write_png", "write_sheet", "write_single_file"]
+__all__ = ["SINGLE_FILE_LIMIT", "SheetData", "publish", "write_png", "write_sheet", "write_single_file"]
 
 SINGLE_FILE_LIMIT: Final = 64_000_000
 """Bytes of a single-file sheet that still open well everywhere, and that a mail may carry."""
+
+
+_JSON_LINES: Final = "application/jsonl"
 
 
 def write_sheet(run: Run | str | Path, *, data: SheetData | None = None) -> Path:
@@ -40,6 +44,28 @@ def write_sheet(run: Run | str | Path, *, data: SheetData | None = None) -> Path
     write_aside(directory.data, render_data(data, changes=known_changes(data, directory)))
     write_aside(directory.index, render_page(data))
     return directory.index
+
+
+def publish(run: Run, data: SheetData | None) -> None:
+    """Put `jobs.jsonl`, and the sheet of some data, beside pictures in a store: the folder there is whole.
+
+    The page there shows the pictures, that in the run directory their thumbnails: it asks no network.
+
+    Raises:
+        StorageError: it could not be put; what was there before is.
+        DiskError: jobs.jsonl cannot be read.
+    """
+    if run.location is None:
+        return
+    directory, bucket = run.directory, run.pictures.bucket
+    try:
+        bucket.put(directory.provenance.name, directory.provenance.read_bytes(), media_type=_JSON_LINES)
+    except OSError as error:
+        raise DiskError(f"cannot read {directory.provenance}: {error.strerror or error}") from error
+    if data is not None:
+        data = replace(data, about={**data.about, "images": ""})
+        bucket.put(directory.data.name, render_data(data), media_type="text/javascript")
+        bucket.put(directory.index.name, render_page(data), media_type="text/html; charset=utf-8")
 
 
 def write_single_file(

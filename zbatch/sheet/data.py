@@ -295,6 +295,8 @@ def about_run(run: Run) -> dict[str, Any]:
         # Of all jobs: the cell it is shown for need not be among those selected last.
         "again": str(run.again.everything()) if run.about(Meta.AGAIN) else "",
         "identity": run.about(Meta.IDENTITY) or "",
+        # Where the pictures are, if not beside the page: it then shows thumbnails.
+        "images": "" if run.location is None else str(run.location),
         "version": run.about(Meta.VERSION) or "",
         "created_at": run.about(Meta.CREATED_AT),
         "written_at": now_iso(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from PIL import Image, UnidentifiedImageError
@@ -71,31 +71,33 @@ def save_artifacts(
     directory: RunDirectory, pictures: Sequence[tuple[Asked, bytes]], witness: Witness | None = None
 ) -> list[Artifact | BadImageError | DiskError]:
     """Save several pictures, waiting for the disk once (see `save_artifact`); each has its outcome."""
-    outcomes: list[Artifact | BadImageError | DiskError] = []
-    groups: list[list[tuple[str, bytes]]] = []
+    examined = list(examine(pictures, witness))
+    problems = place_all(directory, [files for _, files in examined])
+    return [problem or outcome for (outcome, _), problem in zip(examined, problems, strict=True)]
+
+
+def examine(
+    pictures: Sequence[tuple[Asked, bytes]], witness: Witness | None = None, *, apart: bool = False
+) -> Iterator[tuple[Artifact | BadImageError, list[tuple[str, bytes]]]]:
+    """Give what each picture is and the files to keep of it, the picture last; none of a bad one.
+
+    With `apart` each has a thumbnail of its own, however small it is: the picture will not lie beside it.
+    """
     known = None if witness is None else witness.testify([asked.key for asked, _ in pictures])
     for asked, data in pictures:
-        files: list[tuple[str, bytes]] = []
         try:
             record = known.get(asked.key, _NO_JOB) if isinstance(known, dict) else known
-            artifact, files = _examined(asked, data, record)
-            outcomes.append(artifact)
+            yield _examined(asked, data, record, apart=apart)
         except BadImageError as error:
-            outcomes.append(error)
+            yield error, []
         except Exception as error:  # noqa: BLE001 - one strange picture must not stop the run, for ever
-            outcomes.append(
-                BadImageError(f"the picture could not be handled ({type(error).__name__}: {error})")
-            )
-        groups.append(files)
-    return [
-        problem or outcome for outcome, problem in zip(outcomes, place_all(directory, groups), strict=True)
-    ]
+            yield BadImageError(f"the picture could not be handled ({type(error).__name__}: {error})"), []
 
 
 def _examined(
-    asked: Asked, data: bytes, record: Record | str | None
+    asked: Asked, data: bytes, record: Record | str | None, *, apart: bool
 ) -> tuple[Artifact, list[tuple[str, bytes]]]:
-    """Give what a picture is and the files to keep of it, the picture last.
+    """Give what a picture is and the files to keep of it (see `examine`).
 
     `record` is what to write into it, a word where it cannot be had, or nothing where it is not wanted.
     """
@@ -112,7 +114,7 @@ def _examined(
     file = asked.file.removesuffix(EXTENSIONS[asked.output_format]) + EXTENSIONS[image_format]
     files = [(file, data)]
     thumb_file = file
-    if not _is_its_own_thumbnail(image, data):
+    if apart or not _is_its_own_thumbnail(image, data):
         thumb_file = f"thumbs/{asked.key[:16]}.webp"
         files.insert(0, (thumb_file, _thumbnail(image, (thumb_width, thumb_height))))
     artifact = Artifact(

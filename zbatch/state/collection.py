@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import re
 from collections.abc import Callable, Iterator
@@ -152,9 +153,11 @@ class Collection:
         job = which if isinstance(which, JobRecord) else self[which]
         if job.artifact is None:
             raise UsageError(f"the job {job.key[:16]} has no image: it is {job.state}")
-        path = self._source().directory.path / (job.artifact.thumb if thumbnail else job.artifact.file)
+        run = self._source()
+        path = run.directory.path / job.artifact.thumb if thumbnail else run.pictures.place(job.artifact.file)
         try:
-            with Image.open(path) as image:
+            source = path if thumbnail else io.BytesIO(run.pictures.read(job.artifact.file))
+            with Image.open(source) as image:
                 image.load()
                 return image
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -169,9 +172,14 @@ class Collection:
 
         Raises:
             NoSuchJobError, IndexError: there is no such job.
+            UsageError: it lies in an object store, where there are no paths.
         """
         job = which if isinstance(which, JobRecord) else self[which]
-        return self._source().directory.path / job.file
+        run = self._source()
+        if run.location is not None:
+            place = run.pictures.place(job.file)
+            raise UsageError(f"{place} lies in an object store and has no path", hint="image() opens it")
+        return run.directory.path / job.file
 
     def to_pandas(self, *, done_only: bool = False) -> pd.DataFrame:
         """Give one row a cell: coordinates as columns, and what is known of the job it shows. Needs pandas.

@@ -25,6 +25,7 @@ class Meta(StrEnum):
     MANIFEST = "manifest"  # path of the manifest as it was given
     MANIFEST_SHA256 = "manifest_sha256"
     SOURCES = "sources"  # [[path, sha256], ...]: the manifest and what it is made of, as they were
+    LOCATION = "location"  # URL in an object store below which its pictures lie; null: in its directory
     PRICE = "price"  # USD an image, text of a decimal, or null
     EARLIER_PRICES = "earlier_prices"  # [[price, attempts], ...]: how many were made at each before
     VIEW = "view"  # {"x", "y", "group": [...]} of `report`

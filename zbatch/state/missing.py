@@ -22,6 +22,7 @@ import orjson
 from zbatch.errors import DiskError
 from zbatch.state.database import open_connection, translated
 from zbatch.state.directory import RunDirectory
+from zbatch.state.pictures import Pictures
 
 _PAGE: Final = 5_000
 
@@ -32,8 +33,13 @@ def missing_files(directory: RunDirectory) -> Iterator[list[int]]:
     Raises:
         DiskError: a file could not be looked at, which does not say that it is gone.
     """
+    pictures = Pictures.of(directory)
+    stored = None if pictures.location is None else pictures.stored()
     for page in _pages(directory):
-        yield [job_id for job_id, file, size, _ in page if _size(directory.path / file) != size]
+        if stored is not None:
+            yield [job_id for job_id, file, size, _ in page if stored.get(file) != size]
+        else:
+            yield [job_id for job_id, file, size, _ in page if _size(directory.path / file) != size]
 
 
 def missing_names(directory: RunDirectory) -> Iterator[list[int]]:

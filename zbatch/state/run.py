@@ -6,6 +6,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -18,8 +19,10 @@ from zbatch.state.collection import Collection
 from zbatch.state.database import Meta, open_connection, translated
 from zbatch.state.directory import RunDirectory
 from zbatch.state.owner import owner_of
+from zbatch.state.pictures import Pictures
 from zbatch.state.records import JOB_FACTS, Failure, JobFacts, JobRecord, JobSketch, Warned, job_record
 from zbatch.state.spending import Spending
+from zbatch.storage import Location, parse_location
 
 __all__ = ["Failure", "JobFacts", "JobRecord", "JobSketch", "Run", "Warned"]
 
@@ -31,6 +34,10 @@ _PAGE: Final = 1_000
 
 _LOOKED_AT: Final = 20_000
 """Pictures that `gone` looks for at most: a second's worth on a slow disk."""
+
+
+_ASKED_FOR: Final = 3.0
+"""Seconds for which `gone` tries an object store."""
 
 
 class Run(Collection):
@@ -118,6 +125,17 @@ class Run(Collection):
     def again(self) -> Again:
         """The command that goes on with it, as the last run was given."""
         return Again.read(self._meta.get(Meta.AGAIN))
+
+    @property
+    def location(self) -> Location | None:
+        """The place in an object store where its pictures lie; `None` where they lie in its directory."""
+        url = self._meta.get(Meta.LOCATION)
+        return None if url is None else parse_location(url)
+
+    @cached_property
+    def pictures(self) -> Pictures:
+        """Its pictures, wherever they lie."""
+        return Pictures(self.directory, self.location)
 
     def running(self) -> int | None:
         """Give the id of the process whose run this is just now; `None` where none goes on."""
@@ -216,11 +234,17 @@ class Run(Collection):
         """Count done jobs whose pictures are not where they were put; `None` where they are too many to look.
 
         The next run looks at all of them.
+
+        Raises:
+            StorageError: they lie in an object store, which cannot be asked.
         """
         done = f"state = 'done' AND position IS NOT NULL LIMIT {_LOOKED_AT + 1:d}"
         files = [file for (file,) in self._rows(f"SELECT file FROM jobs WHERE {done}")]  # noqa: S608 - a number
         if len(files) > _LOOKED_AT:
             return None
+        if files and self.location is not None:
+            stored = Pictures(self.directory, self.location, patience=_ASKED_FOR).stored()
+            return sum(file not in stored for file in files)
         return sum(not (self.directory.path / file).exists() for file in files)
 
     def done_keys(self) -> Iterator[str]:

@@ -1,10 +1,11 @@
 """The helper process that saves pictures: decoding, hashing, fsync and thumbnails, off the network process.
 
-Started as `python -P -m zbatch.state.saver RUN [--embed]`, it reads frames from stdin and answers each with a
-JSON line; with `--embed` it writes into each picture what the state knows of its job. A frame is one JSON
-line (the job's expectations, and how many bytes follow) and the bytes. Frames that come within a moment are
-taken together, up to `BATCH` of them, so that they wait for the disk together. It ends when stdin ends, so it
-never outlives its parent.
+Started as `python -P -m zbatch.state.saver RUN [--embed] [--to URL SECONDS]`, it reads frames from stdin and
+answers each with a JSON line. With `--embed` it writes into each picture what the state knows of its job;
+with `--to` it puts them into an object store, which is tried for so many seconds. A frame is one JSON line
+(the job's expectations, and how many bytes follow) and the bytes. Frames that come within a moment are taken
+together, up to `BATCH` of them, so that they wait for the disk together. It ends when stdin ends, so it never
+outlives its parent.
 """
 
 from __future__ import annotations
@@ -19,14 +20,19 @@ from typing import Any, Final
 
 import orjson
 
-from zbatch.errors import DiskError
+from zbatch.errors import DiskError, StorageError
 from zbatch.model import Artifact
 from zbatch.state.artifacts import Asked, BadImageError, save_artifacts
 from zbatch.state.directory import RunDirectory
+from zbatch.state.sending import Sender
 from zbatch.state.witness import Witness
+from zbatch.storage import Bucket, parse_location
 
 EMBED: Final = "--embed"
 """Asks for provenance in each picture."""
+
+TO: Final = "--to"
+"""Comes before the URL of a place in an object store, and the seconds for which it is tried."""
 
 BATCH = 32
 """Pictures that are saved together."""
@@ -51,27 +57,32 @@ def read_answer(line: bytes) -> Artifact:
 
     Raises:
         BadImageError: the bytes are no whole picture.
-        DiskError: it could not be written.
+        DiskError: it could not be written; a StorageError where it was to go into a store.
     """
     answer = orjson.loads(line)
     if "bad_image" in answer:
         raise BadImageError(answer["bad_image"])
     if "disk" in answer:
-        raise DiskError(answer["disk"], hint=answer["hint"])
+        kind = StorageError if answer["store"] else DiskError
+        raise kind(answer["disk"], hint=answer["hint"])
     fields = answer["artifact"]
     return Artifact(**{**fields, "warnings": tuple(fields["warnings"])})
 
 
-def _answers(directory: RunDirectory, batch: list[_Frame], witness: Witness | None) -> list[dict[str, Any]]:
-    outcomes = save_artifacts(directory, [(Asked(**head["asked"]), data) for head, data in batch], witness)
-    return [_answer(outcome) for outcome in outcomes]
+def _picture(one: _Frame) -> tuple[Asked, bytes]:
+    head, data = one
+    return Asked(**head["asked"]), data
 
 
 def _answer(outcome: Artifact | BadImageError | DiskError) -> dict[str, Any]:
     if isinstance(outcome, BadImageError):
         return {"bad_image": str(outcome)}
     if isinstance(outcome, DiskError):
-        return {"disk": outcome.message, "hint": outcome.hint}
+        return {
+            "disk": outcome.message,
+            "hint": outcome.hint,
+            "store": isinstance(outcome, StorageError),
+        }
     return {"artifact": outcome}
 
 
@@ -124,17 +135,32 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    parent, options = os.getppid(), sys.argv[2:]
     directory, inlet = RunDirectory(Path(sys.argv[1])), _Inlet(0)
-    witness = Witness(directory) if EMBED in sys.argv[2:] else None
-    while batch := inlet.batch():
-        answers = b"".join(orjson.dumps(answer) + b"\n" for answer in _answers(directory, batch, witness))
-        try:
-            sys.stdout.buffer.write(answers)
-            sys.stdout.buffer.flush()
-        except BrokenPipeError:
-            os._exit(0)  # nobody is there
+    witness = Witness(directory) if EMBED in options else None
+    if TO in options:
+        url, seconds = options[options.index(TO) + 1 :][:2]
+        bucket = Bucket(parse_location(url), patience=float(seconds))
+        sender = Sender(directory, bucket, witness, lambda outcome: _say([_answer(outcome)]))
+        while batch := inlet.batch():
+            sender.take([_picture(one) for one in batch])
+        if os.getppid() != parent:
+            os._exit(0)  # killed: the next run may put the same pictures just now
+        sender.end()
+    else:
+        while batch := inlet.batch():
+            outcomes = save_artifacts(directory, [_picture(one) for one in batch], witness)
+            _say([_answer(outcome) for outcome in outcomes])
     if witness is not None:
         witness.close()
+
+
+def _say(answers: list[dict[str, Any]]) -> None:
+    try:
+        sys.stdout.buffer.write(b"".join(orjson.dumps(answer) + b"\n" for answer in answers))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        os._exit(0)  # nobody is there
 
 
 if __name__ == "__main__":

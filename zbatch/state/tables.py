@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from zbatch.errors import UsageError
 from zbatch.model import Coordinates, JobState
+from zbatch.state.pictures import Pictures
 from zbatch.state.records import JobRecord
 from zbatch.state.verdicts import is_flagged
 
@@ -45,9 +46,9 @@ _OF_A_RUN: Final[dict[str, Callable[[JobRecord], Any]]] = {
 
 
 def data_frame(
-    folder: Path, placed: Iterable[tuple[Coordinates, JobRecord]], *, done_only: bool
+    pictures: Pictures, placed: Iterable[tuple[Coordinates, JobRecord]], *, done_only: bool
 ) -> pd.DataFrame:
-    """Make a DataFrame, a row for each job where it stands.
+    """Make a DataFrame, a row for each job where it stands; `file` is the path or the URL of its picture.
 
     Raises:
         UsageError: pandas is not installed.
@@ -59,7 +60,7 @@ def data_frame(
     gathered = _Gathered("file", _COMMON | _OF_A_RUN)
     for coordinates, job in placed:
         if job.artifact is not None or not done_only:
-            gathered.add(coordinates, job, str(folder / job.file) if job.artifact else None)
+            gathered.add(coordinates, job, pictures.place(job.file) if job.artifact else None)
     frame: dict[str, Any] = {}
     for name, values in gathered.columns().items():
         if name == "state":
@@ -71,21 +72,25 @@ def data_frame(
     return pd.DataFrame(frame)
 
 
-def dataset(folder: Path, placed: Iterable[tuple[Coordinates, JobRecord]]) -> datasets.Dataset:
+def dataset(pictures: Pictures, placed: Iterable[tuple[Coordinates, JobRecord]]) -> datasets.Dataset:
     """Make a Dataset of the jobs that are done, with an Image feature by path.
 
     Raises:
-        UsageError: `datasets` is not installed, or nothing is done.
+        UsageError: `datasets` is not installed, nothing is done, or the pictures lie in an object store.
     """
+    if pictures.location is not None:
+        raise UsageError(
+            f"the pictures lie in {pictures.location}, and a Dataset is made of files",
+            hint="zbatch export --format parquet, or webdataset, makes what is loaded from anywhere",
+        )
     try:
         import datasets  # noqa: PLC0415 - optional
     except ImportError as error:
         raise UsageError("to_datasets() needs Hugging Face datasets", hint="pip install datasets") from error
     gathered = _Gathered("image", _COMMON)
-    root = folder.absolute()
     for coordinates, job in placed:
         if job.artifact is not None:
-            gathered.add(coordinates, job, str(root / job.artifact.file))
+            gathered.add(coordinates, job, os.path.abspath(pictures.place(job.artifact.file))  # noqa: PTH100 - text)
     columns = gathered.columns()
     if not columns["image"]:
         raise UsageError("no job is done here, so there is no image to make a dataset of")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import time
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -28,6 +29,7 @@ _MOST_TRIES: Final = 60
 _PART: Final = 8 * 2**20
 """Bytes of a part of a large object, up and down."""
 _PARTS_AT_ONCE: Final = 4
+_PAUSE: Final = 0.2
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -52,6 +54,7 @@ class Bucket:
             StorageError: the environment lacks what such a store needs.
         """
         self.location = location
+        self._patience = patience
         self._api, self._store = _open(location, patience)
 
     def put(self, name: str, data: bytes, *, media_type: str | None = None) -> None:
@@ -95,21 +98,31 @@ class Bucket:
     def create(self, name: str, data: bytes) -> bool:
         """Put a small object where there is none; tells whether it was put.
 
+        Where the answer did not come, that it was put may not be known: then it is said that it was not.
+
         Raises:
             StorageError: as `put`.
         """
-        from obstore.exceptions import AlreadyExistsError, NotSupportedError  # noqa: PLC0415 - optional
+        from obstore.exceptions import AlreadyExistsError, GenericError, NotSupportedError  # noqa: PLC0415 - optional
 
+        until = time.monotonic() + self._patience
         with self._told(f"write {self.location.url(name)}"):
-            try:
-                self._api.put(self._store, name, data, mode="create", use_multipart=False)
-            except AlreadyExistsError:
-                return False
-            except NotSupportedError:  # by a store that knows no conditions
-                if self.length(name) is not None:
+            while True:
+                try:
+                    self._api.put(self._store, name, data, mode="create", use_multipart=False)
+                except AlreadyExistsError:
                     return False
-                self.put(name, data)
-        return True
+                except NotSupportedError:  # by a store that knows no conditions
+                    if self.length(name) is not None:
+                        return False
+                    self.put(name, data)
+                except GenericError as error:
+                    # Not repeated by itself, as it is not the same twice; what it says is.
+                    if "HTTP error" not in str(error) or time.monotonic() > until:
+                        raise
+                    time.sleep(_PAUSE)
+                    continue
+                return True
 
     def get(self, name: str) -> bytes | None:
         """Read an object whole; `None` where there is none.

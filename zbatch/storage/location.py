@@ -78,5 +78,20 @@ def parse_location(text: str) -> Location:
     return Location(scheme.lower(), bucket, prefix)
 
 
+def parse_run_location(text: str) -> Location:
+    """Read a place in an object store that a run is to have for itself.
+
+    Raises:
+        UsageError: it is none, or a whole bucket.
+    """
+    location = parse_location(text)
+    if not location.name:
+        raise UsageError(
+            f"{location} is a whole bucket: a run has a prefix of its own in it",
+            hint=f"write {location}/runs/NAME; in output.dir, {location}/runs/{{{{ name }}}}",
+        )
+    return location
+
+
 def _keys(scheme: str) -> str:
     return _KEYS.get(scheme.lower(), "AWS_*, GOOGLE_* or AZURE_*")

@@ -166,9 +166,14 @@ class Dataset {
     return address(special === ABSENT ? `thumbs/${this.jobs.key[job].slice(0, 16)}.webp` : this.strings[special]);
   }
 
-  /** The picture itself; a page that travels alone has only thumbnails. */
+  /** Whether there are only thumbnails: in a page that travels alone, or whose pictures lie in an object store. */
+  get small() {
+    return Boolean(this.raw.thumbnails || this.raw.about.images);
+  }
+
+  /** The picture itself, or what there is of it. */
   picture(cell) {
-    return this.raw.thumbnails ? this.thumb(cell) : address(this.jobs.file[this.job(cell)]);
+    return this.small ? this.thumb(cell) : address(this.jobs.file[this.job(cell)]);
   }
 
   pixels(cell) {

@@ -151,7 +151,7 @@ class Lightbox {
   }
 
   #lookAhead(cell) {
-    if (this.data.raw.thumbnails) return;
+    if (this.data.small) return;
     this.ahead = this.ways
       .map(({ dx, dy }) => this.layout.step(cell, dx, dy))
       .filter((next) => next !== null && this.data.state(next) === "done")
@@ -167,7 +167,7 @@ class Lightbox {
       return crumb;
     }));
     const stack = layout.stack(cell);
-    const alone = data.raw.thumbnails && data.state(cell) === "done";
+    const alone = data.small && data.state(cell) === "done";
     this.place.textContent = [stack.length > 1 ? `${stack.indexOf(cell) + 1} of ${stack.length} in this cell` : "", alone ? "thumbnail" : ""].filter(Boolean).join(" · ");
   }
 

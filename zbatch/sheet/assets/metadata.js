@@ -57,12 +57,18 @@ function promptBlock(data, cell) {
   return block("Prompt", make("p", { class: "prompt", dir: "auto", text: prompt }));
 }
 
+function elsewhere(images) {
+  if (images) return `This page asks no network and shows thumbnails; the picture itself lies in the object store, as does a page that shows it: ${images}/index.html.`;
+  return "This page is one file that holds thumbnails; the picture itself lies in the run's directory.";
+}
+
 function fileBlock(data, cell, job) {
   const { jobs } = data;
   if (data.state(cell) !== "done") return null;
   const [width, height] = data.pixels(cell);
-  const file = data.raw.thumbnails
-    ? make("span", { class: "path", text: jobs.file[job] })
+  const { images } = data.raw.about;
+  const file = data.small
+    ? make("span", { class: "path", text: images ? `${images}/${jobs.file[job]}` : jobs.file[job] })
     : make("a", { class: "path", href: address(jobs.file[job]), target: "_blank", rel: "noopener", text: jobs.file[job] });
   return block("File", table([
     ["path", file],
@@ -70,7 +76,7 @@ function fileBlock(data, cell, job) {
     ["change", data.change(cell) === null ? null : `${data.change(cell).toFixed(2)} from the baseline`],
     ["bytes", `${bytesText(jobs.bytes[job])} ${data.text(jobs.media_type[job]).replace("image/", "")}`],
     ["sha256", code(jobs.sha256[job])],
-  ]), data.raw.thumbnails ? make("p", { class: "shared", text: "This page is one file that holds thumbnails; the picture itself lies in the run's directory." }) : null);
+  ]), data.small ? make("p", { class: "shared", text: elsewhere(images) }) : null);
 }
 
 function jobBlock(data, cell, job) {
