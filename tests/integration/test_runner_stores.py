@@ -10,7 +10,7 @@ from support.misbehaving import MisbehavingServer
 from support.object_store import KEY_ID, SECRET, misbehaving, objects
 from support.runs import QUICK, Recorder, finish, order_for, write_manifest
 
-from zbatch.errors import StorageError, UsageError
+from zbatch.errors import DiskError, StorageError, UsageError
 from zbatch.exports.provenance import write_provenance
 from zbatch.state.pictures import CLAIM
 from zbatch.state.run import Run
@@ -228,3 +228,20 @@ def test_the_manifest_names_the_place(tmp_path, place, server):
     assert (str(order.location), str(order.directory)) == (f"s3://{bucket}/trial-local", "runs/trial-local")
     assert finish(order).ending == "complete"
     assert json.loads(objects(str(order.location))[CLAIM])["name"] == "trial"
+
+
+def test_a_program_reads_them_from_the_store(tmp_path, place, server):
+    order = order_for(write_manifest(tmp_path, 2), server.url, run_dir=place)
+    finish(order)
+    with Run.open(order.directory) as run:
+        for job, image in run.images():
+            assert image.size == (job.artifact.width, job.artifact.height)
+        assert run.image(0, thumbnail=True).size == (256, 256)
+        assert sorted(run.to_pandas()["file"]) == sorted(f"{place}/{job.file}" for job in run)
+        with pytest.raises(UsageError, match="has no path"):
+            run.path(0)
+        with pytest.raises(UsageError, match="zbatch export"):
+            run.to_datasets()
+        Bucket(parse_location(place)).move(run[0].file, "aside")
+        with pytest.raises(DiskError, match="there is no such object"):
+            run.image(0)

@@ -192,7 +192,7 @@ class Collection:
         """
         from zbatch.state.tables import data_frame  # noqa: PLC0415 - its imports are optional
 
-        return data_frame(self._source().directory.path, self._placed(every_cell=True), done_only=done_only)
+        return data_frame(self._source().pictures, self._placed(every_cell=True), done_only=done_only)
 
     def to_datasets(self) -> datasets.Dataset:
         """Give a `datasets.Dataset` of those that are done, a row a job. Needs Hugging Face `datasets`.
@@ -204,7 +204,7 @@ class Collection:
         """
         from zbatch.state.tables import dataset  # noqa: PLC0415 - its imports are optional
 
-        return dataset(self._source().directory.path, self._placed(every_cell=False))
+        return dataset(self._source().pictures, self._placed(every_cell=False))
 
     def _placed(self, *, every_cell: bool) -> Iterator[tuple[Coordinates, JobRecord]]:
         """Give every job where it stands: at its first cell, or at every cell that shows it."""

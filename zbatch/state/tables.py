@@ -90,7 +90,7 @@ def dataset(pictures: Pictures, placed: Iterable[tuple[Coordinates, JobRecord]])
     gathered = _Gathered("image", _COMMON)
     for coordinates, job in placed:
         if job.artifact is not None:
-            gathered.add(coordinates, job, os.path.abspath(pictures.place(job.artifact.file))  # noqa: PTH100 - text)
+            gathered.add(coordinates, job, os.path.abspath(pictures.place(job.artifact.file)))  # noqa: PTH100 - text
     columns = gathered.columns()
     if not columns["image"]:
         raise UsageError("no job is done here, so there is no image to make a dataset of")
