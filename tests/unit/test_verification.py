@@ -7,13 +7,14 @@ import sqlite3
 import threading
 from pathlib import Path
 
+import orjson
 import pytest
 from support.sample_run import Sample, write_sample
 
 from zbatch.errors import RunBusyError
 from zbatch.exports.mending import mend_run
 from zbatch.exports.run_check import verify_run
-from zbatch.exports.verification import Problem
+from zbatch.exports.verification import Problem, on_a_line
 from zbatch.model import JobState
 from zbatch.state.directory import RunDirectory
 from zbatch.state.lock import RunLock
@@ -120,6 +121,25 @@ def test_what_is_no_jobs_picture_is_left_over_and_no_difference(run):
     assert {(one.file, one.key, one.state) for one in result.left_over} == {
         ("images/deep/notes.txt", None, None),
         (f"{stem}.png", job.key, "done"),
+    }
+
+
+def test_names_that_are_no_text_are_left_over_and_told_escaped(run):
+    strange = [b"\xff\xfe.webp", b"bell\x07 and\nline.txt", "ü \u202e.webp".encode()]
+    for name in strange:
+        (run / "images" / os.fsdecode(name)).write_bytes(b"x")
+    result = verify_run(run)
+    assert len(result.left_over) == 3
+    files = [one["file"] for one in orjson.loads(orjson.dumps(result.to_json()))["left_over"]]
+    assert sorted(files) == [
+        "images/\\xff\\xfe.webp",
+        "images/bell\x07 and\nline.txt",
+        "images/ü \u202e.webp",
+    ]
+    assert {on_a_line(one.file) for one in result.left_over} == {
+        "images/\\xff\\xfe.webp",
+        "images/bell\\x07 and\\nline.txt",
+        "images/ü \\u202e.webp",
     }
 
 

@@ -9,7 +9,7 @@ import click
 
 from zbatch.cli.output import plural
 from zbatch.exports.mending import SET_ASIDE, Mended, can_set_aside
-from zbatch.exports.verification import Difference, LeftOver, Problem, Verification
+from zbatch.exports.verification import Difference, LeftOver, Problem, Verification, on_a_line
 from zbatch.state.database import Meta
 from zbatch.state.run import Run
 
@@ -32,11 +32,12 @@ def verified_lines(result: Verification) -> Iterator[str]:
     what = "picture" if result.kind == "run" else "file"
     rate = f", {result.bytes / result.seconds / 1e6:,.0f} MB/s" if result.seconds > 0.1 else ""
     looked = f"({result.bytes / 1e6:,.1f} MB in {result.seconds:.1f} s{rate})"
+    place = on_a_line(str(result.path))
     if not result.counts.total():
         say = "is as it was" if result.files == 1 else "are as they were"
-        yield f"{result.path}: {plural(result.files, what)} {say} written down {looked}"
+        yield f"{place}: {plural(result.files, what)} {say} written down {looked}"
     else:
-        yield f"{result.path}: {result.whole:,} of {plural(result.files, what)} are whole {looked}"
+        yield f"{place}: {result.whole:,} of {plural(result.files, what)} are whole {looked}"
         for problem, count in sorted(result.counts.items(), key=lambda pair: list(Problem).index(pair[0])):
             yield from _group(result, problem, count)
     if result.overtaken:
@@ -48,7 +49,7 @@ def _group(result: Verification, problem: Problem, count: int) -> Iterator[str]:
     yield f"  {click.style(_WORDS[problem], bold=True)}: {count:,}"
     shown = [one for one in result.differences if one.problem is problem][:_MOST_SHOWN]
     for one in shown:
-        yield f"    {one.file}{_of_job(one)}{_how(one)}"
+        yield f"    {on_a_line(one.file)}{_of_job(one)}{_how(one)}"
     if count > len(shown):
         yield f"    ... and {count - len(shown):,} more (--json lists them)"
 
@@ -61,7 +62,7 @@ def _of_job(one: Difference) -> str:
 
 def _how(one: Difference) -> str:
     if one.found_length is None:
-        return f": {one.found}" if one.found else ""
+        return f": {on_a_line(one.found)}" if one.found else ""
     expected = f"sha256 {one.sha256[:16]}…" + ("" if one.length is None else f", {one.length:,} bytes")
     found = f"sha256 {(one.found_sha256 or '')[:16]}…, {one.found_length:,} bytes"
     words = f": {one.found}" if one.found else ""
@@ -73,12 +74,12 @@ def _how(one: Difference) -> str:
 def _left_over(result: Verification) -> Iterator[str]:
     if not result.left_over_count:
         return
-    where = "in images/" if result.kind == "run" else f"in {result.path}"
+    where = "in images/" if result.kind == "run" else "there"
     belongs = "that are no done job's" if result.kind == "run" else "that no checksum is of"
     many = plural(result.left_over_count, "file")
     yield f"  besides, {many} {where} {belongs} (no error):"
     for one in result.left_over[:_MOST_SHOWN]:
-        yield f"    {one.file}  ({one.length:,} bytes{_whose(one)})"
+        yield f"    {on_a_line(one.file)}  ({one.length:,} bytes{_whose(one)})"
     if result.left_over_count > _MOST_SHOWN:
         yield f"    ... and {result.left_over_count - _MOST_SHOWN:,} more (--json lists them)"
 

@@ -13,7 +13,7 @@ from typing import Final
 from zbatch.errors import DiskError
 from zbatch.exports.hashing import Lying, look_at_all
 from zbatch.exports.run_check import difference_of
-from zbatch.exports.strays import files_below
+from zbatch.exports.strays import files_below, size_of
 from zbatch.exports.verification import Difference, LeftOver, Problem, Told, Verification
 
 CHECKSUMS: Final = "checksums.sha256"
@@ -55,9 +55,10 @@ def verify_export(path: str | Path, tell: Told | None = None, *, threads: int | 
             tell(1, found.length if found.lying is Lying.FILE else 0)
     if hash(ABOUT) not in listed and (path / ABOUT).exists():
         result.add(Difference(Problem.UNLISTED, CHECKSUMS, found=f"it does not name {ABOUT}: it was cut off"))
-    for file, length in files_below(os.fspath(path), "", result.notes):
+    root = os.fspath(path)
+    for file in files_below(root, "", result.notes):
         if hash(file) not in listed:
-            result.add_left_over(LeftOver(file, length))
+            result.add_left_over(LeftOver(file, size_of(root, file)))
     result.seconds = time.monotonic() - begun
     return result
 

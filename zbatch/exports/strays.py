@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from zbatch.exports.verification import LeftOver
+from zbatch.exports.verification import LeftOver, told
 from zbatch.model import EXTENSIONS, UNFINISHED, JobState, fold
 from zbatch.state.directory import RunDirectory
 from zbatch.state.kept import KeptFiles, Owner
@@ -25,7 +25,7 @@ def strays(directory: RunDirectory, kept: KeptFiles, notes: list[str]) -> Iterat
     While a run goes on, the pictures that it is just putting there are not among them. What cannot be looked
     into is said in `notes`.
     """
-    batch: list[tuple[str, int]] = []
+    batch: list[str] = []
     for one in files_below(os.fspath(directory.path), directory.images.name, notes):
         batch.append(one)
         if len(batch) == _AT_ONCE:
@@ -35,8 +35,8 @@ def strays(directory: RunDirectory, kept: KeptFiles, notes: list[str]) -> Iterat
         yield from _unowned(directory, kept, batch)
 
 
-def files_below(root: str, folder: str, notes: list[str]) -> Iterator[tuple[str, int]]:
-    """Give name (from `root`) and bytes of every file below a folder, which may go away meanwhile.
+def files_below(root: str, folder: str, notes: list[str]) -> Iterator[str]:
+    """Give the name, from `root`, of every file below a folder, which may go away meanwhile.
 
     Links are not followed. What cannot be looked into is said in `notes`.
     """
@@ -50,7 +50,7 @@ def files_below(root: str, folder: str, notes: list[str]) -> Iterator[tuple[str,
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(name)
                     else:
-                        yield name, _size(entry)
+                        yield name
         except (FileNotFoundError, NotADirectoryError):
             continue  # its pictures are missing, and that is said
         except OSError as error:
@@ -59,24 +59,28 @@ def files_below(root: str, folder: str, notes: list[str]) -> Iterator[tuple[str,
             )
 
 
-def _size(entry: os.DirEntry[str]) -> int:
+def size_of(root: str, name: str) -> int:
+    """Give the bytes of a file, 0 where it has gone."""
     try:
-        return entry.stat(follow_symlinks=False).st_size
+        return os.lstat(os.path.join(root, name)).st_size
     except OSError:
         return 0
 
 
-def _unowned(
-    directory: RunDirectory, kept: KeptFiles, batch: Sequence[tuple[str, int]]
-) -> Iterator[LeftOver]:
-    under_way = owner_of(directory.lock) is not None
-    owners = kept.owners([_stem(name) for name, _ in batch])
-    for name, length in batch:
+def _unowned(directory: RunDirectory, kept: KeptFiles, batch: Sequence[str]) -> Iterator[LeftOver]:
+    # A name whose bytes are no text is in no state, and cannot be asked for.
+    strange = [name for name in batch if told(name) != name]
+    strange += kept.strange([name for name in batch if told(name) == name])
+    if not strange:
+        return
+    root, under_way = os.fspath(directory.path), owner_of(directory.lock) is not None
+    owners = kept.owners([_stem(name) for name in strange if told(name) == name])
+    for name in strange:
         mine = owners.get(fold(_stem(name)), [])
         if not mine:
-            yield LeftOver(name, length)
+            yield LeftOver(name, size_of(root, name))
         elif name.endswith(_PICTURES) and not any(_owns(owner, name, under_way) for owner in mine):
-            yield LeftOver(name, length, mine[0].key, mine[0].state.value)
+            yield LeftOver(name, size_of(root, name), mine[0].key, mine[0].state.value)
 
 
 def _stem(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,6 +30,21 @@ class Problem(StrEnum):
     UNLISTED = "unlisted"  # a line of a checksum file that is none, or leads out of its directory
 
 
+def told(name: str) -> str:
+    """Write a file's name for JSON: where its bytes are no UTF-8, they are escaped."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(name).decode("utf-8", "backslashreplace")
+    return name
+
+
+def on_a_line(name: str) -> str:
+    """Write a file's name for a person, on one line: what does not print is escaped."""
+    name = told(name)
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in name)
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One file that is not as it was written down.
@@ -54,7 +70,7 @@ class Difference:
         there = self.found_length is not None
         return {
             "problem": self.problem.value,
-            "file": self.file,
+            "file": told(self.file),
             "key": self.key,
             "shown": self.shown,
             "expected": {"sha256": self.sha256 or None, "bytes": self.length},
@@ -128,7 +144,7 @@ class Verification:
         """Give the shape of `zbatch verify --json`."""
         return {
             "kind": self.kind,
-            "path": str(self.path),
+            "path": told(str(self.path)),
             "files": self.files,
             "bytes": self.bytes,
             "whole": self.whole,
@@ -137,7 +153,7 @@ class Verification:
             "differences": [difference.to_json() for difference in self.differences],
             "left_over_count": self.left_over_count,
             "left_over": [
-                {"file": one.file, "bytes": one.length, "key": one.key, "state": one.state}
+                {"file": told(one.file), "bytes": one.length, "key": one.key, "state": one.state}
                 for one in self.left_over
             ],
             "notes": self.notes,

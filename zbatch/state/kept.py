@@ -91,6 +91,16 @@ class KeptFiles:
         rows = self._all(f"SELECT {_COLUMNS} FROM jobs WHERE state = 'done' AND id = ?", job_id)  # noqa: S608 - constants
         return _kept(rows[0]) if rows else None
 
+    def strange(self, files: Collection[str]) -> list[str]:
+        """Give those of some names under which no done job's picture lies, to the letter."""
+        rows = self._all(
+            """SELECT wanted.value ->> 1 FROM json_each(?) wanted WHERE NOT EXISTS (
+                   SELECT 1 FROM jobs j WHERE j.fold = wanted.value ->> 0 AND j.file = wanted.value ->> 1
+                   AND j.state = 'done')""",
+            orjson.dumps([(fold(file), file) for file in files]).decode(),
+        )
+        return [file for (file,) in rows]
+
     def owners(self, files: Collection[str]) -> dict[str, list[Owner]]:
         """Find, by its fold, the jobs to which each of some names belongs, whatever their state."""
         found: dict[str, list[Owner]] = {}
