@@ -2,9 +2,12 @@
 
 import hashlib
 import io
+import json
 from contextlib import closing
+from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 from PIL import Image
 from support.misbehaving import MisbehavingServer
 from support.pictures import decoded
@@ -22,8 +25,13 @@ LORAS = "loras: {film: org/film, ink: org/ink}"
 ASKED = Asked("a" * 64, "images/a.webp", "webp", 256, 256)
 
 
+ROOT = Path(__file__).resolve().parents[2]
+SHAPE = Draft202012Validator(json.loads((ROOT / "schemas" / "picture-v1.schema.json").read_text("utf-8")))
+
+
 def told(run, record):
     words = find_words((run.directory.path / record.artifact.file).read_bytes())
+    assert [error.message for error in SHAPE.iter_errors(json.loads(words.record))] == []
     return words.parameters, words.record and read_record(words.record)
 
 

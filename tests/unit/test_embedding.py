@@ -19,6 +19,7 @@ from zbatch.provenance import (
     is_parameters,
     parameters_text,
     read_record,
+    record_body,
     record_text,
 )
 from zbatch.provenance.record import MOST_COORDINATES
@@ -125,6 +126,16 @@ def test_what_opens_a_url_to_its_holder_is_left_out_and_named():
         ],
     }
     assert request["image_url"].endswith("#top")  # what is sent is untouched
+
+
+def test_a_request_of_any_shape_is_told_as_it_is():
+    for request in (
+        {"loras": [3, {"path": 4}], "image_url": ["a"]},
+        {"loras": "x"},
+        {"image_url": "http://[?"},
+    ):
+        told = record_body(record(request))["request"]
+        assert told in (request, {"image_url": "http://["})
 
 
 @pytest.mark.parametrize(

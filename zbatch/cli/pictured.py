@@ -48,7 +48,9 @@ def _hint(path: Path) -> str:
     runs = (folder for folder in path.resolve().parents if RunDirectory(folder).state.is_file())
     run = next(runs, None)
     if run is not None:
-        return f"its run knows: zbatch why {shlex.quote(str(run))} {shlex.quote(str(path))}"
+        thumb = path.resolve().parent == RunDirectory(run).thumbs
+        job = path.stem if thumb else str(path)  # thumbnails are called by their jobs
+        return f"its run knows: zbatch why {shlex.quote(str(run))} {shlex.quote(job)}"
     return (
         "zbatch writes that into images, unless the manifest says output: {embed: false}; editors and sites "
         "may take it out. Where the run is that made it: zbatch why RUN FILE"

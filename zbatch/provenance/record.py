@@ -141,16 +141,16 @@ def _told(request: Mapping[str, Any], shortened: list[str]) -> Iterator[tuple[st
     for field, value in request.items():
         if field in ("image_url", "mask") and isinstance(value, str):
             yield field, _shortened(value, frozenset(), field, shortened)
-        elif field == "loras":
-            yield (
-                field,
-                [
-                    {**lora, "path": _shortened(lora["path"], _HARMLESS, f"loras[{n}].path", shortened)}
-                    for n, lora in enumerate(value)
-                ],
-            )
+        elif field == "loras" and isinstance(value, list):
+            yield field, [_lora(lora, f"loras[{n}].path", shortened) for n, lora in enumerate(value)]
         else:
             yield field, value
+
+
+def _lora(lora: Any, field: str, shortened: list[str]) -> Any:
+    if not isinstance(lora, Mapping) or not isinstance(lora.get("path"), str):
+        return lora
+    return {**lora, "path": _shortened(lora["path"], _HARMLESS, field, shortened)}
 
 
 def _shortened(url: str, harmless: frozenset[str], field: str, shortened: list[str]) -> str:
