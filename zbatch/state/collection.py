@@ -156,7 +156,8 @@ class Collection:
         run = self._source()
         path = run.directory.path / job.artifact.thumb if thumbnail else run.pictures.place(job.artifact.file)
         try:
-            source = path if thumbnail else io.BytesIO(run.pictures.read(job.artifact.file))
+            here = thumbnail or run.location is None
+            source = path if here else io.BytesIO(run.pictures.read(job.artifact.file))
             with Image.open(source) as image:
                 image.load()
                 return image
