@@ -114,8 +114,13 @@ def command(
         shard_count=shard_count,
         license=license_,
     )
-    with _Bar() as bar:
-        done = export([locate_run(run, endpoint) for run in runs], output, chosen, progress=bar.show)
+    places = [locate_run(run, endpoint) for run in runs]
+    try:
+        with _Bar() as bar:
+            done = export(places, output, chosen, progress=bar.show)
+    except KeyboardInterrupt:
+        tell("interrupted: what is done is kept aside, and the same command goes on with it")
+        return ExitCode.INTERRUPTED
     _summarise(done)
     return ExitCode.OK
 

@@ -89,6 +89,8 @@ class Captions:
         Raises:
             UsageError: the template fails for it; the image is named.
         """
+        if self.source == PLAIN:
+            return entry.prompt  # what most have, without asking Jinja for each
         try:
             context: dict[str, Any] = {}
             for name in self._names:

@@ -60,7 +60,8 @@ class Found:
             kinds = self.names.get(name)
             if kinds is None:
                 kinds = self.names[name] = set()
-            kinds.add(kind_of(value))
+            if type(value) is not str or "text" not in kinds:
+                kinds.add(kind_of(value))
             if name in FIXED and name not in self.differ and value != getattr(entry, name, None):
                 self.differ.add(name)
         self.several = self.several or len(entry.cells) > 1

@@ -105,7 +105,7 @@ class Destination:
             DiskError: it cannot be written.
         """
         try:
-            make_durable_directory(self.partial)
+            self._make()
             self._own()
             self._take_up()
             self._sums = (self._tree / CHECKSUMS).open("wb", buffering=1 << 20)
@@ -121,6 +121,12 @@ class Destination:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._let_go()
+
+    def _make(self) -> None:
+        try:
+            make_durable_directory(self.partial)
+        except FileExistsError as error:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from error
 
     def _own(self) -> None:
         self._lock = os.open(self.partial / "lock", os.O_RDWR | os.O_CREAT, 0o644)

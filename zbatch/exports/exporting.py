@@ -85,7 +85,7 @@ def _written(selection: Selection, output: Path, progress: Callable[[int, int], 
         return _result(selection, destination, made=False)
     with destination:
         roots = [run.directory.path for run in selection.runs]
-        work = Work(selection, Sources(roots), destination, progress)
+        work = Work(selection, Sources(roots), destination, progress, selection.count())
         _WRITERS[selection.options.format](work)
         if selection.options.alike is not None:
             with destination.stream(PAIRS) as report:

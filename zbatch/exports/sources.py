@@ -19,6 +19,9 @@ _BATCH_COUNT: Final = 32
 _AHEAD: Final = 4
 """Batches under way: reading and hashing let go of the interpreter, and memory stays twenty megabytes."""
 
+_SMALL: Final = 64_000
+"""Bytes of an image below which it is not worth a thread."""
+
 Read = tuple[Entry, bytes]
 
 
@@ -65,6 +68,10 @@ class Sources:
             under_way: deque[Future[list[Read]]] = deque()
             try:
                 for batch in _batches(entries):
+                    if not under_way and sum(entry.length for entry in batch) < _SMALL * len(batch):
+                        # Threads would wait for each other longer than for the disk.
+                        yield from ((entry, self.read(entry)) for entry in batch)
+                        continue
                     under_way.append(threads.submit(self._read_batch, batch))
                     if len(under_way) >= _AHEAD:
                         yield from under_way.popleft().result()

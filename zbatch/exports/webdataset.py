@@ -22,6 +22,8 @@ _OVERHEAD: Final = 4_096
 
 _BLOCK: Final = 512
 _RECORD: Final = 20 * _BLOCK
+_PADDING: Final = bytes(_BLOCK)
+_TIME: Final = b"%011o\0" % 0
 
 
 def write_webdataset(work: Work) -> None:
@@ -59,19 +61,30 @@ def _write_shard(work: Work, name: str, shard: Iterator[Entry], count: int, name
             stem = names.stem(entry)
             row = columns.filled(columns.row(entry))
             row["request"] = orjson.dumps(entry.request).decode()
-            for suffix, member in (
-                (extension(entry), data),
-                (".txt", entry.caption.encode()),
-                (".json", orjson.dumps(row)),
-            ):
-                tar.write(header(stem + suffix, len(member)))
-                tar.write(member)
-                if len(member) % _BLOCK:
-                    tar.write(bytes(_BLOCK - len(member) % _BLOCK))
+            tar.write(header(stem + extension(entry), len(data)))
+            tar.write(data)
+            caption, facts = entry.caption.encode(), orjson.dumps(row)
+            tar.write(
+                b"".join(
+                    (
+                        _padding(data),
+                        header(f"{stem}.txt", len(caption)),
+                        caption,
+                        _padding(caption),
+                        header(f"{stem}.json", len(facts)),
+                        facts,
+                        _padding(facts),
+                    )
+                )
+            )
             work.tick()
         end = 2 * _BLOCK
         tar.write(bytes(end + (-(tar.bytes + end)) % _RECORD))
         return tar.bytes
+
+
+def _padding(member: bytes) -> bytes:
+    return _PADDING[len(member) % _BLOCK :] if len(member) % _BLOCK else b""
 
 
 def header(name: str, size: int) -> bytes:
@@ -83,18 +96,19 @@ def header(name: str, size: int) -> bytes:
 
 def _short_header(name: str, size: int) -> bytes:
     """Give the same as `_made`, of one that was made already: most of the time went into making it."""
-    blank = bytearray(_blank())
-    field = name.encode()
-    blank[: len(field)] = field
-    blank[124:136] = b"%011o\0" % size
-    blank[148:156] = b"        "
-    blank[148:156] = b"%06o\0 " % sum(blank)
-    return bytes(blank)
+    middle, end, known = _blank()
+    named = name.encode()
+    length = b"%011o\0" % size
+    total = known + sum(named) + sum(length)
+    return b"%s%s%s%s%06o\0 %s" % (named.ljust(100, b"\0"), middle, length, _TIME, total, end)
 
 
 @lru_cache(maxsize=1)
-def _blank() -> bytes:
-    return _made("", 0)
+def _blank() -> tuple[bytes, bytes, int]:
+    """Give what stands between name and size, what follows the checksum, and the sum of all that is known."""
+    made = _made("", 0)
+    known = made[100:124] + made[136:148] + b" " * 8 + made[156:]
+    return made[100:124], made[156:], sum(known)
 
 
 def _made(name: str, size: int) -> bytes:

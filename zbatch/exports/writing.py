@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from zbatch.exports.destination import Destination
 from zbatch.exports.entries import Entry
@@ -11,6 +12,9 @@ from zbatch.exports.names import Names, extension
 from zbatch.exports.options import Options
 from zbatch.exports.selection import Selection
 from zbatch.exports.sources import Read, Sources
+
+_TOLD: Final = 50
+"""Images after which it is told how far it is."""
 
 
 @dataclass(slots=True)
@@ -21,6 +25,7 @@ class Work:
     sources: Sources
     destination: Destination
     progress: Callable[[int, int], None]
+    total: int
     done: int = 0
     last_shard: int = 0
     """Number of the last shard for training, for the card to say."""
@@ -33,7 +38,8 @@ class Work:
     def tick(self, images: int = 1) -> None:
         """Count images that are done."""
         self.done += images
-        self.progress(self.done, self.selection.count())
+        if self.done % _TOLD == 0 or self.done == self.total:
+            self.progress(self.done, self.total)
 
     def read(self, entries: Iterator[Entry]) -> Iterator[Read]:
         """Give images with their bytes, held against their hashes.

@@ -1,0 +1,150 @@
+"""What may befall an export: a kill in the middle, a disk that fills, another that writes the same one."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from support.command import wait_until, zbatch, zbatch_started
+from support.dataset_run import write_dataset
+from support.disks import mounted
+
+JOBS = 3_000
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return write_dataset(tmp_path_factory.mktemp("made") / "animals", JOBS, side=64, length=4_000)
+
+
+def tree(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def words(run, form, *more):
+    return ["export", run, "--format", form, "-o", "out", "--shard-count", 400, "--split", "test=0.2", *more]
+
+
+@pytest.mark.parametrize("form", ["imagefolder", "imagefolder --copy", "webdataset", "parquet", "kohya"])
+def test_a_kill_at_any_moment_and_the_same_command_gives_the_same_bytes(tmp_path, run, form):
+    form, *more = form.split()
+    command = words(run, form, *more)
+    aside = tmp_path / ".out.partial" / "tree"
+    killed = 0
+    for wanted in (2, 5, 12):
+        with zbatch_started(*command, cwd=tmp_path) as process:
+            with contextlib.suppress(AssertionError):  # it may be quicker than we look
+                wait_until(lambda wanted=wanted: len(list(aside.rglob("*.*"))) > wanted, process)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        if (tmp_path / "out").exists():
+            break
+        killed += 1
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".out.partial"]
+    assert killed
+    done = zbatch(*command, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    assert zbatch(*command, cwd=whole).returncode == 0
+    assert tree(tmp_path / "out") == tree(whole / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "whole"]
+    assert zbatch("verify", "out", cwd=tmp_path).returncode == 0
+
+
+def test_an_interrupted_copy_never_writes_through_links_of_an_interrupted_export(tmp_path, run):
+    """The run's images are the same files: what is written over in the export must not be they."""
+    before = tree(run / "images")
+    command = words(run, "imagefolder")
+    aside = tmp_path / ".out.partial" / "tree" / "train"
+    with zbatch_started(*command, cwd=tmp_path) as process:
+        wait_until(lambda: aside.is_dir() and len(list(aside.iterdir())) > 5, process)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    done = zbatch(*command, "--copy", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {path.stat().st_nlink for path in (tmp_path / "out" / "train").iterdir()} == {1}
+    assert tree(run / "images") == before
+
+
+def test_ctrl_c_keeps_what_is_done(tmp_path, run):
+    aside = tmp_path / ".out.partial" / "tree"
+    with zbatch_started(*words(run, "kohya"), cwd=tmp_path) as process:
+        wait_until(lambda: len(list(aside.rglob("*.*"))) > 20, process)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, "")
+    assert err == "interrupted: what is done is kept aside, and the same command goes on with it\n"
+    assert zbatch(*words(run, "kohya"), cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("form", ["imagefolder", "webdataset", "parquet"])
+def test_a_full_disk_says_so_and_the_export_goes_on_once_there_is_room(tmp_path, run, form):
+    with mounted(tmp_path / "disk", megabytes=8) as place:
+        ballast = place / "ballast"
+        command = words(run, form, "--copy")
+        done = zbatch(*command, cwd=place)
+        assert done.returncode == 4, done.stderr
+        assert "No space left on device\n  hint: what is done is kept in" in done.stderr
+        assert f"{place}/.out.partial: make room and give the same command again" in done.stderr
+        assert not (place / "out").exists()
+        assert not ballast.exists()
+        os.system(f"mount -o remount,size=64m {place}")
+        done = zbatch(*command, cwd=place)
+        assert done.returncode == 0, done.stderr
+        assert "an interrupted export was gone on with" in done.stderr
+        assert zbatch(*command, cwd=tmp_path).returncode == 0
+        assert tree(place / "out") == tree(tmp_path / "out")
+
+
+def test_images_on_another_disk_are_copied_and_that_is_told(tmp_path, run):
+    with mounted(tmp_path / "disk", megabytes=64) as place:
+        done = zbatch(*words(run, "imagefolder", "--no-check"), cwd=place)
+        assert done.returncode == 0, done.stderr
+        assert "the images are copies: no links can be made from the run to there" in done.stderr
+
+
+def test_two_exports_do_not_write_one_place_at_once(tmp_path, run):
+    (tmp_path / ".out.partial").mkdir()
+    with (tmp_path / ".out.partial" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = zbatch(*words(run, "jsonl"), cwd=tmp_path)
+    assert done.returncode == 4
+    assert "another process writes the export out\n  hint: wait for it to end" in done.stderr
+
+
+def test_what_another_export_left_is_dropped_and_what_is_no_exports_is_not(tmp_path, run):
+    aside = tmp_path / ".out.partial"
+    with zbatch_started(*words(run, "kohya"), cwd=tmp_path) as process:
+        wait_until(lambda: len(list(aside.rglob("*.*"))) > 20, process)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    done = zbatch(*words(run, "jsonl"), cwd=tmp_path)
+    assert done.returncode == 0
+    assert "what another interrupted export had left aside was dropped" in done.stderr
+    shutil.rmtree(tmp_path / "out")
+    aside.mkdir()
+    (aside / "mine").write_text("mine")
+    done = zbatch(*words(run, "jsonl"), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "holds what is no part of an export (mine)" in done.stderr
+    assert (aside / "mine").read_text() == "mine"
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path, run):
+    (tmp_path / "file").write_text("")
+    done = zbatch("export", run, "--format", "jsonl", "-o", "file/out", cwd=tmp_path)
+    assert done.returncode == 4
+    assert "cannot" in done.stderr
+    assert os.strerror(errno.ENOTDIR) in done.stderr
+    done = zbatch("export", Path("nowhere"), "--format", "jsonl", "-o", "out", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "nowhere is not a run directory" in done.stderr
