@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from zbatch.cli import run_command_line
-from zbatch.manifest.schema import schema_text
+from zbatch.shapes import schema_text
 
 HEAD = "version: 1\nname: x\n"
 GOOD = HEAD + "request: {prompt: 'a {{ a }}'}\nmatrix: {a: [fox, owl], seed: [1, 2]}\nprice: 0.01\n"

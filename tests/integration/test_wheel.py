@@ -27,6 +27,7 @@ def test_the_wheel_holds_schemas_page_and_types(tmp_path):
         "zbatch/schemas/manifest-v1.schema.json",
         "zbatch/schemas/job-v1.schema.json",
         "zbatch/schemas/picture-v1.schema.json",
+        "zbatch/schemas/picks-v1.schema.json",
     } <= names
     for folder in ("sheet/assets", "sheet/templates"):
         for path in (ROOT / "zbatch" / folder).iterdir():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from zbatch.errors import ManifestError
 from zbatch.manifest.jobs import Expansion
 from zbatch.manifest.loader import load_manifest
-from zbatch.manifest.schema import schema_text
+from zbatch.shapes import schema_text
 
 EDITOR = jsonschema_rs.Draft202012Validator(json.loads(schema_text()))
 PICTURE = (Path(__file__).parents[1] / "cases" / "valid" / "inputs" / "reference.png").read_bytes()

@@ -27,9 +27,10 @@ from zbatch.errors import ManifestError
 from zbatch.manifest.findings import MAX_FINDINGS, Findings
 from zbatch.manifest.limits import DEFAULT_MAX_JOBS, Limits
 from zbatch.manifest.parser import DEFAULT_DIR
-from zbatch.manifest.schema import check_schema, definition, schema_text
+from zbatch.manifest.schema import check_schema, definition
 from zbatch.manifest.source import read_document
 from zbatch.manifest.templates import RESERVED
+from zbatch.shapes import schema_text
 
 ROOT = Path(__file__).parents[2]
 CASES = ROOT / "tests" / "cases"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 from zbatch.cli.output import ExitCode, say
-from zbatch.manifest.schema import schema_text
+from zbatch.shapes import schema_text
 
 
 @click.command("schema", epilog="Example: zbatch schema > manifest-v1.schema.json")
-@click.argument("name", type=click.Choice(["manifest", "job"]), default="manifest")
+@click.argument("name", type=click.Choice(["manifest", "job", "picks"]), default="manifest")
 def command(name: str) -> int:
-    """Print the JSON Schema of the manifest (for editors), or of a line of jobs.jsonl."""
+    """Print the JSON Schema of the manifest (for editors), of a line of jobs.jsonl, or of picks."""
     say(schema_text(f"{name}-v1").rstrip("\n"))
     return ExitCode.OK

@@ -1,4 +1,4 @@
-"""The manifest's JSON Schema: where it lies, and whether a document is as it says.
+"""Whether a document is as the manifest's JSON Schema says.
 
 Most are, and `jsonschema-rs` says so in a millisecond. What is not is put into words by `explanations`.
 """
@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib import resources
-from pathlib import Path
 from typing import Any, Final
 
 import jsonschema_rs
 
 from zbatch.manifest.findings import Findings, Place
+from zbatch.shapes import schema_text
 
 _ROWS: Final = {"zip": "zipRow", "exclude": "excludeRule", "include": "includeRow"}
 _MAPS: Final = ("vars", "loras", "matrix")
@@ -29,15 +28,6 @@ _STAND_INS: Final[Mapping[str, Any]] = {
 """What the items of long lists are called in the schema, and one of each that is as it should be."""
 
 _LONG: Final = 100
-
-
-def schema_text(name: str = "manifest-v1") -> str:
-    """Give a schema file as text: from the package, or from the checkout of an editable install."""
-    file = f"{name}.schema.json"
-    packaged = resources.files("zbatch").joinpath("schemas", file)
-    if packaged.is_file():
-        return packaged.read_text("utf-8")
-    return (Path(__file__).resolve().parents[2] / "schemas" / file).read_text("utf-8")
 
 
 def definition(name: str) -> dict[str, Any]:

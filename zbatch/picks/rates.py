@@ -1,0 +1,108 @@
+"""Which values of an axis win, by comparisons: win rates with their intervals, and what would separate two.
+
+A tie is half a win for both. The interval is Wilson's, at 95 %, on wins and half ties: pairs are drawn so
+that every value meets every other equally often, then the plain rate ranks as a Bradley-Terry fit would, and
+it stays finite where a value won everything, which a dozen comparisons often bring.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from zbatch.model import Scalar
+from zbatch.picks.records import Comparison
+
+Z: Final = 1.959963984540054
+"""Standard normal quantile of 97.5 %."""
+
+Cells = Mapping[str, Sequence[Mapping[str, Scalar]]]
+"""The coordinates of the cells that show each job, by its key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How one value stands: `wins` (ties count half) out of `count`; `rate` in its interval, all 0 to 1."""
+
+    value: Scalar
+    wins: float
+    count: int
+
+    @property
+    def rate(self) -> float:
+        """Share of comparisons won."""
+        return self.wins / self.count
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's interval, 95 %."""
+        return wilson(self.wins, self.count)
+
+
+def wilson(wins: float, count: int) -> tuple[float, float]:
+    """Give the 95 % interval of a rate of `wins` out of `count`, which is at least 1."""
+    rate, z2 = wins / count, Z * Z
+    middle = (rate + z2 / (2 * count)) / (1 + z2 / count)
+    half = Z / (1 + z2 / count) * math.sqrt(rate * (1 - rate) / count + z2 / (4 * count * count))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def win_rates(comparisons: Iterable[Comparison], axis: str, cells: Cells) -> list[Rate]:
+    """Give the rate of every value of an axis that was compared, best first.
+
+    Comparisons of other axes, of jobs that are not there, or whose images do not differ in just this axis
+    (any more) count nowhere.
+    """
+    wins: dict[Hashable, float] = {}
+    counts: dict[Hashable, int] = {}
+    values: dict[Hashable, Scalar] = {}
+    for pair in comparisons:
+        found = pair_values(pair, cells) if pair.axis == axis else None
+        if found is None:
+            continue
+        share = {"a": 1.0, "b": 0.0, "tie": 0.5}[pair.winner]
+        for value, won in zip(found, (share, 1 - share), strict=True):
+            mark = (isinstance(value, bool), value)  # `True == 1`, and they are two values
+            values.setdefault(mark, value)
+            wins[mark] = wins.get(mark, 0.0) + won
+            counts[mark] = counts.get(mark, 0) + 1
+    rates = [Rate(values[mark], wins[mark], counts[mark]) for mark in values]
+    return sorted(rates, key=lambda rate: (-rate.rate, -rate.count))
+
+
+def pair_values(pair: Comparison, cells: Cells) -> tuple[Scalar, Scalar] | None:
+    """Give the values that a pair compared: those of cells of its images that differ in its axis alone."""
+    for one in cells.get(pair.a, ()):
+        for other in cells.get(pair.b, ()):
+            differing = {
+                name for name in one.keys() | other.keys() if _differ(one.get(name), other.get(name))
+            }
+            values = one.get(pair.axis), other.get(pair.axis)
+            if differing == {pair.axis} and None not in values:
+                return values
+    return None
+
+
+def _differ(one: Scalar, other: Scalar) -> bool:
+    return one != other or isinstance(one, bool) is not isinstance(other, bool)
+
+
+def still_needed(best: Rate, second: Rate) -> int | None:
+    """Say how many more comparisons each of two values needs to be told apart at 95 %, if they go on as now.
+
+    By Agresti and Caffo: each rate with one win and one loss added, p = (wins + 1) / (count + 2), and
+    n = z² (p₁(1-p₁) + p₂(1-p₂)) / (p₁-p₂)² comparisons each, two of which are those added. 0 where they are
+    apart already; `None` where the two are equal, and no number would do.
+    """
+    return needed(best.wins, best.count, second.wins, second.count)
+
+
+def needed(wins: float, count: int, wins_other: float, count_other: int) -> int | None:
+    """See `still_needed`."""
+    p, q = (wins + 1) / (count + 2), (wins_other + 1) / (count_other + 2)
+    if p <= q:
+        return None
+    total = Z * Z * (p * (1 - p) + q * (1 - q)) / (p - q) ** 2
+    return max(0, math.ceil(total) - 2 - min(count, count_other))

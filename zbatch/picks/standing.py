@@ -1,0 +1,45 @@
+"""How picks stand to a run: whether they are its own, and which of their images it still has."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from zbatch.errors import UsageError
+from zbatch.picks.records import Picks
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Picks held against a run. What is `gone` is kept, and counts again where the job comes back."""
+
+    known: int
+    gone: int
+    foreign: bool
+
+    def notes(self, name: str, picks: Picks) -> list[str]:
+        """Say what a person should know; `name` is the file's. Nothing where all is as it should be."""
+        of = f"{self.known:,} of the {self.known + self.gone:,} images that it judges are in this one"
+        if self.foreign:
+            return [f"{name} was made for another run ({picks.name or 'of no name'}): {of}"]
+        if self.gone:
+            return [f"{name}: {of}; what it says of the other {self.gone:,} is kept, and not shown"]
+        return []
+
+
+def stand(picks: Picks, identity: str, keys: Collection[str], name: str) -> Standing:
+    """Hold picks against a run with this identity and these jobs (a set or a dict, for speed).
+
+    Raises:
+        UsageError: they are another run's and none of their images is in this one.
+    """
+    said = picks.keys
+    known = sum(key in keys for key in said)
+    foreign = picks.identity != identity
+    if foreign and not known:
+        raise UsageError(
+            f"{name} is of another run ({picks.name or 'of no name'}): "
+            f"{'it judges no image' if not said else 'none of its images is in this one'}",
+            hint="give the run whose page the picks were exported from",
+        )
+    return Standing(known, len(said) - known, foreign)
