@@ -65,6 +65,7 @@ def test_the_parameters_are_as_automatic1111_wrote_them():
         f"Denoising strength: 0.4, Version: zbatch {__version__}"
     )
     assert is_parameters(text)
+    assert is_parameters("a fox\nSteps: 20, Sampler: Euler a\nTemplate: a {fox}")
     assert not is_parameters("Steps: many")
 
 

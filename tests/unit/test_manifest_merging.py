@@ -217,3 +217,17 @@ def test_only_and_first_see_the_merged_grid(bench):
     body = "extends: base.yaml\nmatrix: {b: [3, 4]}\n"
     steps = bench.steps(body, only=("b=4",), first=1)
     assert [step.cell.coordinates for step in steps if step.selected] == [{"a": 1, "b": 4}]
+
+
+def test_what_a_base_says_of_output_is_merged_key_by_key(tmp_path):
+    (tmp_path / "base.yaml").write_text("output: {embed: false, sidecars: [json]}\nrequest: {prompt: p}\n")
+    child = tmp_path / "child.yaml"
+    for said, embed, sidecars in (
+        ("{file: x}", False, ("json",)),
+        ("{embed: null, sidecars: [txt]}", True, ("txt",)),
+        ("{embed: true, sidecars: null}", True, ()),
+        ("null", True, ()),
+    ):
+        child.write_text(f"version: 1\nname: child\nextends: base.yaml\noutput: {said}\n")
+        output = load_manifest(child).output
+        assert (output.embed, output.sidecars) == (embed, sidecars)

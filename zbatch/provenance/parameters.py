@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from zbatch.version import __version__
 
-_STEPS: Final = re.compile(r"(?:^|\n)Steps: \d+, [^\n]*$")
+_STEPS: Final = re.compile(r"^Steps: \d+, \w", re.MULTILINE)
 _UNUSUAL: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 _ENDINGS: Final = (".safetensors", ".ckpt", ".pt", ".bin")
 
@@ -36,7 +36,7 @@ def parameters_text(model: str, request: Mapping[str, Any]) -> str:
 
 def is_parameters(text: str) -> bool:
     """Tell whether a text is of that form, whoever wrote it."""
-    return _STEPS.search(text.rstrip()) is not None
+    return _STEPS.search(text) is not None
 
 
 def lora_name(path: str) -> str:
