@@ -10,14 +10,16 @@ import pytest
 from PIL import Image, ImageDraw
 from support.sample_run import Sample, write_sample
 
-from zbatch.errors import DiskError, UsageError
+from zbatch.errors import UsageError
 from zbatch.exports.captions import Captions
 from zbatch.exports.columns import Columns, Found
 from zbatch.exports.entries import Entry
-from zbatch.exports.likeness import Likeness, look_alike
-from zbatch.exports.looking import BLANK, SEEN, UNREADABLE, hashes_of, look, shrunk
+from zbatch.exports.likeness import Likeness, UnreadableError, look_alike
+from zbatch.exports.looking import BLANK, SEEN, UNREADABLE, look
 from zbatch.exports.names import Names
 from zbatch.exports.webdataset import header
+from zbatch.looks import carried_look, looks_of, shrunk
+from zbatch.state.artifacts import thumbnail_of
 from zbatch.state.run import Run
 from zbatch.units import parse_size
 
@@ -64,7 +66,7 @@ def test_the_hash_is_that_of_imagehash():
     imagehash = pytest.importorskip("imagehash")
     for seed in range(20):
         image = drawn(seed).convert("L").resize((32, 32), Image.Resampling.LANCZOS)
-        ours = hashes_of(np.asarray(image)[None].astype(float))[0]
+        ours = looks_of(np.asarray(image)[None])[0, :8]
         assert np.packbits(imagehash.phash(image).hash.flatten()).tolist() == ours.tolist()
 
 
@@ -96,7 +98,7 @@ def test_a_thumbnail_that_is_gone_gives_way_to_the_image_and_neither_is_an_error
     assert (answer[8], answer[17]) == (SEEN, UNREADABLE)
     Image.new("RGBA", (40, 40)).save(tmp_path / "clear.png")
     assert look([(str(tmp_path / "clear.png"),)])[8] == BLANK
-    with pytest.raises(DiskError, match=r"gone\.webp cannot be read as an image"):
+    with pytest.raises(UnreadableError):
         Likeness([tmp_path], 1).look(iter([entry("gone.webp")]), 1, lambda _done, _all: None)
 
 
@@ -118,16 +120,19 @@ def test_look_alike_is_what_comparing_one_by_one_gives(most):
     assert [tuple(pair) for pair in look_alike(hashes, range(400), most)] == expected
 
 
-def test_a_small_thumbnail_is_enough():
-    buffer = io.BytesIO()
-    drawn(4).resize((384, 307)).save(buffer, "WEBP", quality=82)
-    whole = hashes_of(np.asarray(shrunk(buffer.getvalue()))[None].astype(float))
+def test_a_thumbnail_carries_the_look_of_its_picture(tmp_path):
     buffer = io.BytesIO()
     drawn(4).resize((1024, 819)).save(buffer, "PNG")
-    assert (
-        int(np.unpackbits(whole ^ hashes_of(np.asarray(shrunk(buffer.getvalue()))[None].astype(float))).sum())
-        <= 4
-    )
+    thumb = tmp_path / "thumb.webp"
+    thumb.write_bytes(thumbnail_of(buffer.getvalue()))
+    carried = carried_look(thumb.read_bytes())
+    assert carried is not None
+    assert look([(str(thumb),)]) == carried[:8] + bytes([SEEN])
+    with Image.open(thumb) as small:
+        again = looks_of(shrunk(small)[None])[0, :8].tobytes()
+    assert (int.from_bytes(again) ^ int.from_bytes(carried[:8])).bit_count() <= 4
+    assert carried_look(b"zbatch-look-1:xyz") is None
+    assert carried_look(b"zbatch-look-1:00") is None
 
 
 def test_columns_are_of_one_type_and_called_apart():

@@ -15,7 +15,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -26,12 +26,10 @@ import orjson
 from zbatch.durable import make_durable_directory, sync_directory
 from zbatch.errors import DiskError, RunBusyError, UsageError
 from zbatch.exports.export_check import CHECKSUMS
+from zbatch.exports.streams import Stream
 
 ABOUT: Final = "export.json"
 """What an export is made of and holds."""
-
-_PIECE: Final = 1 << 20
-"""Bytes written at once."""
 
 _OURS: Final = frozenset({"plan.json", "shards.jsonl", "tree", "lock"})
 _NO_LINKS: Final = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
@@ -347,46 +345,6 @@ class Destination:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
-
-
-class Stream:
-    """A file that is being written in large pieces, each hashed beside the next one's coming."""
-
-    def __init__(self, file: BinaryIO, threads: ThreadPoolExecutor) -> None:
-        self._file = file
-        self._threads = threads
-        self._hash = hashlib.sha256()
-        self._hashing: Future[None] | None = None
-        self._pieces: list[bytes] = []
-        self._held = 0
-        self.bytes = 0
-
-    def write(self, data: bytes) -> int:
-        """Write some bytes."""
-        self._pieces.append(data)
-        self._held += len(data)
-        self.bytes += len(data)
-        if self._held >= _PIECE:
-            self._pour()
-        return len(data)
-
-    def end(self) -> str:
-        """Write what is held and give the SHA-256 of all, hex."""
-        self._pour()
-        if self._hashing is not None:
-            self._hashing.result()
-        return self._hash.hexdigest()
-
-    def _pour(self) -> None:
-        data = b"".join(self._pieces)
-        self._pieces.clear()
-        self._held = 0
-        if self._hashing is not None:
-            self._hashing.result()
-        self._hashing = self._threads.submit(self._hash.update, data)
-        rest = memoryview(data)
-        while rest:
-            rest = rest[self._file.write(rest) :]
 
 
 def read_about(path: Path) -> dict[str, Any] | None:

@@ -6,11 +6,13 @@ the comparison is exact: every image is held against all before it that stay.
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -20,7 +22,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from zbatch.errors import DiskError, SurroundingsError
+from zbatch.errors import SurroundingsError
 from zbatch.exports.entries import Entry
 from zbatch.exports.looking import BLANK, ITEM, UNREADABLE
 
@@ -38,6 +40,14 @@ class Looked:
 
     hashes: Hashes
     blank: tuple[int, ...]
+
+
+class UnreadableError(Exception):
+    """Neither the thumbnail nor the image can be read; caught where it can be said of which image."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class Pair(NamedTuple):
@@ -59,20 +69,24 @@ class Likeness:
         """Look at each image's thumbnail, or at the image where that cannot be read.
 
         Raises:
-            DiskError: neither of an image's files can be read; the first is named.
+            UnreadableError: neither of an image's files can be read.
         """
-        paths = [(f"{self._roots[e.run]}/{e.thumb}", f"{self._roots[e.run]}/{e.file}") for e in entries]
-        batches = [paths[start : start + _BATCH] for start in range(0, total, _BATCH)]
         helpers: SimpleQueue[_Helper] = SimpleQueue()
         started: list[_Helper] = []
         answers = bytearray()
         try:
-            for _ in range(min(self._count, len(batches))):
+            for _ in range(min(self._count, -(-total // _BATCH))):
                 started.append(_Helper())
                 helpers.put(started[-1])
             with ThreadPoolExecutor(len(started)) as threads:
-                for answer in threads.map(lambda batch: _asked(helpers, batch), batches):
-                    answers += answer
+                under_way: deque[Future[bytes]] = deque()
+                for batch in self._batches(entries):
+                    under_way.append(threads.submit(_asked, helpers, batch))
+                    if len(under_way) >= 2 * len(started):
+                        answers += under_way.popleft().result()
+                        progress(len(answers) // ITEM, total)
+                for future in under_way:
+                    answers += future.result()
                     progress(len(answers) // ITEM, total)
         finally:
             for helper in started:
@@ -80,12 +94,17 @@ class Likeness:
         seen = np.frombuffer(bytes(answers), np.uint8).reshape(-1, ITEM)
         unread = np.flatnonzero(seen[:, 8] == UNREADABLE)
         if len(unread):
-            raise DiskError(
-                f"the image {paths[int(unread[0])][1]} cannot be read as an image",
-                hint="zbatch verify names every image that is not as it was saved",
-            )
+            raise UnreadableError(int(unread[0]))
         hashes = np.ascontiguousarray(seen[:, :8]).view(np.uint64).reshape(-1)
         return Looked(hashes, tuple(np.flatnonzero(seen[:, 8] == BLANK).tolist()))
+
+    def _batches(self, entries: Iterator[Entry]) -> Iterator[list[tuple[str, str]]]:
+        while batch := [self._paths(entry) for entry in itertools.islice(entries, _BATCH)]:
+            yield batch
+
+    def _paths(self, entry: Entry) -> tuple[str, str]:
+        root = self._roots[entry.run]
+        return f"{root}/{entry.thumb}", f"{root}/{entry.file}"
 
 
 def look_alike(hashes: Hashes, numbers: Sequence[int], most: int) -> list[Pair]:

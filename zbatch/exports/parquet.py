@@ -13,9 +13,9 @@ import orjson
 
 from zbatch.errors import UsageError
 from zbatch.exports.columns import Columns
-from zbatch.exports.destination import Stream
 from zbatch.exports.entries import Entry
 from zbatch.exports.names import Names, extension
+from zbatch.exports.streams import Stream
 from zbatch.exports.writing import Work
 
 _OVERHEAD: Final = 1_024

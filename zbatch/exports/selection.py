@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 from array import array
 from collections import Counter
@@ -17,7 +18,7 @@ from zbatch.exports.captions import Captions
 from zbatch.exports.columns import Columns, Found, names_of
 from zbatch.exports.entries import Entry, Spool
 from zbatch.exports.filters import Where
-from zbatch.exports.likeness import Likeness, Pair, look_alike
+from zbatch.exports.likeness import Likeness, Pair, UnreadableError, look_alike
 from zbatch.exports.options import Options
 from zbatch.exports.splits import SIDES, Split, Splitter
 from zbatch.model import JobState
@@ -217,7 +218,14 @@ class Selection:
     def _look(self, progress: Callable[[int, int], None]) -> None:
         """Look at the thumbnails: who is blank, who is like an earlier one."""
         roots = [run.directory.path for run in self.runs]
-        looked = Likeness(roots).look(self._spool.lines(), len(self._spool), progress)
+        try:
+            looked = Likeness(roots).look(self._spool.lines(), len(self._spool), progress)
+        except UnreadableError as error:
+            entry = next(itertools.islice(self._spool.lines(), error.number, None))
+            raise DiskError(
+                f"the image {roots[entry.run] / entry.file} cannot be read as an image",
+                hint="zbatch verify names every image that is not as it was saved",
+            ) from error
         if "blank" in self.options.drop:
             for number in looked.blank:
                 self.marks[number] = DROPPED
@@ -235,10 +243,17 @@ class Selection:
 
     def named_pairs(self) -> Iterator[tuple[Entry, Entry, int]]:
         """Give those left out as near duplicates, each with the image that stays and the distance."""
-        wanted = {number for pair in self.alike for number in (pair.number, pair.like)}
-        found = {n: entry for n, entry in enumerate(self._spool.lines()) if n in wanted} if wanted else {}
-        for pair in self.alike:
-            yield found[pair.number], found[pair.like], pair.distance
+        # Those that stay come first, and are held in short.
+        liked = {pair.like for pair in self.alike}
+        pairs = iter(self.alike)
+        pair = next(pairs, None)
+        held: dict[int, Entry] = {}
+        for number, entry in enumerate(self._spool.lines()):
+            if number in liked:
+                held[number] = entry._replace(cells=[], request={}, warnings=[], caption="")
+            elif pair is not None and pair.number == number:
+                yield entry, held[pair.like], pair.distance
+                pair = next(pairs, None)
 
     def _divide(self, split: Split) -> None:
         splitter = Splitter(split)

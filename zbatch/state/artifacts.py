@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from PIL import Image, UnidentifiedImageError
 
 from zbatch.errors import DiskError
+from zbatch.looks import mark_of
 from zbatch.model import EXTENSIONS, MEDIA_TYPES, Artifact
 from zbatch.provenance import Record, UneditableError, Words, embed, parameters_text, record_text
 from zbatch.state.directory import RunDirectory
@@ -204,7 +205,7 @@ def _thumbnail(image: Image.Image, size: tuple[int, int]) -> bytes:
     if small.size != size:
         small = small.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
     buffer = io.BytesIO()
-    small.save(buffer, "WEBP", quality=82, method=2)
+    small.save(buffer, "WEBP", quality=82, method=2, exif=mark_of(small))
     return buffer.getvalue()
 
 
