@@ -52,8 +52,8 @@ def test_put_read_list_move(place):
     assert b"".join(bucket.pieces("z/empty")) == b""
     assert list(bucket.pieces("nothing")) == []
     assert bucket.length("a/b c.webp") == 3
-    assert list(bucket.list()) == [("a/b c.webp", 3), ("z/empty", 0)]
-    assert list(bucket.list("a")) == [("a/b c.webp", 3)]
+    assert [one[:2] for one in bucket.list()] == [("a/b c.webp", 3), ("z/empty", 0)]
+    assert [one[:2] for one in bucket.list("a")] == [("a/b c.webp", 3)]
     bucket.move("a/b c.webp", "aside/b.webp")
     assert objects(str(place)) == {"aside/b.webp": b"two", "z/empty": b""}
 

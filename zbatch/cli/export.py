@@ -26,10 +26,15 @@ from zbatch.units import parse_size
     "--split test=0.1 · "
     "zbatch export fox.yaml --format webdataset -o shards --shard-size 1GB --near-duplicates 4",
 )
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, type=options.PLACE, metavar="RUN...")
 @click.option("--format", "format_", required=True, type=click.Choice(FORMATS), help="What to write.")
 @click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="DIR", help="New directory."
+    "-o",
+    "--output",
+    required=True,
+    type=options.PLACE,
+    metavar="DIR",
+    help="New directory, or s3://BUCKET/PREFIX.",
 )
 @options.endpoint
 @click.option("--where", metavar="EXPRESSION", help="Take only images for which it is true.")
@@ -73,9 +78,9 @@ from zbatch.units import parse_size
 )
 @click.option("--license", "license_", metavar="ID", help="For the card, such as cc-by-4.0.")
 def command(
-    runs: tuple[Path, ...],
+    runs: tuple[Path | str, ...],
     format_: str,
-    output: Path,
+    output: Path | str,
     endpoint: str | None,
     where: str | None,
     caption: str | None,

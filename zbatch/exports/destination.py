@@ -48,6 +48,9 @@ class Shard:
 class Destination:
     """A directory on this machine that an export goes to. Use it as a context manager."""
 
+    links = True
+    """Whether a file in it may be another name of the run's own."""
+
     def __init__(self, path: Path, digest: str, about: Mapping[str, Any]) -> None:
         """Name the directory; `digest` tells this export apart from any other, `about` says what it is."""
         self.path = path
@@ -92,7 +95,7 @@ class Destination:
             return True
         what = "holds another export" if there is not None else "is not empty"
         raise UsageError(
-            f"{self.path} {what}{_told(there)}", hint="give another directory with -o, or remove it"
+            f"{self.path} {what}{told_of(there)}", hint="give another directory with -o, or remove it"
         )
 
     def __enter__(self) -> Self:
@@ -356,7 +359,8 @@ def read_about(path: Path) -> dict[str, Any] | None:
     return about if isinstance(about, dict) else None
 
 
-def _told(about: Mapping[str, Any] | None) -> str:
+def told_of(about: Mapping[str, Any] | None) -> str:
+    """Say in a few words which export it is that lies somewhere; nothing where it does not say."""
     if about is None or not isinstance(about.get("images"), dict):
         return ""
     return f": {about.get('format')}, {sum(about['images'].values()):,} images"

@@ -84,7 +84,8 @@ class Spool:
             DiskError: there is no room for temporary files.
         """
         line = orjson.dumps(tuple(entry), option=orjson.OPT_APPEND_NEWLINE)
-        self._hash.update(line)
+        # Where a thumbnail lies is no part of what is written; a run with its images in a store has others.
+        self._hash.update(orjson.dumps(tuple(entry._replace(thumb=""))))
         self._count += 1
         try:
             self._file.write(line)

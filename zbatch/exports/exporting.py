@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from zbatch.errors import UsageError
+from zbatch.exports.bucket_destination import BucketDestination
 from zbatch.exports.card import write_card
 from zbatch.exports.destination import ABOUT, Destination
 from zbatch.exports.imagefolder import write_imagefolder
@@ -25,6 +26,7 @@ from zbatch.exports.webdataset import write_webdataset
 from zbatch.exports.writing import Work
 from zbatch.state.database import Meta
 from zbatch.state.run import Run
+from zbatch.storage import is_url, parse_location
 from zbatch.version import __version__
 
 PAIRS: Final = "near-duplicates.jsonl"
@@ -54,6 +56,8 @@ def export(
 ) -> Exported:
     """Export the images of runs as a dataset into the directory `output`, which is there whole or not at all.
 
+    `output` may be a place in an object store (`s3://bucket/prefix`): there `export.json` comes last.
+
     Options are given as a record, or by name as in `format="parquet", where="lora.scale > 0.4"`, where
     `split="test=0.1", split_by="subject"` are text. The same export again does nothing; one that was
     interrupted goes on.
@@ -75,17 +79,21 @@ def export(
             raise UsageError("there is no run to export")
         selection = stack.enter_context(Selection(opened, chosen))
         selection.choose(lambda done, total: progress("looking", done, total))
-        return _written(selection, Path(output), lambda done, total: progress("writing", done, total))
+        return _written(selection, str(output), lambda done, total: progress("writing", done, total))
 
 
-def _written(selection: Selection, output: Path, progress: Callable[[int, int], None]) -> Exported:
+def _written(selection: Selection, output: str, progress: Callable[[int, int], None]) -> Exported:
     about = _about(selection)
-    destination = Destination(output, about["digest"], about)
+    destination: Destination | BucketDestination
+    if is_url(output):
+        destination = BucketDestination(parse_location(output), about["digest"], about)
+    else:
+        destination = Destination(Path(output), about["digest"], about)
     if destination.complete():
         return _result(selection, destination, made=False)
     with destination:
-        roots = [run.directory.path for run in selection.runs]
-        work = Work(selection, Sources(roots), destination, progress, selection.count())
+        pictures = [run.pictures for run in selection.runs]
+        work = Work(selection, Sources(pictures), destination, progress, selection.count())
         _WRITERS[selection.options.format](work)
         if selection.options.alike is not None:
             with destination.stream(PAIRS) as report:
@@ -139,7 +147,7 @@ def _pair_lines(selection: Selection) -> Iterator[bytes]:
         yield orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _result(selection: Selection, destination: Destination, *, made: bool) -> Exported:
+def _result(selection: Selection, destination: Destination | BucketDestination, *, made: bool) -> Exported:
     return Exported(
         path=destination.path,
         format=selection.options.format,
@@ -153,7 +161,9 @@ def _result(selection: Selection, destination: Destination, *, made: bool) -> Ex
     )
 
 
-def _notes(selection: Selection, destination: Destination, *, made: bool) -> Iterator[str]:
+def _notes(
+    selection: Selection, destination: Destination | BucketDestination, *, made: bool
+) -> Iterator[str]:
     differing = selection.tally.differing
     if differing:
         yield (
@@ -173,5 +183,5 @@ def _notes(selection: Selection, destination: Destination, *, made: bool) -> Ite
             "the images are hard links to the run's: changing one changes both (--copy makes files of their "
             "own)"
         )
-    elif destination.copied and not selection.options.copy:
+    elif destination.copied and destination.links and not selection.options.copy:
         yield "the images are copies: no links can be made from the run to there"

@@ -74,11 +74,12 @@ class Options:
 class Exported:
     """What came of an export.
 
-    `images` counts by split; `left_out` by reason; `notes` are things to be told of it, in words. `made`
-    is `False` where the very same export lay there already and nothing was done.
+    `path` is the directory, or the URL of the place in an object store. `images` counts by split; `left_out`
+    by reason; `notes` are things to be told of it, in words. `made` is `False` where the very same export lay
+    there already and nothing was done.
     """
 
-    path: Path
+    path: Path | str
     format: Format
     images: dict[str, int]
     left_out: dict[str, int]

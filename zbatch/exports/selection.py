@@ -283,12 +283,17 @@ class _Broken:
     """Images that are not where the state has them, or not as long: better told of at once, and together."""
 
     def __init__(self, runs: Sequence[Run]) -> None:
-        self._roots = [os.fspath(run.directory.path) for run in runs]
+        self._roots = [run.pictures.place("") for run in runs]
+        self._stored = [None if run.location is None else run.pictures.stored() for run in runs]
         self._gone: list[str] = []
         self._changed: list[str] = []
 
     def look(self, entry: Entry) -> None:
-        path = f"{self._roots[entry.run]}/{entry.file}"
+        path, stored = f"{self._roots[entry.run]}/{entry.file}", self._stored[entry.run]
+        if stored is not None:
+            if stored.get(entry.file) != entry.length:
+                (self._changed if entry.file in stored else self._gone).append(path)
+            return
         try:
             if os.stat(path).st_size != entry.length:  # noqa: PTH116 - of a hundred thousand
                 self._changed.append(path)

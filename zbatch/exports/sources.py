@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final
 
 from zbatch.errors import DiskError
 from zbatch.exports.entries import Entry
+from zbatch.state.pictures import Pictures
 
-_THREADS: Final = 2
 _BATCH_BYTES: Final = 2_000_000
-_BATCH_COUNT: Final = 32
-_AHEAD: Final = 4
-"""Batches under way: reading and hashing let go of the interpreter, and memory stays twenty megabytes."""
 
-_SMALL: Final = 64_000
-"""Bytes of an image below which it is not worth a thread."""
+
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """How images are read: so many in a batch, batches under way `ahead`.
+
+    Reading and hashing let go of the interpreter, and memory stays twenty megabytes. An image of less than
+    `small` bytes is not worth a thread.
+    """
+
+    threads: int = 2
+    batch: int = 32
+    ahead: int = 4
+    small: int = 64_000
+
+
+_AFAR: Final = _Pace(threads=32, batch=1, ahead=64, small=0)
+"""A store takes its time over each image, so many of them are under way."""
 
 Read = tuple[Entry, bytes]
 
@@ -28,11 +39,15 @@ Read = tuple[Entry, bytes]
 class Sources:
     """The image files of runs, by the entries that name them."""
 
-    def __init__(self, roots: Sequence[Path]) -> None:
-        self._roots = [os.fspath(root) for root in roots]
+    def __init__(self, pictures: Sequence[Pictures]) -> None:
+        self._pictures = pictures
+        self._roots = [one.place("") for one in pictures]
+        self.here = all(one.location is None for one in pictures)
+        """Whether all of them are files, and none lie in an object store."""
+        self._pace = _Pace() if self.here else _AFAR
 
     def path(self, entry: Entry) -> str:
-        """Give where an image lies."""
+        """Give where an image lies: its path, or its URL."""
         return f"{self._roots[entry.run]}/{entry.file}"
 
     def read(self, entry: Entry) -> bytes:
@@ -41,10 +56,13 @@ class Sources:
         Raises:
             DiskError: it is gone, cannot be read, or was changed.
         """
-        path = self.path(entry)
+        path, pictures = self.path(entry), self._pictures[entry.run]
         try:
-            with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - a hundred thousand of them
-                data = stream.read()
+            if pictures.location is not None:
+                data = pictures.read(entry.file)
+            else:
+                with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - a hundred thousand of them
+                    data = stream.read()
         except OSError as error:
             raise DiskError(
                 f"cannot read the image {path}: {error.strerror or error}",
@@ -64,16 +82,17 @@ class Sources:
         Raises:
             DiskError: as `read`.
         """
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="zbatch-read") as threads:
+        pace = self._pace
+        with ThreadPoolExecutor(pace.threads, thread_name_prefix="zbatch-read") as threads:
             under_way: deque[Future[list[Read]]] = deque()
             try:
-                for batch in _batches(entries):
-                    if not under_way and sum(entry.length for entry in batch) < _SMALL * len(batch):
+                for batch in _batches(entries, pace.batch):
+                    if not under_way and sum(entry.length for entry in batch) < pace.small * len(batch):
                         # Threads would wait for each other longer than for the disk.
                         yield from ((entry, self.read(entry)) for entry in batch)
                         continue
                     under_way.append(threads.submit(self._read_batch, batch))
-                    if len(under_way) >= _AHEAD:
+                    if len(under_way) >= pace.ahead:
                         yield from under_way.popleft().result()
                 while under_way:
                     yield from under_way.popleft().result()
@@ -85,13 +104,13 @@ class Sources:
         return [(entry, self.read(entry)) for entry in batch]
 
 
-def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+def _batches(entries: Iterable[Entry], most: int) -> Iterator[list[Entry]]:
     batch: list[Entry] = []
     size = 0
     for entry in entries:
         batch.append(entry)
         size += entry.length
-        if size >= _BATCH_BYTES or len(batch) >= _BATCH_COUNT:
+        if size >= _BATCH_BYTES or len(batch) >= most:
             yield batch
             batch, size = [], 0
     if batch:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import BinaryIO, Final
+from typing import Final, Protocol
 
 _PIECE: Final = 1 << 20
 """Bytes written at once."""
 
 
+class Sink(Protocol):
+    """What a stream writes into."""
+
+    def write(self, data: memoryview, /) -> int:
+        """Take some bytes; gives how many."""
+
+
 class Stream:
     """A file that is being written in large pieces, each hashed beside the next one's coming."""
 
-    def __init__(self, file: BinaryIO, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, file: Sink, threads: ThreadPoolExecutor) -> None:
         self._file = file
         self._threads = threads
         self._hash = hashlib.sha256()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from zbatch.exports.bucket_destination import BucketDestination
 from zbatch.exports.destination import Destination
 from zbatch.exports.entries import Entry
 from zbatch.exports.names import Names, extension
@@ -23,7 +24,7 @@ class Work:
 
     selection: Selection
     sources: Sources
-    destination: Destination
+    destination: Destination | BucketDestination
     progress: Callable[[int, int], None]
     total: int
     done: int = 0
@@ -70,7 +71,8 @@ class Work:
         """
         destination, options = self.destination, self.options
         entries = self.selection.entries(side)
-        if not options.check and not options.copy:
+        linking = destination.links and self.sources.here and not options.copy
+        if linking and not options.check:
             for entry in entries:
                 name = names.stem(entry) + extension(entry)
                 destination.link(self.sources.path(entry), f"{side}/{name}", entry.length, entry.sha256)
@@ -79,9 +81,9 @@ class Work:
             return
         for entry, data in self.read(entries):
             name = names.stem(entry) + extension(entry)
-            if options.copy:
-                destination.copy(f"{side}/{name}", data, entry.sha256)
-            else:
+            if linking:
                 destination.link(self.sources.path(entry), f"{side}/{name}", entry.length, entry.sha256)
+            else:
+                destination.copy(f"{side}/{name}", data, entry.sha256)
             self.tick()
             yield entry, name

@@ -50,8 +50,10 @@ class Pictures:
         return Bucket(self.location, patience=self._patience)
 
     def place(self, name: str) -> str:
-        """Give the path of a picture, or its URL."""
-        return str(self._directory.path / name) if self.location is None else self.location.url(name)
+        """Give the path of a picture, or its URL; of no name, what comes before them all."""
+        if self.location is None:
+            return str(self._directory.path / name)
+        return self.location.url(name) if name else str(self.location)
 
     def read(self, name: str) -> bytes:
         """Read a picture whole.

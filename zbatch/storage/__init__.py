@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from zbatch.storage.bucket import Bucket, Stored
+from zbatch.storage.bucket import PATIENCE, Bucket, Stored
 from zbatch.storage.location import Location, is_url, parse_location, parse_run_location
 
-__all__ = ["Bucket", "Location", "Stored", "is_url", "parse_location", "parse_run_location"]
+__all__ = ["PATIENCE", "Bucket", "Location", "Stored", "is_url", "parse_location", "parse_run_location"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -34,10 +35,11 @@ _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Stored(NamedTuple):
-    """An object: its name from the place it was listed at, and its bytes."""
+    """An object: its name from the place it was listed at, its bytes, and the store's tag of its content."""
 
     name: str
     length: int
+    tag: str = ""
 
 
 class Bucket:
@@ -79,11 +81,16 @@ class Bucket:
         Raises:
             StorageError: as `put`.
         """
-        length = 0
+        rest, head, length = iter(pieces), b"", 0
+        while len(head) <= _PART:
+            if (piece := next(rest, None)) is None:
+                self.put(name, head, media_type=media_type)  # it is not large, and may be empty
+                return len(head)
+            head += piece
 
         def counted() -> Iterator[bytes]:
             nonlocal length
-            for piece in pieces:
+            for piece in itertools.chain([head], rest):
                 length += len(piece)
                 yield piece
 
@@ -180,7 +187,7 @@ class Bucket:
         with self._told(f"list {self.location.url(prefix) if prefix else self.location}"):
             for page in self._api.list(self._store, prefix or None):
                 for one in page:
-                    yield Stored(one["path"], one["size"])
+                    yield Stored(one["path"], one["size"], (one["e_tag"] or "").strip('"'))
 
     def move(self, name: str, to: str) -> None:
         """Copy an object within the place, then delete it under its old name.
@@ -190,6 +197,15 @@ class Bucket:
         """
         with self._told(f"move {self.location.url(name)}"):
             self._api.copy(self._store, name, to)
+            self._api.delete(self._store, name)
+
+    def delete(self, name: str) -> None:
+        """Delete an object, if there is one.
+
+        Raises:
+            StorageError: it could not be deleted.
+        """
+        with self._told(f"delete {self.location.url(name)}"), contextlib.suppress(FileNotFoundError):
             self._api.delete(self._store, name)
 
     def _check_length(self, name: str, length: int) -> None:

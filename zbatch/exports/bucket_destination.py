@@ -1,0 +1,339 @@
+"""Where an export into an object store goes: nothing there can be renamed, so what is not whole says so.
+
+    PREFIX/_unfinished/plan.json    which export this is; put first, taken away last
+    PREFIX/_unfinished/NAME.json    a large file that is whole, so that it is not made again
+    PREFIX/…                        the files, each there whole or not at all
+    PREFIX/export.json              put when all others are there
+
+It has the methods of `Destination`, and its export the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import Full, Queue
+from types import TracebackType
+from typing import Any, BinaryIO, Final, Self
+
+import orjson
+
+from zbatch.errors import DiskError, StorageError, UsageError
+from zbatch.exports.destination import ABOUT, Shard, told_of
+from zbatch.exports.export_check import CHECKSUMS
+from zbatch.exports.streams import Stream
+from zbatch.model import EXTENSIONS, media_type_of
+from zbatch.storage import PATIENCE, Bucket, Location
+
+UNFINISHED: Final = "_unfinished"
+_PLAN: Final = f"{UNFINISHED}/plan.json"
+
+_AT_ONCE: Final = 32
+"""Objects on their way: a store takes its time over each."""
+_WAITING: Final = 4 * _AT_ONCE
+_BYTES: Final = 64_000_000
+"""What may wait for its turn or be on its way, beside one large file."""
+_PIECES: Final = 8
+"""Pieces of a large file, a megabyte each, that wait."""
+_LOOK: Final = 0.2
+_MD5: Final = re.compile(r"[0-9a-f]{32}")
+_MEDIA_TYPES: Final = {
+    ".tar": "application/x-tar",
+    ".json": "application/json",
+    ".jsonl": "application/jsonl",
+    ".parquet": "application/vnd.apache.parquet",
+    ".txt": "text/plain; charset=utf-8",
+    ".md": "text/markdown; charset=utf-8",
+    ".csv": "text/csv; charset=utf-8",
+}
+
+
+class BucketDestination:
+    """A place in an object store that an export goes to. Use it as a context manager."""
+
+    links = False
+
+    def __init__(self, location: Location, digest: str, about: Mapping[str, Any]) -> None:
+        """Name the place; `digest` tells this export apart from any other, `about` says what it is.
+
+        Raises:
+            UsageError: the package for object stores is not installed.
+            StorageError: the environment lacks what such a store needs.
+        """
+        self.path = str(location)
+        self.resumed = False
+        self.discarded = False
+        self.files = 0
+        self.bytes = 0
+        self.linked = 0
+        self.copied = 0
+        self._bucket = Bucket(location, patience=PATIENCE)
+        self._digest = digest
+        self._about = about
+        self._there: dict[str, tuple[int, str]] = {}
+        self._last: bytes | None = None
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="zbatch-put")
+        self._under_way: deque[tuple[Future[None], int]] = deque()
+        self._held = 0
+        self._sums: BinaryIO | None = None
+
+    def complete(self) -> bool:
+        """Tell whether this very export lies there already.
+
+        Raises:
+            UsageError: something else does.
+            StorageError: it cannot be looked at.
+        """
+        there = self._read(ABOUT)
+        unfinished = self._read(_PLAN)
+        if there is None and unfinished is None:
+            if (first := next(self._bucket.list(), None)) is None:
+                return False
+            raise UsageError(
+                f"{self.path} is not empty: it holds {first.name}", hint="give another place with -o"
+            )
+        known = there if unfinished is None else unfinished
+        if known is None or known.get("digest") != self._digest:
+            what = "another export" if unfinished is None else "another export, unfinished"
+            raise UsageError(
+                f"{self.path} holds {what}{told_of(known)}", hint="give another place with -o, or delete it"
+            )
+        return unfinished is None
+
+    def __enter__(self) -> Self:
+        """Take the place, with what an interrupted run of this very export left there.
+
+        Raises:
+            UsageError: another export was begun there a moment ago.
+            StorageError: it cannot be written.
+        """
+        plan = orjson.dumps({"digest": self._digest, **self._about})
+        if not self._bucket.create(_PLAN, plan):
+            there = self._read(_PLAN) or {}
+            if there.get("digest") != self._digest:
+                raise UsageError(
+                    f"another export was begun in {self.path}", hint="give another place with -o"
+                )
+            self._there = {one.name: (one.length, one.tag) for one in self._bucket.list()}
+            self.resumed = len(self._there) > 1
+        self._sums = tempfile.TemporaryFile(prefix="zbatch-export-")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        if self._sums is not None:
+            self._sums.close()
+
+    def link(self, source: str, name: str, length: int, sha256: str) -> None:
+        """Nothing in a store is a link."""
+        raise AssertionError(f"{name} cannot be a link to {source}: {length} bytes, {sha256}")
+
+    def copy(self, name: str, data: bytes, sha256: str) -> None:
+        """Make a file of an image's bytes; one that an interrupted run left whole stays.
+
+        Raises:
+            StorageError: it, or one before it, could not be put.
+        """
+        self.copied += 1
+        self._send(name, data)
+        self._note(name, len(data), sha256)
+
+    def put(self, name: str, data: bytes) -> None:
+        """Make a small file.
+
+        Raises:
+            StorageError: as `copy`.
+        """
+        if name == ABOUT:
+            self._last = data
+        else:
+            self._send(name, data)
+        self._note(name, len(data), hashlib.sha256(data).hexdigest())
+
+    @contextlib.contextmanager
+    def stream(self, name: str, *, shard_of: int | None = None) -> Iterator[Stream]:
+        """Make a file piece by piece, in parts; it is there when the block ends well, and not before.
+
+        With `shard_of` images in it, it is not made again by a run that goes on with this one.
+
+        Raises:
+            StorageError: as `copy`.
+        """
+        with self._told(), ThreadPoolExecutor(1, thread_name_prefix="zbatch-hash") as threads:
+            upload = _Upload(lambda pieces: self._bucket.put_pieces(name, pieces, media_type=_type_of(name)))
+            try:
+                stream = Stream(upload, threads)
+                yield stream
+                sha256 = stream.end()
+            except BaseException:
+                upload.abandon()
+                raise
+            upload.close()
+            self._note(name, stream.bytes, sha256)
+            if shard_of is not None:
+                shard = {"images": shard_of, "bytes": stream.bytes, "sha256": sha256}
+                self._bucket.put(_shard_note(name), orjson.dumps(shard))
+
+    def shard(self, name: str) -> Shard | None:
+        """Give a large file that an interrupted run left whole; it is noted as done.
+
+        Raises:
+            StorageError: it cannot be looked at.
+        """
+        if name not in self._there or _shard_note(name) not in self._there:
+            return None
+        told = self._read(_shard_note(name))
+        try:
+            shard = Shard(name, **(told or {}))
+        except TypeError:
+            return None
+        if shard.bytes != self._there[name][0]:
+            return None
+        self._note(name, shard.bytes, shard.sha256)
+        return shard
+
+    def finish(self) -> None:
+        """Put what says that the export is whole, when it is.
+
+        Raises:
+            StorageError: something could not be put; what was stays there.
+        """
+        if self._sums is None or self._last is None:
+            raise AssertionError("the destination was not entered, or was told nothing of what it holds")
+        with self._told():
+            self._settle(0, 0)
+            self._sums.seek(0)
+            self._bucket.put_pieces(CHECKSUMS, iter(self._read_sums, b""))
+            self._bucket.put(ABOUT, self._last, media_type=_type_of(ABOUT))
+            for one in list(self._bucket.list(UNFINISHED)):
+                if one.name != _PLAN:
+                    self._bucket.delete(one.name)
+            self._bucket.delete(_PLAN)
+
+    def _read_sums(self) -> bytes:
+        return b"" if self._sums is None else self._sums.read(1 << 20)
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        data = self._bucket.get(name)
+        if data is None:
+            return None
+        with contextlib.suppress(ValueError):
+            said = orjson.loads(data)
+            return said if isinstance(said, dict) else {}
+        return {}
+
+    def _send(self, name: str, data: bytes) -> None:
+        with self._told():
+            self._settle(_WAITING - 1, _BYTES - len(data))
+            future = self._threads.submit(self._put, name, data)
+            self._under_way.append((future, len(data)))
+            self._held += len(data)
+
+    def _put(self, name: str, data: bytes) -> None:
+        if not self._is_there(name, data):
+            self._bucket.put(name, data, media_type=_type_of(name))
+
+    def _is_there(self, name: str, data: bytes) -> bool:
+        """Tell whether this very export put it before: an object that is there is whole."""
+        length, tag = self._there.get(name, (-1, ""))
+        if length != len(data):
+            return False
+        return not _MD5.fullmatch(tag) or tag == hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+    def _settle(self, files: int, length: int) -> None:
+        """Wait until no more are on their way; the first that failed fails all."""
+        while self._under_way and (len(self._under_way) > files or self._held > max(0, length)):
+            future, size = self._under_way.popleft()
+            self._held -= size
+            future.result()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except StorageError as error:
+            kept = f"what is done stays in {self.path}, marked by {UNFINISHED}/: the same command goes on"
+            raise StorageError(error.message, hint=f"{error.hint}; {kept}") from error.__cause__
+
+    def _note(self, name: str, length: int, sha256: str) -> None:
+        self.files += 1
+        self.bytes += length
+        if self._sums is None:
+            raise AssertionError("the destination was not entered")
+        try:
+            self._sums.write(f"{sha256}  {name}\n".encode())
+        except OSError as error:
+            raise DiskError(
+                f"cannot write a temporary file in {tempfile.gettempdir()}: {error.strerror or error}",
+                hint="make room there, or set TMPDIR to a directory that has some",
+            ) from error
+
+
+class _AbandonedError(Exception):
+    """The file that was being put will never be whole."""
+
+
+class _Upload:
+    """Turns writing into the pieces that an upload asks for, a few of them ahead."""
+
+    def __init__(self, put: Callable[[Iterator[bytes]], int]) -> None:
+        self._pieces: Queue[bytes | _AbandonedError | None] = Queue(_PIECES)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, args=(put,), name="zbatch-upload")
+        self._thread.start()
+
+    def write(self, data: bytes | memoryview) -> int:
+        """Hand a piece over."""
+        self._hand_over(bytes(data))
+        return len(data)
+
+    def close(self) -> None:
+        """Wait until the object is there."""
+        self._hand_over(None)
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def abandon(self) -> None:
+        """Have no object come of it."""
+        with contextlib.suppress(BaseException):
+            self._hand_over(_AbandonedError())
+        self._thread.join()
+
+    def _hand_over(self, piece: bytes | _AbandonedError | None) -> None:
+        while True:
+            if self._error is not None:
+                raise self._error
+            with contextlib.suppress(Full):
+                self._pieces.put(piece, timeout=_LOOK)
+                return
+
+    def _run(self, put: Callable[[Iterator[bytes]], int]) -> None:
+        try:
+            put(self._given())
+        except BaseException as error:  # noqa: BLE001 - handed to whoever writes
+            self._error = error
+
+    def _given(self) -> Iterator[bytes]:
+        while (piece := self._pieces.get()) is not None:
+            if isinstance(piece, _AbandonedError):
+                raise piece
+            yield piece
+
+
+def _type_of(name: str) -> str | None:
+    if name.endswith(tuple(EXTENSIONS.values())):
+        return media_type_of(name)
+    return _MEDIA_TYPES.get(name[name.rfind(".") :])
+
+
+def _shard_note(name: str) -> str:
+    return f"{UNFINISHED}/{name.replace('/', '__')}.json"
