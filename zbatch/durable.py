@@ -11,8 +11,8 @@ from typing import BinaryIO
 from zbatch.errors import DiskError
 
 
-def make_durable_directory(path: Path) -> None:
-    """Make a directory and its parents, each name on disk before the next.
+def make_durable_directory(path: Path, *, mode: int = 0o777) -> None:
+    """Make a directory and its parents, each name on disk before the next; `mode` is of those made.
 
     So of those that are there only the last one's name may not be on disk, where whoever made it was killed.
     """
@@ -23,7 +23,7 @@ def make_durable_directory(path: Path) -> None:
     with contextlib.suppress(PermissionError):  # of another's home: nothing of ours was made there
         sync_directory(path.parent)
     for directory in reversed(missing):
-        directory.mkdir(exist_ok=True)
+        directory.mkdir(mode, exist_ok=True)
         sync_directory(directory.parent)
 
 

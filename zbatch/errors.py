@@ -96,7 +96,7 @@ class StorageError(DiskError):
 
 
 class RunBusyError(SurroundingsError):
-    """Another process owns the run directory."""
+    """Another process owns the run directory, or the directory of a server."""
 
 
 class StateError(SurroundingsError):

@@ -140,7 +140,7 @@ def test_files_of_the_folder(folder, path, name):
 )  # fmt: skip
 def test_nothing_beside_the_folder_is_a_lora(folder, path):
     found = files(folder)
-    with pytest.raises(LoraError, match=r"missing|may not be fetched"):
+    with pytest.raises(LoraError, match=r"missing|may not be fetched|leads out of this server's --lora-dir"):
         asyncio.run(found.fetch(path))
     with pytest.raises(LoraError):
         found.find(path)

@@ -5,6 +5,7 @@ import io
 import re
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -12,7 +13,9 @@ from PIL import Image
 from support.server_http import MODEL, RESULT, data_uri, finished, over_asgi, over_socket, png_bytes, submit
 
 from zbatch.server.app import create_app
+from zbatch.server.home import Home
 from zbatch.server.keys import KeyRing
+from zbatch.server.rehearsal import Rehearsal, parse_latency
 from zbatch.server.tasks import Limits
 from zbatch.server.terms import Terms
 
@@ -304,6 +307,36 @@ def test_a_full_queue_answers_429_with_retry_after():
         assert int(answer.headers["retry-after"]) >= 1
         engine.go.set()
         assert {finished(client, task)["task"]["status"] for task in tasks} == {"TASK_STATUS_SUCCEED"}
+
+
+def test_submits_that_come_at_once_do_not_overrun_the_queue(tmp_path):
+    engine = Engine()
+    engine.go.clear()
+    home = Home(tmp_path / "home")  # writing a task down takes a moment
+    with over_socket(create_app(engine, Terms(Limits(max_waiting=5), workers=1), home=home)) as client:
+
+        def ask(_):
+            return client.post(MODEL, json={"prompt": "x"}).status_code
+
+        with ThreadPoolExecutor(20) as pool:
+            answers = list(pool.map(ask, range(40)))
+        assert answers.count(200) + answers.count(429) == 40
+        assert 5 <= answers.count(200) <= 6  # one of them is in the engine's hands
+        engine.go.set()
+    home.close()
+
+
+def test_what_a_rehearsed_latency_holds_back_waits_as_well():
+    rehearsal = Rehearsal(latency=parse_latency("30s"))
+    with over_asgi(
+        create_app(Engine(), Terms(Limits(max_waiting=3), workers=1, rehearsal=rehearsal))
+    ) as client:
+        answers = []
+        for _ in range(6):
+            answers.append(client.post(MODEL, json={"prompt": "x"}).status_code)
+            time.sleep(0.05)
+        assert answers.count(200) == 3
+        assert answers[-1] == 429
 
 
 def test_what_is_not_there(client):

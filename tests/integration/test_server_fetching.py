@@ -277,7 +277,8 @@ def test_a_format_is_seen_and_not_believed():
         ("172.16.0.1", False), ("169.254.169.254", False), ("100.64.0.1", False), ("0.0.0.0", False),
         ("224.0.0.1", False), ("255.255.255.255", False), ("::1", False), ("fe80::1%eth0", False),
         ("fc00::1", False), ("::ffff:127.0.0.1", False), ("64:ff9b::7f00:1", False), ("2002:7f00:1::", False),
-        ("nonsense", False),
+        ("fec0::9", False), ("3fff::9", False), ("192.0.0.192", False), ("192.88.99.9", False),
+        ("168.63.129.16", False), ("100.100.100.200", False), ("fd00:ec2::254", False), ("nonsense", False),
     ],
 )  # fmt: skip
 def test_is_public(address, public):

@@ -7,7 +7,7 @@ import time
 import pytest
 from support.server_http import MODEL, RESULT, data_uri, finished, over_asgi, png_bytes, submit
 
-from zbatch.errors import StateError, UsageError
+from zbatch.errors import RunBusyError, StateError
 from zbatch.server.app import create_app
 from zbatch.server.home import Home
 from zbatch.server.keys import KeyRing
@@ -186,9 +186,10 @@ def test_results_go_with_their_files_when_their_time_is_over(tmp_path):
 
 def test_a_directory_serves_one_server_and_a_strange_file_is_told(tmp_path):
     home = Home(tmp_path / "a")
-    with pytest.raises(UsageError, match="another server uses"):
+    with pytest.raises(RunBusyError, match="another server uses"):
         Home(tmp_path / "a")
     home.close()
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "a" / "secret").stat().st_mode & 0o777 == 0o600
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "tasks.sqlite3").write_text("not a database, and long enough to be looked at")

@@ -130,6 +130,33 @@ def test_black_of_a_mask_is_kept_to_the_pixel(strength):
     assert strength == 0 or np.abs(got - np.asarray(source))[~black].mean() > 1
 
 
+@pytest.mark.parametrize("side", [32, 64, 128, 512])
+def test_black_of_a_mask_of_another_size_is_kept_where_nothing_but_black_is_seen_of_it(side):
+    source = noise()
+    mask = Image.new("L", (side, side))
+    ImageDraw.Draw(mask).rectangle((side // 4, side // 4, side // 2, side // 2), fill=255)
+    got = pixels(made(image=png(source), mask=png(mask), strength=1))
+    black = np.asarray(mask.resize((256, 256), Image.Resampling.BOX)) == 0
+    assert (got[black] == np.asarray(source)[black]).all()
+    assert (got[~black] != np.asarray(source)[~black]).any()
+
+
+def test_sixteen_bits_of_grey_are_brought_to_eight():
+    greys = np.repeat(np.array([0, 200, 1000, 20_000, 40_000, 65_535], np.uint16), 256).reshape(6, 256)
+    source = Image.fromarray(np.repeat(greys, 43, axis=0)[:256])
+    back = pixels(made(image=png(source), strength=0))[:, 0, 0]
+    assert sorted(set(back.tolist())) == [0, 1, 4, 78, 156, 255]
+    nearly_black = Image.fromarray(np.full((256, 256), 100, np.uint16))
+    kept = made(image=png(noise()), mask=png(nearly_black), strength=1)
+    assert (pixels(kept) == np.asarray(noise())).all()
+
+
+@pytest.mark.parametrize("more", [" wearing a hat", ", masterpiece, best quality", ", 50mm", " in oils"])
+def test_words_that_it_does_not_know_show_as_well(more):
+    plain, other = pixels(made(prompt="a cat")), pixels(made(prompt=f"a cat{more}"))
+    assert np.abs(plain - other).mean() > 2
+
+
 def test_a_black_mask_keeps_all_and_a_white_one_nothing():
     source = noise()
     kept = made(image=png(source), mask=png(Image.new("L", (256, 256))), strength=1)

@@ -1,5 +1,7 @@
 """What the preview engine reads in a prompt."""
 
+import math
+
 import pytest
 
 from zbatch.server.engines.preview_motifs import _DRAWN
@@ -35,6 +37,16 @@ def test_unknown_words_choose_but_do_not_move_what_is_known():
     plain, triggered = read_idea("an owl"), read_idea("zxq an owl")
     assert (plain.motif, plain.place, plain.light) == (triggered.motif, triggered.place, triggered.light)
     assert plain.nuance != triggered.nuance
+
+
+def test_every_other_word_leads_a_step_on_and_small_or_known_ones_none():
+    assert read_idea("a red fox in the snow, dawn").nuance == (0.0, 0.0)
+    assert math.hypot(*read_idea("a red fox in the snow, 50mm").nuance) == pytest.approx(1, abs=0.01)
+    steps = [
+        math.hypot(*read_idea("fox " + " ".join(f"w{i}" for i in range(many))).nuance) for many in range(60)
+    ]
+    assert max(steps) <= 3.01
+    assert read_idea("fox zig zag").nuance == read_idea("zag zig fox zig").nuance
 
 
 def test_every_name_can_be_painted():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -23,6 +23,8 @@ from zbatch.server.serving import ENGINES, bind, serve_app
 from zbatch.server.tasks import Limits
 from zbatch.server.terms import Terms
 from zbatch.units import parse_duration, parse_rate
+
+Value = TypeVar("Value")
 
 _GRACE: Final = 10.0
 """Seconds."""
@@ -74,16 +76,24 @@ _MOST_BYTES: Final = 20 * 2**30
     metavar="N",
     help="Tasks that may wait; more is answered 429.",
 )
-@click.option("--rate-limit", metavar="N/min", help="Submits that each key may make: 60/min, 2/s.")
+@click.option(
+    "--rate-limit",
+    metavar="N/min",
+    help="Submits that each key may make (without a key file: everybody together): 60/min, 2/s.",
+)
 @click.option(
     "--tasks-limit", type=click.IntRange(min=1), metavar="N", help="Tasks that each key may have in flight."
 )
 @click.option(
-    "--latency", metavar="TIME", help="Rehearse how long tasks take: 4s, uniform:2s,6s, lognormal:4s,15s."
+    "--latency",
+    metavar="TIME",
+    help="Rehearse how long tasks take: 4s, uniform:2s,6s, lognormal:4s,15s (median, 99th percentile).",
 )
 @click.option("--fail", metavar="SHARE", help="Rehearse failing tasks: 2%.")
 @click.option(
-    "--access-log", metavar="FILE", help="Write every call there, a JSON object a line; - is stderr."
+    "--access-log",
+    metavar="FILE",
+    help="Write every call that could be read there, a JSON object a line; - is stderr.",
 )
 @painting_options
 def command(
@@ -110,15 +120,18 @@ def command(
     """
     terms = Terms(
         limits=Limits(
-            result_ttl=parse_duration(keep),
+            result_ttl=_read("--keep", parse_duration, keep),
             max_waiting=max_queue,
             max_finished=_MOST_KEPT,
             max_finished_bytes=_MOST_BYTES,
         ),
-        quota=Quota(rate=None if rate_limit is None else parse_rate(rate_limit), tasks=tasks_limit),
+        quota=Quota(
+            rate=None if rate_limit is None else _read("--rate-limit", parse_rate, rate_limit),
+            tasks=tasks_limit,
+        ),
         rehearsal=Rehearsal(
-            latency=None if latency is None else parse_latency(latency),
-            fail=0.0 if fail is None else parse_share(fail),
+            latency=None if latency is None else _read("--latency", parse_latency, latency),
+            fail=0.0 if fail is None else _read("--fail", parse_share, fail),
         ),
         workers=workers,
         grace=_GRACE,
@@ -140,7 +153,20 @@ def command(
         tell(f"serving the {engine} engine at {serving.url} (Ctrl-C ends it{keys})")
         tell("tasks end with it: a port of its own was picked" if home is None else f"tasks in {home.path}")
         serving.run()
+        tell("stopped" if home is None else "stopped; what was accepted goes on with the next start")
     return ExitCode.OK
+
+
+def _read(option: str, parse: Callable[[str], Value], text: str) -> Value:
+    """Read what an option was given, and name it where that cannot be read.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    try:
+        return parse(text)
+    except UsageError as error:
+        raise UsageError(f"{option}: {error.message}", hint=error.hint) from error
 
 
 def _public(url: str) -> str:
@@ -149,7 +175,7 @@ def _public(url: str) -> str:
     Raises:
         UsageError: it is no base URL.
     """
-    endpoint = parse_endpoint(url)
+    endpoint = _read("--public-url", parse_endpoint, url)
     if endpoint.kind is EndpointKind.PREVIEW:
         raise UsageError("--public-url takes a base URL", hint="such as https://images.example.org")
     return endpoint.url

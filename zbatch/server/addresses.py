@@ -15,7 +15,23 @@ from typing import Final
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
-_NAT64_LOCAL: Final = ipaddress.ip_network("64:ff9b:1::/48")  # RFC 8215; older Pythons call it global
+_CLOSED: Final = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            # Python's releases differ in what they call global, so what matters is written out:
+            "64:ff9b:1::/48",  # RFC 8215
+            "fec0::/10",  # site-local, deprecated and still routed inside
+            "3fff::/20",  # documentation
+            "192.0.0.0/24",  # protocol assignments; Oracle's metadata is at 192.0.0.192
+            "192.88.99.0/24",  # 6to4 relays
+            # and what is global by its number, and answers only inside of a cloud:
+            "168.63.129.16/32",  # Azure's host
+            "100.100.100.200/32",  # Alibaba's metadata
+            "fd00:ec2::/32",  # Amazon's metadata
+        ),
+    )
+)
 _NUMERIC: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.IGNORECASE)
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -84,13 +100,13 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False
     if isinstance(ip, ipaddress.IPv6Address):
-        if ip in _NAT64_LOCAL:
-            return False
         if ip in _NAT64:
             return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
         if inner is not None:
             return is_public(str(inner))
+    if any(ip in network for network in _CLOSED):
+        return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 

@@ -90,6 +90,7 @@ def create_app(
     # A redirect would be built from what the caller calls us; a path is what it is.
     app.router.redirect_slashes = False
     app.state.keys = keys
+    app.state.hurry = service.hurry  # set: what is under way is not waited for on the way out
     app.state.engine = engine.name
     return app
 
@@ -118,6 +119,7 @@ class _Service:
         self._terms = terms
         self._metrics = metrics
         self._bodies = Bodies()
+        self.hurry = asyncio.Event()
 
     @contextlib.asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -129,10 +131,14 @@ class _Service:
                 yield
             finally:
                 self._queue.close()
-                await asyncio.wait([work], timeout=self._terms.grace)
-                work.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await work
+                hurry = asyncio.create_task(self.hurry.wait())
+                await asyncio.wait(
+                    [work, hurry], timeout=self._terms.grace, return_when=asyncio.FIRST_COMPLETED
+                )
+                for waited in (hurry, work):
+                    waited.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await waited
                 await self._queue.store.close()
 
     async def submit(self, request: Request) -> Response:
@@ -220,7 +226,10 @@ class _Service:
             return ""
         owner = self._keys.owner(presented_key(request.headers.get("Authorization", "")))
         if owner is None:
-            raise RefusedError(401, "FAILED_TO_AUTH", "the API key is missing or not accepted")
+            raise RefusedError(
+                401, "FAILED_TO_AUTH", "the API key is missing or not accepted",
+                headers={"WWW-Authenticate": "Bearer"},
+            )  # fmt: skip
         _tell(request, key=owner)
         return owner
 

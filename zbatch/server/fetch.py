@@ -17,7 +17,7 @@ from urllib.parse import unquote_to_bytes
 from PIL import Image
 
 from zbatch.server.download import Destinations, DownloadError, Downloads
-from zbatch.server.engines.inputs import FORMATS
+from zbatch.server.engines.inputs import FORMATS, decoding
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -126,7 +126,8 @@ class Fetcher:
                         field, f"has {width}x{height} pixels, more than {self._max_pixels}",
                         reason="INVALID_IMAGE_SIZE",
                     )  # fmt: skip
-                image.load()
+                with decoding(image):
+                    image.load()
         except InputError:
             raise
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

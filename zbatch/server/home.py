@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from zbatch.durable import make_durable_directory
-from zbatch.errors import DiskError, UsageError
+from zbatch.errors import DiskError, RunBusyError
 from zbatch.server.ledger import Ledger
 from zbatch.server.shelf import DiskShelf
 
@@ -24,12 +24,13 @@ class Home:
 
         Raises:
             DiskError: it cannot be made or read.
-            UsageError: another server has it.
+            RunBusyError: another server has it.
             StateError: what lies in it cannot be read.
         """
         self.path = path
         try:
-            make_durable_directory(path)
+            # Prompts, input images and images lie there: they are nobody else's.
+            make_durable_directory(path, mode=0o700)
             self._lock = self._locked()
             self.secret = self._secret()
         except OSError as error:
@@ -50,7 +51,7 @@ class Home:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             lock.close()
-            raise UsageError(
+            raise RunBusyError(
                 f"another server uses {self.path}", hint="stop it, or give this one --data-dir of its own"
             ) from error
         return lock

@@ -46,7 +46,13 @@ class Plain:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        refused = self._refused(Headers(scope=scope).get("Host", ""))
+        headers = Headers(scope=scope)
+        refused = self._refused(headers.get("Host", ""))
+        if "Content-Length" in headers and "Transfer-Encoding" in headers:
+            # A proxy in front may see another end of this request than we do.
+            refused = RefusedError(
+                400, "INVALID_REQUEST", "Content-Length and Transfer-Encoding exclude each other"
+            )
         if refused is None:
             await self._app(scope, receive, plainly)
         else:

@@ -59,6 +59,8 @@ class TaskQueue:
         self._chance = random.Random()  # noqa: S311 - a rehearsal's dice
         self._line = FairQueue()
         self._fetching = 0
+        self._taking, self._taking_bytes = 0, 0  # being written down
+        self._held = 0  # made, and not due yet by the rehearsed latency
         self._fetches = asyncio.Semaphore(_FETCHES)
         self._closing = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
@@ -90,14 +92,19 @@ class TaskQueue:
         self._check_room(order)
         self._quotas.spend(order.owner, self.store.open_of(order.owner))
         task = Task(str(uuid.uuid4()), order, self.store.clock())
-        await self.store.add(task)
+        self._taking, self._taking_bytes = self._taking + 1, self._taking_bytes + order.weight
+        try:
+            await self.store.add(task)
+        finally:
+            self._taking, self._taking_bytes = self._taking - 1, self._taking_bytes - order.weight
         await self._admit(task)
         return task
 
     def _check_room(self, order: Order) -> None:
-        weight = self._line.weight
+        weight = self._line.weight + self._taking_bytes
         too_heavy = weight > 0 and weight + order.weight > self._limits.max_waiting_bytes
-        if self.waiting >= self._limits.max_waiting or too_heavy:
+        # What a rehearsed latency holds back waits as well, as it would in a server that takes so long.
+        if self.waiting + self._taking + self._held >= self._limits.max_waiting or too_heavy:
             raise BusyError("the queue is full", retry_after=1)
 
     async def _admit(self, task: Task) -> None:
@@ -221,9 +228,14 @@ class TaskQueue:
             await self._finish(task, image=image, reason=reason)
 
     async def _end_later(self, task: Task, wait: float, image: bytes | None, reason: str) -> None:
-        # On the way out it is left open: made again after a restart.
-        if not await self._closing_within(wait):
-            await self._finish(task, image=image, reason=reason)
+        self._held += 1
+        try:
+            # On the way out it is left open: made again after a restart.
+            if await self._closing_within(wait):
+                return
+        finally:
+            self._held -= 1
+        await self._finish(task, image=image, reason=reason)
 
     async def _failed(self, task: Task, error: Exception) -> None:
         bug = isinstance(error, _BUGS)

@@ -68,6 +68,7 @@ class Serving:
     def __init__(self, app: Starlette, sock: socket.socket, url: str, bounds: Bounds) -> None:
         self.url = url
         self._socket = sock
+        self._hurry: asyncio.Event = app.state.hurry
         config = uvicorn.Config(
             app,
             http=connection_class(bounds),
@@ -117,6 +118,7 @@ class Serving:
     def _signalled(self) -> None:
         if self._server.should_exit:
             self._server.force_exit = True
+            self._hurry.set()
         self._server.should_exit = True
 
 

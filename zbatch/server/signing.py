@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
@@ -23,7 +24,7 @@ class Signer:
     def allows(self, task_id: str, name: str, query: Mapping[str, str]) -> bool:
         """Tell whether a query carries the signature of this file and it has not expired."""
         expires = query.get("expires", "")
-        if not (expires.isascii() and expires.isdigit() and len(expires) <= 12):
+        if re.fullmatch(r"[1-9][0-9]{0,11}", expires) is None:
             return False
         expected = self._signature(task_id, name, int(expires))
         signed = hmac.compare_digest(expected.encode(), query.get("signature", "").encode())

@@ -15,7 +15,7 @@ from PIL import Image
 
 from zbatch.server.engines.inputs import DEFAULT_STRENGTH, opened
 from zbatch.server.engines.preview_motifs import Motif, place_motif
-from zbatch.server.engines.preview_palette import HIGH, LOW, RAMPS, coat, paint, ramp
+from zbatch.server.engines.preview_palette import HIGH, LOW, RAMPS, coat, lifted, paint, ramp
 from zbatch.server.engines.preview_places import paint_place
 from zbatch.server.engines.preview_scene import Scene, lay_out
 from zbatch.server.engines.preview_stamp import stamp
@@ -39,6 +39,9 @@ SAVE_OPTIONS: Final[Mapping[str, Mapping[str, int]]] = {
     "png": {"compress_level": 1},
     "webp": {"method": 0, "quality": 75},
 }
+
+_TURN, _LIFT = 0.02, 0.06
+"""How far a step of a prompt's nuance turns the hue (1 is a full circle) and lifts lightness (1 is white)."""
 
 
 class PreviewEngine:
@@ -102,10 +105,10 @@ def _coloured(tones: Tones, motifs: list[Motif], idea: Idea, look: Look, share: 
     texture = look.texture((tones.shape[1], tones.shape[0]))
     if texture is not None:
         tones = tones + texture
-    turn = (idea.nuance[1] / 255 - 0.5) * 0.05
-    land = ramp(RAMPS[idea.palette], turn)
+    turn, lift = idea.nuance[0] * _TURN, idea.nuance[1] * _LIFT
+    land = lifted(ramp(RAMPS[idea.palette], turn), lift)
     night = 0.38 if idea.light == "night" else 0.14
-    fur = coat(idea.motif, idea.tint, turn)
+    fur = lifted(coat(idea.motif, idea.tint, turn), lift / 2)
     fur = fur + (land - fur) * np.float32(night)
     picture = paint(tones, look.coloured(land))
     for motif in motifs:

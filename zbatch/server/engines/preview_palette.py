@@ -105,6 +105,11 @@ def ramp(stops: str, turn: float = 0.0) -> Ramp:
     return colours_of_tones
 
 
+def lifted(colours: Ramp, share: float) -> Ramp:
+    """Move colours towards white by a share, or towards black where it is negative."""
+    return colours + ((255 if share > 0 else 0) - colours) * np.float32(abs(share))
+
+
 def coat(motif: str, tint: str | None, turn: float) -> Ramp:
     """Give the ramp of a motif, in the colour the prompt names if it names one."""
     return ramp(_TINTS[tint] if tint else _COATS[motif], turn * 0.35)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -75,6 +76,10 @@ _PLACES: Final = _table("""
     canyon: mesa badlands mars
     space: galaxy cosmos stars
 """)
+_SNOW: Final = frozenset("snow snowy snowing blizzard tundra winter arctic".split())
+_SMALL: Final = frozenset("a an the of in on at by with and or to from for is its light".split())
+_MOST_STEPS: Final = 3.0
+
 _PLACE_NAMES: Final = ("hills", "meadow", "mountains", "sea", "forest", "desert")
 
 _LIGHTS: Final = _table("""
@@ -92,14 +97,15 @@ _LIGHT_NAMES: Final = ("dawn", "noon", "dusk", "night")
 class Idea:
     """A prompt as the engine understands it.
 
-    `motif`, `place` and `light` decide the composition together with the seed; `nuance` is a hash of the
-    whole prompt that only shades it, so that a LoRA's trigger word does not throw the picture over.
+    `motif`, `place` and `light` decide the composition together with the seed. Every other word shades it a
+    step further, in hue and lightness, in a direction of its own: `nuance` is where that leads. So each word
+    shows, and a LoRA's trigger does not throw the picture over.
     """
 
     motif: str
     place: str
     light: str
-    nuance: bytes
+    nuance: tuple[float, float]
     snow: bool
     tint: str | None
 
@@ -143,12 +149,33 @@ def read_idea(prompt: str) -> Idea:
         motif=motif or _ABSTRACT[digest[0] % len(_ABSTRACT)],
         place=place or _PLACE_NAMES[choice[1] % len(_PLACE_NAMES)],
         light=light or _LIGHT_NAMES[choice[2] % len(_LIGHT_NAMES)],
-        nuance=digest,
-        snow=any(
-            word in ("snow", "snowy", "snowing", "blizzard", "tundra", "winter", "arctic") for word in words
-        ),
+        nuance=_nuance(words),
+        snow=any(word in _SNOW for word in words),
         tint=_tint(words),
     )
+
+
+def _nuance(words: list[str]) -> tuple[float, float]:
+    """Add up the steps of the words that mean nothing else here; many of them lead no further than a few."""
+    across = up = 0.0
+    for word in dict.fromkeys(words):
+        if (
+            word in _SMALL
+            or word in _SNOW
+            or word in _TINTS
+            or any(next(found, None) for found in _meanings(word))
+        ):
+            continue
+        angle = 2 * math.pi * int.from_bytes(hashlib.sha256(word.encode()).digest()[:4]) / 2**32
+        across, up = across + math.cos(angle), up + math.sin(angle)
+    far = math.hypot(across, up)
+    scale = 1 if far <= _MOST_STEPS else _MOST_STEPS / far
+    # In exact steps: another machine's last bit is another picture's byte.
+    return round(across * scale, 3), round(up * scale, 3)
+
+
+def _meanings(word: str) -> Iterator[Iterator[str]]:
+    return (_found([word], table) for table in (_MOTIFS, _PLACES, _LIGHTS))
 
 
 def _tint(words: list[str]) -> str | None:

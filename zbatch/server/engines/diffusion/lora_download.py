@@ -88,12 +88,16 @@ class LoraHosts:
         )
         try:
             async with asyncio.timeout(self._patience) as patience, downloads:
-                url = path if "://" in path else await self._file_of(downloads, path)
+                url = self._raw(path) if "://" in path else await self._file_of(downloads, path)
                 await self._write(downloads, path, url, stream, patience)
         except TimeoutError as error:
             raise LoraError(path, "cannot be fetched: it comes too slowly") from error
         except DownloadError as error:
             raise LoraError(path, str(error)) from error
+
+    def _raw(self, url: str) -> str:
+        """Give where a file itself is: what a browser shows of Hugging Face is a page about it."""
+        return url.replace("/blob/", "/resolve/", 1) if url.startswith(f"{self._hub}/") else url
 
     async def _file_of(self, downloads: Downloads, path: str) -> str:
         """Find the weights of a repository."""

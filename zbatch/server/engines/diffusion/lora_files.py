@@ -99,11 +99,15 @@ class LoraFiles:
         folder = self._folder.resolve()
         for name in (path, path + _ENDING):
             try:
-                file = (folder / name).resolve(strict=True)
+                file = (folder / name).resolve()
             except (OSError, RuntimeError, ValueError):
                 continue
-            # Links are followed first: one that leads out of the folder is as missing as any other file.
-            if file.is_relative_to(folder) and file.suffix == _ENDING and file.is_file():
+            # Links are followed first; whether there is a file where they lead out to is not told.
+            if not file.is_relative_to(folder):
+                missing = LoraError(
+                    path, "cannot be used: it is a link that leads out of this server's --lora-dir"
+                )
+            elif file.suffix == _ENDING and file.is_file():
                 return file
         raise missing
 
