@@ -100,6 +100,7 @@ class LoraFiles:
         for name in (path, path + _ENDING):
             try:
                 file = (folder / name).resolve()
+                is_file = file.suffix == _ENDING and file.is_file()
             except (OSError, RuntimeError, ValueError):
                 continue
             # Links are followed first; whether there is a file where they lead out to is not told.
@@ -107,7 +108,7 @@ class LoraFiles:
                 missing = LoraError(
                     path, "cannot be used: it is a link that leads out of this server's --lora-dir"
                 )
-            elif file.suffix == _ENDING and file.is_file():
+            elif is_file:
                 return file
         raise missing
 
