@@ -17,6 +17,7 @@ _EXIF: Final = 0x8769
 _COMMENT: Final = 0x9286
 _LONG, _UNDEFINED = 4, 7
 _UNICODE: Final = b"UNICODE\0"
+_STEPS: Final = "Steps: "
 _BROKEN: Final = "its EXIF block is not as EXIF must be"
 
 _Entries = dict[int, bytes]
@@ -107,7 +108,8 @@ def _decoded(comment: bytes) -> str | None:
         written = text if code in (b"ASCII\0\0\0", b"\0" * 8) else comment
         return written.rstrip(b"\0 ").decode("utf-8", "replace") or None
     text = text[: len(text) - len(text) % 2]
-    # The standard leaves the order of its bytes open: in a text, most of the zeros come first or second.
-    little = text[1::2].count(0) > text[::2].count(0)
-    decoded = text.decode("utf-16-le" if little else "utf-16-be", "replace")
+    # The standard leaves the order of its bytes open. AUTOMATIC1111's, and ours, is the big-endian one.
+    decoded = text.decode("utf-16-be", "replace")
+    if _STEPS not in decoded and _STEPS in (other := text.decode("utf-16-le", "replace")):
+        decoded = other
     return decoded.lstrip("\ufeff").rstrip("\0 ") or None
