@@ -32,17 +32,18 @@ class JobState(StrEnum):
 
 
 TRANSITIONS: Final[Mapping[JobState, frozenset[JobState]]] = {
-    # Unknown again: its resubmit was allowed, and the run ended before it.
-    JobState.PENDING: frozenset({JobState.SUBMITTING, JobState.UNKNOWN}),
+    # Unknown again: its resubmit was allowed, and the run ended before it. Done: see `--reuse`, as below.
+    JobState.PENDING: frozenset({JobState.SUBMITTING, JobState.UNKNOWN, JobState.DONE}),
     JobState.SUBMITTING: frozenset(
         {JobState.PENDING, JobState.SUBMITTED, JobState.REJECTED, JobState.UNKNOWN}
     ),
     JobState.SUBMITTED: frozenset({JobState.DONE, JobState.FAILED, JobState.UNKNOWN}),
-    # Its file is gone: the task is asked again, nothing is paid.
-    JobState.DONE: frozenset({JobState.SUBMITTED}),
-    JobState.FAILED: frozenset({JobState.PENDING}),
-    JobState.REJECTED: frozenset({JobState.PENDING}),
-    JobState.UNKNOWN: frozenset({JobState.PENDING}),
+    # Its file is gone: the task is asked again, nothing is paid. Of one that was taken over there is none to
+    # ask, and what is not paid by itself is unknown.
+    JobState.DONE: frozenset({JobState.SUBMITTED, JobState.UNKNOWN}),
+    JobState.FAILED: frozenset({JobState.PENDING, JobState.DONE}),
+    JobState.REJECTED: frozenset({JobState.PENDING, JobState.DONE}),
+    JobState.UNKNOWN: frozenset({JobState.PENDING, JobState.DONE}),
 }
 """Every move a job may make; the store refuses any other."""
 

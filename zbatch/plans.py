@@ -42,6 +42,7 @@ def save_plan(plan: Plan, settings: Settings, order: Order, path: Path) -> None:
         "only": list(settings.only),
         "first": settings.first,
         "retry": list(order.retry),
+        "reuse": [str(path.resolve()) for path in order.reuse],
         "max_cost": None if order.max_cost is None else str(order.max_cost),
         "rate": settings.rate,
         "allow_outside": settings.allow_outside,
@@ -101,6 +102,7 @@ def order_of_plan(saved: Mapping[str, Any], settings: Settings) -> Order:
             only=tuple(saved["only"]),
             first=saved["first"],
             retry=tuple(saved["retry"]),
+            reuse=tuple(saved.get("reuse", ())),
             max_cost=saved["max_cost"],
             rate=settings.rate or saved["rate"],
         )
@@ -148,6 +150,7 @@ def _check_plan_settings(saved: Mapping[str, Any], settings: Settings) -> None:
         "--only": settings.only,
         "--first": settings.first,
         "--retry": settings.retry,
+        "--reuse": settings.reuse,
         "--max-cost": settings.max_cost,
         "--allow-outside": settings.allow_outside,
     }

@@ -27,7 +27,7 @@ class Settings:
     """What flags (or arguments) and variables say; where they say nothing, the manifest decides.
 
     `rate` is written as in the manifest (`60/min`), `max_cost` in USD. `api_key_file` is where `api_key` was
-    read from, where it was: the command that goes on names it.
+    read from, where it was: the command that goes on names it. `reuse` are run directories.
     """
 
     endpoint: str | None = None
@@ -41,6 +41,7 @@ class Settings:
     max_cost: str | float | Decimal | None = None
     allow_outside: bool = False
     api_key_file: Path | None = None
+    reuse: tuple[str | Path, ...] = ()
 
 
 def resolve(manifest: Manifest, settings: Settings) -> Order:
@@ -61,6 +62,7 @@ def resolve(manifest: Manifest, settings: Settings) -> Order:
         only=settings.only,
         first=settings.first,
         retry=_states(settings.retry),
+        reuse=tuple(Path(place) for place in settings.reuse),
         concurrency=settings.concurrency,
         rate=None if settings.rate is None else parse_rate(settings.rate),
         max_cost=_max_cost(settings.max_cost, manifest),
@@ -81,6 +83,7 @@ def _again(manifest: Manifest, settings: Settings, endpoint: str | None) -> str:
     }
     options = [(flag, str(value)) for flag, value in given.items() if value is not None]
     options += [("--only", value) for value in settings.only]
+    options += [("--reuse", str(value)) for value in settings.reuse]
     alone = [("--allow-outside",)] if settings.allow_outside else []
     return str(Again(("zbatch", "run", str(manifest.path)), (*options, *alone)))
 

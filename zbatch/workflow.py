@@ -134,6 +134,7 @@ def run(
     only: Iterable[str] = (),
     first: int | None = None,
     retry: Iterable[str] = (),
+    reuse: Iterable[str | Path] | str | Path = (),
     max_cost: str | float | Decimal | None = None,
     allow_outside: bool = False,
     report: bool = True,
@@ -141,9 +142,10 @@ def run(
 ) -> Run:
     """Run a manifest, always resuming, and give the run. It shows itself in a notebook.
 
-    Arguments are those of `zbatch run`; `ZBATCH_ENDPOINT` and `ZBATCH_API_KEY` count as there. In a notebook,
-    and without a `listener`, a small grid of thumbnails fills while it goes on; interrupting the kernel makes
-    no new submits and finishes what is in flight, a second time does not wait for that.
+    Arguments are those of `zbatch run`, `reuse` takes run directories; `ZBATCH_ENDPOINT` and `ZBATCH_API_KEY`
+    count as there. In a notebook, and without a `listener`, a small grid of thumbnails fills while it goes
+    on; interrupting the kernel makes no new submits and finishes what is in flight, a second time does not
+    wait for that.
 
     Raises:
         ManifestError: the manifest is wrong; nothing was submitted.
@@ -159,6 +161,7 @@ def run(
         only=_several(only),
         first=first,
         retry=_several(retry),
+        reuse=(reuse,) if isinstance(reuse, str | Path) else tuple(reuse),
         max_cost=max_cost,
         allow_outside=allow_outside,
     )
@@ -181,6 +184,7 @@ def make_plan(
     only: Iterable[str] = (),
     first: int | None = None,
     retry: Iterable[str] = (),
+    reuse: Iterable[str | Path] | str | Path = (),
     rate: str | None = None,
     max_cost: str | float | Decimal | None = None,
     allow_outside: bool = False,
@@ -196,6 +200,7 @@ def make_plan(
         only=_several(only),
         first=first,
         retry=_several(retry),
+        reuse=(reuse,) if isinstance(reuse, str | Path) else tuple(reuse),
         rate=rate,
         max_cost=max_cost,
         allow_outside=allow_outside,

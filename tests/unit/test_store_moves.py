@@ -65,7 +65,9 @@ def test_the_moves_are_those_of_the_machine():
     retried = {(state, "pending") for state in ("failed", "rejected", "unknown")}
     asked_again = {("done", "submitted")}  # its file is gone
     held_again = {("pending", "unknown")}  # its resubmit was allowed, and not made
-    assert made | retried | asked_again | held_again == {
+    taken_over = {(state, "done") for state in ("pending", "failed", "rejected", "unknown")}
+    lost_again = {("done", "unknown")}  # it was taken over, and its file is gone
+    assert made | retried | asked_again | held_again | taken_over | lost_again == {
         (old, new) for old, ways in TRANSITIONS.items() for new in ways
     }
 

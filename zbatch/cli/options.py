@@ -65,6 +65,13 @@ retry = click.option(
 allow_outside = click.option(
     "--allow-outside", is_flag=True, help="Let input images lie outside the manifest's directory."
 )
+reuse = click.option(
+    "--reuse",
+    multiple=True,
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    help="Take over pictures that this run has made already, by links; may be repeated.",
+)
 max_cost = click.option("--max-cost", metavar="USD", help="Stop before all attempts cost more than this.")
 
 

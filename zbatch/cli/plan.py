@@ -11,6 +11,7 @@ import orjson
 from zbatch.api.endpoint import EndpointKind
 from zbatch.cli import options
 from zbatch.cli.output import ExitCode, plural, say, tell
+from zbatch.cli.whereabouts import locate_run
 from zbatch.manifest.loader import load_manifest
 from zbatch.plans import save_plan
 from zbatch.runner.order import Order
@@ -27,6 +28,7 @@ from zbatch.settings import Settings, resolve
     options.first,
     options.rate,
     options.retry,
+    options.reuse,
     options.max_cost,
     options.allow_outside,
 )
@@ -46,6 +48,7 @@ def command(
     first: int | None,
     rate: str | None,
     retry: tuple[str, ...],
+    reuse: tuple[Path, ...],
     max_cost: str | None,
     allow_outside: bool,
     out: Path | None,
@@ -61,6 +64,7 @@ def command(
         retry=retry,
         max_cost=max_cost,
         allow_outside=allow_outside,
+        reuse=tuple(locate_run(place, endpoint) for place in reuse),
     )
     order = resolve(load_manifest(manifest, allow_outside=allow_outside), settings)
     plan = make_plan(order, with_keys=out is not None)
@@ -104,6 +108,9 @@ def _grid_lines(plan: Plan) -> Iterator[tuple[str, str, str]]:
 
 def _run_lines(plan: Plan, order: Order) -> Iterator[tuple[str, str, str]]:
     yield "done", f"{plan.done:,}", ""
+    if order.reuse:
+        runs = ", ".join(str(path) for path in order.reuse)
+        yield "reused", f"{plan.reused:,}", f"made already by {runs}: taken over, not paid again"
     if plan.in_flight:
         yield "in flight", f"{plan.in_flight:,}", "asked for first"
     if plan.held:

@@ -16,6 +16,7 @@ from zbatch.cli import options
 from zbatch.cli.advice import raised
 from zbatch.cli.output import ExitCode, complain, complain_as_json, plural, say, tell
 from zbatch.cli.warned import warning_lines
+from zbatch.cli.whereabouts import locate_run
 from zbatch.manifest.loader import load_manifest
 from zbatch.model import JobState
 from zbatch.plans import order_of_plan, read_plan
@@ -41,7 +42,9 @@ _OBJECTS = 50_000
 @click.argument("manifest", type=options.MANIFEST)
 @options.with_options(options.endpoint, options.run_dir)
 @click.option("-j", "--concurrency", type=click.IntRange(min=1), metavar="N", help="Tasks in flight at most.")
-@options.with_options(options.rate, options.only, options.first, options.retry, options.max_cost)
+@options.with_options(
+    options.rate, options.only, options.first, options.retry, options.reuse, options.max_cost
+)
 @click.option(
     "--api-key-file", type=click.Path(path_type=Path), metavar="FILE", help="The key; or ZBATCH_API_KEY."
 )
@@ -62,6 +65,7 @@ def command(
     only: tuple[str, ...],
     first: int | None,
     retry: tuple[str, ...],
+    reuse: tuple[Path, ...],
     max_cost: str | None,
     api_key_file: Path | None,
     no_report: bool,
@@ -85,6 +89,7 @@ def command(
         max_cost=max_cost,
         allow_outside=allow_outside,
         api_key_file=api_key_file,
+        reuse=tuple(locate_run(place, endpoint) for place in reuse),
     )
     saved = read_plan(manifest)
     if saved is not None:

@@ -95,6 +95,7 @@ def _json(run: Run) -> dict[str, Any]:
             }
             for failure in run.failures()
         ],
+        "taken_over": [{"run": path, "count": number} for path, number in run.taken_over().items()],
         "stopped": run.about(Meta.STOPPED),
         "location": None if run.location is None else str(run.location),
         "gone": _gone(run)[0],
@@ -111,6 +112,8 @@ def _print(run: Run) -> None:
     for state, number in counts.items():
         if number and state is not JobState.DONE:
             say(f"  {state:<11}{number:>8,}")
+    for path, number in run.taken_over().items():
+        say(f"  {plural(number, 'picture')} taken over from {path}: not submitted here, in no cost below")
     if cost is not None:
         free = run.about(Meta.ENDPOINT_KIND) == "preview"
         label = "would have cost (preview is free)" if free else "cost so far"

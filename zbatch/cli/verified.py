@@ -138,7 +138,8 @@ def _next(run: Run, result: Verification, mended: Mended | None) -> Iterator[str
     again = gone + (len(mended.set_aside) if mended else aside)
     if again:
         then = "then " if mended is None and aside else ""
-        yield f"{then}{run.again}  ({_fetching(run, again)})"
+        taken = sum(_was_taken_over(run, one) for one in result.differences if one.shown)
+        yield f"{then}{run.again}  ({_fetching(run, again, min(taken, again))})"
     lost = sum(not one.shown for one in result.differences if one.problem is not Problem.THUMBNAIL)
     if lost:
         yield (
@@ -147,7 +148,22 @@ def _next(run: Run, result: Verification, mended: Mended | None) -> Iterator[str
         )
 
 
-def _fetching(run: Run, many: int) -> str:
+def _was_taken_over(run: Run, one: Difference) -> bool:
+    record = None if one.key is None or one.problem is Problem.THUMBNAIL else run.job(one.key)
+    return record is not None and record.reused_from is not None
+
+
+def _fetching(run: Run, many: int, taken: int) -> str:
+    if not taken:
+        return _asking(run, many)
+    words = (
+        f"with --reuse, takes {plural(taken, 'picture')} over again from where they came from, for nothing; "
+        "without, their jobs are held as unknown"
+    )
+    return f"{words}; {_asking(run, many - taken)}" if many > taken else words
+
+
+def _asking(run: Run, many: int) -> str:
     pictures = plural(many, "picture")
     if run.about(Meta.ENDPOINT_KIND) == "preview":
         return f"makes {pictures} again, for nothing: the built-in endpoint"

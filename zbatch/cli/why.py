@@ -82,8 +82,20 @@ def _standing(lineage: Lineage) -> Iterator[str]:
         when = f", submitted {record.submitted_at}" if record.submitted_at else ""
         done = f", done {record.done_at}" if record.done_at else ""
         yield f"  {plural(record.attempts, 'attempt')}{when}{done}{f', task {tasks}' if tasks else ''}"
+    if record.reused_from is not None:
+        yield from _reused(record.reused_from)
     if record.reason:
         yield f"  {record.reason}: {record.message or ''}".rstrip(": ")
+
+
+def _reused(reused: Mapping[str, Any]) -> Iterator[str]:
+    made = reused["made"]
+    yield f"  taken over from {reused['run']} (seen from this run's directory) on {reused['taken_at']}"
+    tasks = ", ".join(made["task_ids"])
+    where = "" if made["run"] == reused["run"] else f"in {made['run']} "
+    task = f", task {tasks}" if tasks else ""
+    when = f"submitted {made['submitted_at']}, done {made['done_at']}"
+    yield f"  made {where}by {made['endpoint']}, {when}{task}"
 
 
 def _fields(lineage: Lineage) -> Iterator[str]:
@@ -185,6 +197,7 @@ def _json(lineage: Lineage) -> dict[str, Any]:
         "state": None if record is None else record.state.value,
         "file": record.file if record is not None else trace.file if trace is not None else None,
         "task_ids": [] if record is None else list(record.task_ids),
+        "reused_from": None if record is None else record.reused_from,
         "request": dict(lineage.request),
         "coordinates": [dict(at) for at in lineage.coordinates],
         "manifest_changed": lineage.changed,

@@ -37,6 +37,7 @@ def job_line(job: JobFacts) -> bytes:
         "error": error,
         "submitted_at": job.submitted_at,
         "done_at": job.done_at,
+        "reused_from": orjson.Fragment(job.reused_from),
     }
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 

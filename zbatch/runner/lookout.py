@@ -126,25 +126,32 @@ class Lookout:
     async def _ask_again(self, job_ids: list[int], *, hand_on: bool = True) -> int:
         """Take jobs back and hand them on in one step, so that no page of pending jobs comes in between.
 
-        Gives how many were taken back.
+        Gives how many were taken back and are asked for, or made, again.
         """
         if not job_ids:
             return 0
         free = self._wiring.policy.free
 
-        def step(store: Store) -> tuple[int, list[PendingJob], list[OpenTask]]:
+        def step(store: Store) -> tuple[int, int, list[PendingJob], list[OpenTask]]:
             gone = [job_id for job_id in job_ids if store.ask_again(job_id, free=free)]
             pending = store.pending_among(gone) if hand_on and free else []
-            return len(gone), pending, store.open_tasks(gone) if hand_on and not free else []
+            tasks = store.open_tasks(gone) if hand_on and not free else []
+            return len(gone), store.held_among(gone), pending, tasks
 
-        gone, pending, tasks = await self._wiring.writer.commit(step)
+        gone, held, pending, tasks = await self._wiring.writer.commit(step)
         self._wiring.tally.done -= gone
+        self._wiring.tally.failed += held
+        if held:
+            self._tell(
+                f"{held} pictures that were taken over from another run are gone or changed: they are held; "
+                "--reuse takes them over again, and --retry unknown has them made"
+            )
         for job in pending:
             self._pending(job)
         for task in tasks:
             self._wiring.limiter.adopt(1)
             self._found(task)
-        return gone
+        return gone - held
 
     def _tell(self, message: str) -> None:
         self._wiring.tell(EventName.NOTICE, None, "pictures", message)

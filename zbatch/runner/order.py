@@ -31,6 +31,8 @@ class Order:
     only: tuple[str, ...] = ()
     first: int | None = None
     retry: tuple[JobState, ...] = ()
+    reuse: tuple[Path, ...] = ()
+    """Directories of runs from which pictures are taken over."""
     concurrency: int | None = None
     rate: float | None = None
     max_cost: Decimal | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
@@ -17,10 +17,12 @@ from zbatch.manifest.selection import Selection
 from zbatch.model import RETRYABLE, JobState, Row
 from zbatch.runner.known import KnownStates
 from zbatch.runner.order import Order
+from zbatch.runner.reusing import reusable
 from zbatch.state.database import Meta
 from zbatch.state.directory import RunDirectory
 from zbatch.state.pictures import check_location
 from zbatch.state.run import Run
+from zbatch.state.takeovers import TAKEABLE
 
 LORA_IS_OFF: Final = "scale 0: a LoRA that is off leaves the request"
 EQUAL_REQUESTS: Final = "equal requests: their cells differ in nothing that is sent"
@@ -35,6 +37,7 @@ class Plan:
 
     `shared` cells show the job of an earlier cell, `shared_by` says by which rule; `dropped` are jobs the run
     has attempts of and the manifest no longer shows: they are kept, and not submitted again.
+    `reused` are not done here, and taken over from other runs.
     `cost` is in USD, `None` without a price; `seconds` is the time the rate alone asks for, or `None`.
     """
 
@@ -48,6 +51,7 @@ class Plan:
     pairs: int
     pairs_covered: int
     done: int
+    reused: int
     selected: int
     to_submit: int
     in_flight: int
@@ -69,6 +73,7 @@ class Plan:
             "shared_by": dict(self.shared_by),
             "excluded": self.excluded,
             "done": self.done,
+            "reused": self.reused,
             "to_submit": self.to_submit,
             "cost": None if self.cost is None else float(self.cost),
             "warnings": [str(warning) for warning in self.warnings],
@@ -96,11 +101,14 @@ def make_plan(order: Order, *, with_keys: bool = False) -> Plan:
         StateError: a run lay in the directory, and its state is damaged or gone.
     """
     manifest = order.manifest
-    known, spent = _known(order)
+    here, spent = _known(order)
+    known = _Reusing(here, order)
     selection = Selection.parse(order.only, order.first, manifest)
     expansion = Expansion(manifest, selection)
     keys: list[str] = []
     states: Counter[JobState | None] = Counter()
+    shown: Counter[JobState | None] = Counter()  # as they stand here, before anything is taken over
+    reused = 0
     off = 0
     bare: set[str] = set()  # jobs without a LoRA, where there could be one
     program = manifest.program
@@ -110,8 +118,10 @@ def make_plan(order: Order, *, with_keys: bool = False) -> Plan:
         first = [row.key for row in batch if row.request is not None and row.key is not None]
         if with_keys:
             keys += first
-        standing = known.of(first)
+        before, standing = known.here_and_there(first)
+        shown.update(before)
         states.update(standing)
+        reused += sum(old is not new for old, new in zip(before, standing, strict=True))
         to_submit.take(batch, standing)
         if takes_loras:
             bare.update(
@@ -136,12 +146,13 @@ def make_plan(order: Order, *, with_keys: bool = False) -> Plan:
         sampled_out=expansion.notes.sampled_out,
         pairs=expansion.notes.pairs,
         pairs_covered=expansion.notes.covered,
-        done=states[JobState.DONE],
+        done=states[JobState.DONE] - reused,
+        reused=reused,
         selected=expansion.selected,
         to_submit=to_submit.count,
         in_flight=states[JobState.SUBMITTED] + states[JobState.SUBMITTING],
         held=sum(states[state] for state in RETRYABLE if state not in order.retry),
-        dropped=_dropped(known, states),
+        dropped=_dropped(known.counts, shown),
         cost=None if price is None else price * to_submit.count,
         spent=spent,
         seconds=to_submit.count / rate if rate else None,
@@ -154,7 +165,7 @@ def make_plan(order: Order, *, with_keys: bool = False) -> Plan:
 class _ToSubmit:
     """Counts the jobs a run would submit, each once, however many cells show it."""
 
-    def __init__(self, order: Order, known: KnownStates, *, everything: bool) -> None:
+    def __init__(self, order: Order, known: _Reusing, *, everything: bool) -> None:
         self._order = order
         self._known = known
         self._everything = everything
@@ -198,9 +209,33 @@ def _by_rule(expansion: Expansion) -> tuple[tuple[str, int], ...]:
     return tuple((text, counts[text]) for text in texts if text in counts)
 
 
-def _dropped(known: KnownStates, shown: Mapping[JobState | None, int]) -> int:
-    begun = known.counts.items()
-    return sum(number - shown.get(state, 0) for state, number in begun if state != JobState.PENDING)
+class _Reusing:
+    """The states of jobs as they will be once pictures of other runs are taken over: those are done."""
+
+    def __init__(self, known: KnownStates, order: Order) -> None:
+        self._known = known
+        self._others = KnownStates(reusable(order))
+        self.counts = known.counts
+
+    def of(self, keys: Sequence[str]) -> list[JobState | None]:
+        """Give the state of each job; `None` where nobody knows it."""
+        return self.here_and_there(keys)[1]
+
+    def here_and_there(self, keys: Sequence[str]) -> tuple[list[JobState | None], list[JobState | None]]:
+        """Give the state of each job here, and with what is taken over."""
+        here = self._known.of(keys)
+        if not self._others.counts:
+            return here, here
+        there = self._others.of(keys)
+        taken = [
+            JobState.DONE if other and (state is None or state in TAKEABLE) else state
+            for state, other in zip(here, there, strict=True)
+        ]
+        return here, taken
+
+
+def _dropped(begun: Mapping[JobState, int], shown: Mapping[JobState | None, int]) -> int:
+    return sum(number - shown.get(state, 0) for state, number in begun.items() if state != JobState.PENDING)
 
 
 def _to_submit(state: JobState | None, order: Order) -> bool:

@@ -22,6 +22,7 @@ from zbatch.runner.access import key_for, take_endpoint
 from zbatch.runner.events import Event, EventName
 from zbatch.runner.gridmark import GridMark
 from zbatch.runner.order import Order
+from zbatch.runner.reusing import Reuse
 from zbatch.runner.standing import Standing
 from zbatch.runner.trust import is_trusted, trust
 from zbatch.runner.wiring import Policy
@@ -48,6 +49,7 @@ class Preparation:
         self._order = order
         self._stopped = stopped
         self._tell = tell
+        self._reuse = Reuse(order, stopped)
         self._unchanged = False
         self._checked = False
         self.taken = False
@@ -88,9 +90,11 @@ class Preparation:
 
         Raises:
             ManifestError: the expansion is wrong.
-            UsageError: the selection selects nothing.
+            UsageError: the selection selects nothing, or a run to take pictures over from cannot be.
             InterruptedEarlyError: a signal came.
         """
+        if self._order.reuse:
+            self._reuse.check()
         if self._unchanged or self._checked:
             return
         for _ in self._rows(self._expansion()):
@@ -107,7 +111,11 @@ class Preparation:
         """
         # On a thread of its own, so that the loop goes on while a large grid is expanded.
         await asyncio.to_thread(self.check)
-        return await writer.commit_alone(lambda store: Standing.of(store, self.commit(store)))
+        standing = await writer.commit_alone(lambda store: Standing.of(store, self.commit(store)))
+        if not self._order.reuse:
+            return standing
+        words = standing.words + await self._reuse.take(writer)
+        return await writer.commit(lambda store: Standing.of(store, words))
 
     def commit(self, store: Store) -> list[tuple[str, str]]:
         """Take over the grid, as a step of the caller's transaction; give words about it, with their reason.

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from zbatch.errors import DiskError, StateError
-from zbatch.state.migrations import migrate, pending_migrations
+from zbatch.state.migrations import migrate, stand_in
 
 
 class Meta(StrEnum):
@@ -72,11 +72,11 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> 
         connection.execute("PRAGMA synchronous = FULL")
         migrate(connection)
         return
-    connection.execute("PRAGMA query_only = ON")
     if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
         raise StateError(f"the state {path} is empty: no run has begun here, or it was damaged")
-    if pending_migrations(connection):
+    if not stand_in(connection):
         raise StateError(f"the state {path} is from an older zbatch", hint="zbatch run brings it up to date")
+    connection.execute("PRAGMA query_only = ON")
 
 
 def _reading_mode(path: Path) -> str:

@@ -7,6 +7,7 @@ its version are committed in one transaction, so that a crash leaves the old sch
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from typing import Final
 
 from zbatch.errors import StateError
@@ -70,7 +71,26 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     );
     CREATE INDEX cells_by_job ON cells (job_id);
     """,
+    """
+    CREATE TABLE taken_over (      -- one row for every done job whose picture another run made: nothing of
+                                   -- what that run submitted for it is in `attempts`
+        job_id   INTEGER PRIMARY KEY REFERENCES jobs (id),
+        run      TEXT NOT NULL,    -- directory of the run it was taken from, from this one
+        identity TEXT,             -- of that run (see `meta`)
+        taken_at TEXT NOT NULL,    -- ISO 8601 UTC
+        making   TEXT NOT NULL     -- JSON: {run, endpoint, attempts, task_ids, submitted_at, done_at}: where
+                                   -- it was made first, and how
+    );
+    """,
 )
+
+STAND_INS: Final[Mapping[int, str]] = {
+    1: "CREATE TEMP TABLE taken_over (job_id INTEGER PRIMARY KEY, run, identity, taken_at, making)"
+}
+"""By its index, what a reader, who changes no file, puts in the place of a migration that a state needs.
+
+So runs of earlier versions can be looked at, and be taken over from; not where one has no stand-in.
+"""
 
 
 def pending_migrations(connection: sqlite3.Connection) -> tuple[str, ...]:
@@ -87,6 +107,21 @@ def pending_migrations(connection: sqlite3.Connection) -> tuple[str, ...]:
             hint="upgrade zbatch: pip install -U zbatch",
         )
     return MIGRATIONS[version:]
+
+
+def stand_in(connection: sqlite3.Connection) -> bool:
+    """Have a reader find what a state of an earlier version lacks; tell whether that can be.
+
+    Raises:
+        StateError: the file was written by a newer zbatch.
+    """
+    first = len(MIGRATIONS) - len(pending_migrations(connection))
+    numbers = range(first, len(MIGRATIONS))
+    if any(number not in STAND_INS for number in numbers):
+        return False
+    for number in numbers:
+        connection.execute(STAND_INS[number])
+    return True
 
 
 def migrate(connection: sqlite3.Connection) -> None:

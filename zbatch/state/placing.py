@@ -11,6 +11,7 @@ for all files at once: a file system commits what is asked of it together.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -28,11 +29,64 @@ _QUICK = 0.002
 _HINT = "its task is recorded: make room or mend what is in the way, then run again"
 
 
+@dataclass(frozen=True, slots=True)
+class Lying:
+    """A whole file that lies elsewhere, to be put in place as it is: by a hard link, or else a copy.
+
+    `mark` is what it was when it was looked at (see `mark_of`): one that is another by now is an error.
+    """
+
+    path: str
+    mark: tuple[int, ...]
+
+    def bring(self, part: str) -> int:
+        """Make the part and give a descriptor of it.
+
+        Raises:
+            OSError: it could not be made, or the file is not what it was.
+        """
+        try:
+            os.link(self.path, part, follow_symlinks=False)
+        except OSError:  # another file system, one without links, somebody else's file, too many links
+            return self._copy(part)
+        descriptor = os.open(part, os.O_RDONLY | os.O_CLOEXEC)
+        self._check(descriptor)
+        return descriptor
+
+    def _copy(self, part: str) -> int:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        try:
+            with open(self.path, "rb") as stream:  # noqa: PTH123 - paths are text here
+                while piece := stream.read(1024 * 1024):
+                    _write(descriptor, piece)
+                self._check(stream.fileno())
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def _check(self, descriptor: int) -> None:
+        if mark_of(os.fstat(descriptor)) != self.mark:
+            raise OSError(errno.ESTALE, f"{self.path} was changed meanwhile")
+
+
+def mark_of(status: os.stat_result) -> tuple[int, ...]:
+    """Give what tells a file from another, and from itself before it was written to."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
 @dataclass(slots=True)
 class _Part:
     path: str
     target: str
     descriptor: int
+    linked: bool = False
 
     def close(self) -> None:
         """Close the file. What was fsynced is on disk whatever this says, and nothing else counts."""
@@ -64,9 +118,11 @@ class _Group:
 
 
 def place_all(
-    directory: RunDirectory, groups: Iterable[Sequence[tuple[str, bytes]]]
+    directory: RunDirectory, groups: Iterable[Sequence[tuple[str, bytes | Lying]]]
 ) -> list[DiskError | None]:
     """Put groups of files, named from the run directory, in place; give each group's error, or `None`.
+
+    Of each file its bytes are given, or where they lie.
 
     When this returns, every file of a group without an error is on disk under its name.
     """
@@ -94,7 +150,7 @@ class _Placing:
         self._number = 0
         self._checked: set[str] = set()
 
-    def write(self, files: Sequence[tuple[str, bytes]]) -> None:
+    def write(self, files: Sequence[tuple[str, bytes | Lying]]) -> None:
         """Write a group's parts, as far as they can be written."""
         group = _Group()
         self.groups.append(group)
@@ -108,11 +164,13 @@ class _Placing:
                     return
                 self._number += 1
                 path = f"{self._part}{self._number}.part"
+                if isinstance(data, Lying):
+                    group.parts.append(_Part(path, target, -1, linked=True))  # cleared whatever comes of it
+                    group.parts[-1].descriptor = data.bring(path)
+                    continue
                 descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
                 group.parts.append(_Part(path, target, descriptor))
-                rest = memoryview(data)
-                while rest:
-                    rest = rest[os.write(descriptor, rest) :]
+                _write(descriptor, data)
             except OSError as problem:
                 group.fail(target, problem)
                 return
@@ -163,6 +221,9 @@ class _Placing:
                     group.fail(target, problem)
 
     def _move(self, part: _Part) -> None:
+        if part.linked and _same_file(part.path, part.target):
+            os.unlink(part.path)  # there already: of two names of one file, a move takes neither away
+            return
         try:
             os.replace(part.path, part.target)
         except FileNotFoundError:
@@ -186,6 +247,13 @@ class _Placing:
         while folders[-1] != self._root:
             folders.append(os.path.dirname(folders[-1]))
         return folders
+
+
+def _same_file(path: str, other: str) -> bool:
+    try:
+        return os.path.samestat(os.lstat(path), os.lstat(other))
+    except OSError:
+        return False
 
 
 def _synced(syncs: Sequence[Callable[[], None]]) -> list[OSError | None]:

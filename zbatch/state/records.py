@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -16,7 +17,8 @@ class JobRecord:
     """A job as the state has it. `artifact` is there once it is done; times are ISO 8601 UTC.
 
     `shown` says whether the manifest still shows it; `reason` and `message` say why it is where it is.
-    `coordinates` are those of the first cell that shows it, empty where none does.
+    `coordinates` are those of the first cell that shows it, empty where none does. `reused_from` is where its
+    picture was taken over from, where another run made it: see `taken_over` in the state.
     """
 
     key: str
@@ -34,6 +36,7 @@ class JobRecord:
     submitted_at: str | None
     done_at: str | None
     coordinates: Coordinates
+    reused_from: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +99,16 @@ class JobFacts(NamedTuple):
     submitted_at: str | None
     done_at: str | None
     thumb: str | None
+    reused_from: bytes
 
 
-JOB_FACTS = """
+_REUSED_FROM: Final = """json_object('run', t.run, 'identity', t.identity, 'taken_at', t.taken_at,
+            'made', json(t.making))"""
+
+REUSED_FROM: Final = f"(SELECT {_REUSED_FROM} FROM taken_over t WHERE t.job_id = j.id) AS reused_from"  # noqa: S608 - constants
+"""A column of a query of `jobs AS j`: JSON of where a picture was taken over from, or NULL."""
+
+JOB_FACTS = f"""
     SELECT j.key, j.model,
         CAST('[' || coalesce((SELECT group_concat(coordinates) FROM
             (SELECT coordinates FROM cells WHERE job_id = j.id ORDER BY position)), '') || ']' AS BLOB),
@@ -111,14 +121,15 @@ JOB_FACTS = """
         iif(state = 'done', height, NULL), iif(state = 'done', media_type, NULL),
         CAST(coalesce(nsfw, 'null') AS BLOB),
         CAST(coalesce(iif(state = 'done', warnings, NULL), '[]') AS BLOB),
-        reason, message, submitted_at, done_at, iif(state = 'done', thumb, NULL)
+        reason, message, submitted_at, done_at, iif(state = 'done', thumb, NULL),
+        CAST(coalesce((SELECT {_REUSED_FROM} FROM taken_over t WHERE t.job_id = j.id), 'null') AS BLOB)
     FROM jobs j ORDER BY j.position IS NULL, j.position, j.id
-"""
+"""  # noqa: S608 - constants
 """The query of `JobFacts`, in the order of `Run.jobs`."""
 
 
 def job_record(row: sqlite3.Row) -> JobRecord:
-    """Make a record of a row of `jobs` that has two columns more, both JSON: `at` and `tasks`."""
+    """Make a record of a row of `jobs` with three columns more, all JSON: `at`, `tasks`, `reused_from`."""
     done = row["state"] == JobState.DONE
     return JobRecord(
         key=row["key"],
@@ -129,17 +140,19 @@ def job_record(row: sqlite3.Row) -> JobRecord:
         shown=row["position"] is not None,
         attempts=row["attempts"],
         task_ids=tuple(orjson.loads(row["tasks"])),
-        artifact=_artifact(row) if done else None,
+        artifact=artifact_of(row) if done else None,
         nsfw=None if row["nsfw"] is None else orjson.loads(row["nsfw"]),
         reason=row["reason"],
         message=row["message"],
         submitted_at=row["submitted_at"],
         done_at=row["done_at"],
         coordinates={} if row["at"] is None else orjson.loads(row["at"]),
+        reused_from=None if row["reused_from"] is None else orjson.loads(row["reused_from"]),
     )
 
 
-def _artifact(row: sqlite3.Row) -> Artifact:
+def artifact_of(row: sqlite3.Row) -> Artifact:
+    """Make the artifact of a row of `jobs` that is done."""
     return Artifact(
         file=row["file"],
         sha256=row["sha256"],

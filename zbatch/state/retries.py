@@ -79,11 +79,22 @@ class Retries(Moves):
 
         Asking costs nothing; a task that is no longer known is held as `unknown`, never submitted by itself.
         Only where tasks are `free` (those of the built-in endpoint, which die with its process) the job is
-        pending again.
+        pending again. A picture that was taken over has no task here to be asked: its job is held, too.
         """
         row = self._db.execute("SELECT file FROM jobs WHERE id = ? AND state = 'done'", (job_id,)).fetchone()
         if row is None:
             return False
+        taken = self._db.execute(
+            "DELETE FROM taken_over WHERE job_id = ? RETURNING run", (job_id,)
+        ).fetchone()
+        if taken is not None:
+            words = (
+                f"{row[0]} is gone or was changed; it was taken over from {taken[0]} (--reuse takes it again)"
+            )
+            self._move(job_id, JobState.DONE, JobState.UNKNOWN, FILE_MISSING, words)
+            if free:
+                self._db.execute("UPDATE jobs SET state = 'pending' WHERE id = ?", (job_id,))
+            return True
         message = f"{row[0]} is gone or was changed: its task is asked for the picture again"
         self._move(job_id, JobState.DONE, JobState.SUBMITTED, FILE_MISSING, message)
         self._attempt(job_id, "ended_at = NULL, outcome = NULL")

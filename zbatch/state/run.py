@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,16 @@ from zbatch.state.database import Meta, open_connection, translated
 from zbatch.state.directory import RunDirectory
 from zbatch.state.owner import owner_of
 from zbatch.state.pictures import Pictures
-from zbatch.state.records import JOB_FACTS, Failure, JobFacts, JobRecord, JobSketch, Warned, job_record
+from zbatch.state.records import (
+    JOB_FACTS,
+    REUSED_FROM,
+    Failure,
+    JobFacts,
+    JobRecord,
+    JobSketch,
+    Warned,
+    job_record,
+)
 from zbatch.state.spending import Spending
 from zbatch.storage import Location, parse_location
 
@@ -189,6 +199,14 @@ class Run(Collection):
         )
         return int(next(rows)[0])
 
+    def taken_over(self) -> dict[str, int]:
+        """Count the shown jobs whose pictures other runs made, by the directory they were taken over from."""
+        rows = self._rows(
+            """SELECT t.run, count(*) FROM taken_over t JOIN jobs j ON j.id = t.job_id
+               WHERE j.state = 'done' AND j.position IS NOT NULL GROUP BY t.run ORDER BY t.run"""
+        )
+        return {os.path.relpath(self.directory.path / run): count for run, count in rows}
+
     def failures(self) -> list[Failure]:
         """Group the jobs that did not end well, and those that wait with a reason, biggest group first."""
         rows = self._rows(
@@ -291,7 +309,7 @@ class Run(Collection):
 
     def _records(self, where: str, *values: str) -> Iterator[JobRecord]:
         rows = self._rows(
-            f"""SELECT j.*, {_TASKS}, (SELECT coordinates FROM cells WHERE job_id = j.id
+            f"""SELECT j.*, {_TASKS}, {REUSED_FROM}, (SELECT coordinates FROM cells WHERE job_id = j.id
                     ORDER BY position LIMIT 1) AS at
                 FROM jobs j {where} ORDER BY j.position IS NULL, j.position, j.id""",  # noqa: S608 - of this module
             *values,
@@ -308,7 +326,7 @@ class Run(Collection):
         after = -1
         while page := list(
             self._rows(
-                f"""SELECT c.position AS place, c.coordinates AS at, j.*, {_TASKS}
+                f"""SELECT c.position AS place, c.coordinates AS at, j.*, {_TASKS}, {REUSED_FROM}
                     FROM cells c JOIN jobs j ON j.id = c.job_id {first}
                     WHERE c.position > {after:d} ORDER BY c.position LIMIT {_PAGE}""",  # noqa: S608 - of this module
                 named=True,

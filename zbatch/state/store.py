@@ -20,6 +20,7 @@ from zbatch.state.database import Meta, open_connection, translated
 from zbatch.state.grid import replace_grid
 from zbatch.state.retries import Retries
 from zbatch.state.spending import Spending
+from zbatch.state.takeovers import Takeovers
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class OpenTask:
     age: float = 0.0
 
 
-class Store(Advances, Retries):
+class Store(Advances, Retries, Takeovers):
     """The writing side of a run's state. One process owns it (see `RunLock`)."""
 
     def __init__(self, path: Path) -> None:
