@@ -245,3 +245,16 @@ def test_a_program_reads_them_from_the_store(tmp_path, place, server):
         Bucket(parse_location(place)).move(run[0].file, "aside")
         with pytest.raises(DiskError, match="there is no such object"):
             run.image(0)
+
+
+def test_pictures_in_a_store_are_taken_over_into_a_directory_and_not_the_other_way(tmp_path, place, server):
+    manifest = write_manifest(tmp_path, 2)
+    there = finish(order_for(manifest, server.url, run_dir=place)).outcome.directory
+    here = finish(order_for(manifest, server.url, reuse=(there,)))
+    assert (here.ending, submits(server)) == ("complete", 2)
+    with Run(here.outcome.directory) as run:
+        assert sum(run.taken_over().values()) == 2
+    with pytest.raises(UsageError, match="into the run's own directory"):
+        finish(order_for(manifest, server.url, run_dir=f"{place}-2", reuse=(here.outcome.directory,)))
+    assert not (tmp_path / "runs" / "trial-2").exists()
+    assert submits(server) == 2
