@@ -211,8 +211,10 @@ def _find_key(run: Run, given: Iterable[JobSketch], job: str) -> str:
 
 
 def _file_names(run: Run, job: str) -> set[str]:
-    """Give what an image's file may be called in the run: as it was written, or below the run directory."""
+    """Give what an image's file may be called in the run: as written, or below its directory or its URL."""
     names = {fold(job), fold(f"images/{job}")}
+    if run.location is not None and job.startswith(f"{run.location}/"):
+        names.add(fold(job.removeprefix(f"{run.location}/")))
     path = Path(job).resolve()
     if path.is_relative_to(run.directory.path.resolve()):
         names.add(fold(path.relative_to(run.directory.path.resolve()).as_posix()))

@@ -39,6 +39,7 @@ def save_plan(plan: Plan, settings: Settings, order: Order, path: Path) -> None:
         "manifest": str(order.manifest.path.resolve()),
         "endpoint": order.endpoint.url,
         "run_dir": str(order.directory.resolve()),
+        "location": None if order.location is None else str(order.location),
         "only": list(settings.only),
         "first": settings.first,
         "retry": list(order.retry),
@@ -98,7 +99,7 @@ def order_of_plan(saved: Mapping[str, Any], settings: Settings) -> Order:
         settings = replace(
             settings,
             endpoint=saved["endpoint"],
-            run_dir=saved["run_dir"],
+            run_dir=saved.get("location") or saved["run_dir"],
             only=tuple(saved["only"]),
             first=saved["first"],
             retry=tuple(saved["retry"]),
@@ -110,7 +111,7 @@ def order_of_plan(saved: Mapping[str, Any], settings: Settings) -> Order:
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"the plan is damaged ({error})", hint=_NEW_PLAN) from error
     given = named is not None and parse_endpoint(named).url == saved["endpoint"]
-    order = replace(resolve(manifest, settings), endpoint_given=given)
+    order = replace(resolve(manifest, settings), endpoint_given=given, directory=Path(saved["run_dir"]))
     plan = plan_order(order, with_keys=True)
     now = set(plan.keys)
     if planned != now:

@@ -105,3 +105,17 @@ def test_places_that_are_refused(tmp_path, tmp_path_factory, where, words):
         assert words in said
         assert SECRET not in said
     assert not (tmp_path / "runs").exists()
+
+
+def test_plans_and_lineage_by_url(tmp_path, place):
+    manifest = write_manifest(tmp_path, 2)
+    saved = zbatch("plan", manifest, "--run-dir", place, "-o", tmp_path / "plan.json", cwd=tmp_path)
+    assert saved.returncode == 0, saved.stderr
+    (tmp_path / "elsewhere").mkdir()
+    done = zbatch("run", tmp_path / "plan.json", "--progress", "none", cwd=tmp_path / "elsewhere")
+    assert done.returncode == 0, done.stderr
+    assert counts(tmp_path / "runs" / "trial") == {"done": 2}
+    image = next(name for name in objects(place) if name.startswith("images/"))
+    told = zbatch("why", place, f"{place}/{image}", cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert f"done: {image}" in told.stdout

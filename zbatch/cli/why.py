@@ -28,7 +28,7 @@ _MOST_SHOWN = 20
     epilog="Examples: zbatch why runs/fox-preview 3f2a9c41 · zbatch why fox.yaml images/3f2a9c41.webp · "
     "zbatch why Downloads/fox.png",
 )
-@click.argument("run", metavar="RUN|FILE", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN|FILE", type=options.PLACE)
 @click.argument("job", required=False)
 @options.endpoint
 @click.option(
@@ -38,7 +38,9 @@ _MOST_SHOWN = 20
     help="Where the manifest is now, if not where the run was made from.",
 )
 @click.option("--json", "as_json", is_flag=True, help="All of it as JSON.")
-def command(run: Path, job: str | None, endpoint: str | None, manifest: Path | None, as_json: bool) -> int:
+def command(
+    run: Path | str, job: str | None, endpoint: str | None, manifest: Path | None, as_json: bool
+) -> int:
     """Say where JOB of RUN came from, and what has changed since; or what an image's FILE tells by itself.
 
     RUN is a run directory, or the manifest whose run it is; JOB a job key, its first characters, or the
@@ -48,14 +50,14 @@ def command(run: Path, job: str | None, endpoint: str | None, manifest: Path | N
     FILE is an image that zbatch made, wherever it lies and whatever it is called now; no run is needed.
     """
     if job is None:
-        if run.is_dir() or run.suffix in (".yaml", ".yml"):
+        if isinstance(run, str) or run.is_dir() or run.suffix in (".yaml", ".yml"):
             raise UsageError(
                 f"which job of {run}?",
                 hint=f"zbatch why {run} JOB: a job key, its beginning, or an image's file",
             )
         tell_of_file(run, as_json=as_json)
         return ExitCode.OK
-    if manifest is None and run.suffix in (".yaml", ".yml") and run.is_file():
+    if manifest is None and isinstance(run, Path) and run.suffix in (".yaml", ".yml") and run.is_file():
         manifest = run
     with find_run(run, endpoint) as opened:
         lineage = find_lineage(opened, job, manifest)

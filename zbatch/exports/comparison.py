@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from zbatch.errors import DiskError
 from zbatch.exports.similarity import Similarity, similarity
 from zbatch.model import Artifact
 from zbatch.state.run import JobRecord, Run
@@ -71,7 +71,7 @@ def compare_jobs(run: Run, again: Run, jobs: Iterable[JobRecord]) -> Iterator[Co
         if other is None or other.artifact is None:
             yield Comparison(job.key, job.file, Verdict.NOT_MADE, why=_standing(other))
         else:
-            yield _compared(run.directory.path, job, job.artifact, again.directory.path, other.artifact)
+            yield _compared(run, job, job.artifact, again, other.artifact)
 
 
 def _standing(job: JobRecord | None) -> str:
@@ -81,12 +81,12 @@ def _standing(job: JobRecord | None) -> str:
     return f"{job.state.value}: {why}" if why else job.state.value
 
 
-def _compared(root: Path, job: JobRecord, first: Artifact, place: Path, second: Artifact) -> Comparison:
-    again = (place.relative_to(root) / second.file).as_posix()
+def _compared(run: Run, job: JobRecord, first: Artifact, made: Run, second: Artifact) -> Comparison:
+    again = (made.directory.path.relative_to(run.directory.path) / second.file).as_posix()
     if first.received_sha256 == second.received_sha256:
         return Comparison(job.key, first.file, Verdict.SAME_BYTES, again)
     try:
-        left, right = _read(root, first), _read(place, second)
+        left, right = _read(run, first), _read(made, second)
     except _NotAsItWasError as error:
         return Comparison(
             job.key, first.file, Verdict.NOT_COMPARED, again, why=f"other bytes came, and {error}"
@@ -103,16 +103,14 @@ class _NotAsItWasError(Exception):
     """A picture that cannot be compared; the message says why."""
 
 
-def _read(root: Path, artifact: Artifact) -> Image.Image:
+def _read(run: Run, artifact: Artifact) -> Image.Image:
     """Read a picture that is what the state says it is."""
     try:
-        data = (root / artifact.file).read_bytes()
-    except OSError as error:
-        raise _NotAsItWasError(
-            f"{artifact.file} of {root.name} cannot be read: {error.strerror or error}"
-        ) from error
+        data = run.pictures.read(artifact.file)
+    except DiskError as error:
+        raise _NotAsItWasError(error.message) from error
     if hashlib.sha256(data).hexdigest() != artifact.sha256:
-        raise _NotAsItWasError(f"{artifact.file} of {root.name} was changed since")
+        raise _NotAsItWasError(f"{run.pictures.place(artifact.file)} was changed since")
     image = Image.open(io.BytesIO(data))
     image.load()
     return image
