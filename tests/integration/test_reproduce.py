@@ -11,6 +11,7 @@ from support.runs import Recorder, finish, order_for, write_manifest
 
 from zbatch.errors import EndpointError, UsageError
 from zbatch.exports.comparison import Verdict, compare_jobs, counted
+from zbatch.runner.events import EventName
 from zbatch.runner.order import Ending
 from zbatch.runner.reproduce import plan_reproduction
 from zbatch.settings import Settings
@@ -134,21 +135,28 @@ def test_a_picture_that_is_gone_or_changed_is_not_compared(tmp_path, server, mon
     assert verdicts(run, plan) == {Verdict.NOT_COMPARED: 2}
 
 
+class Interrupting(Recorder):
+    """Drains the run when its first task was accepted."""
+
+    def started(self, session, _loop):
+        self.session = session
+
+    def event(self, event):
+        super().event(event)
+        if event.name is EventName.SUBMITTED:
+            self.session.drain()
+
+
 def test_one_that_was_interrupted_goes_on_and_submits_nothing_twice(tmp_path, server):
     run = made(tmp_path, server)
     plan = planned(run, 6, seed=3)
-    server.latency = 0.2
-
-    def drain(session, loop):
-        loop.call_later(0.15, session.drain)
-
-    outcome = perform_again(plan, Recorder(), Settings(concurrency=1), started=drain)
+    interrupting = Interrupting()
+    outcome = perform_again(plan, interrupting, Settings(concurrency=1), started=interrupting.started)
     assert outcome.ending is Ending.INTERRUPTED
     sent = len(server.ledger.accepted)
     assert 0 < sent < 6
     resumed = planned(run, 6, seed=3)
     assert (resumed.resumed, resumed.directory, resumed.submits) == (True, plan.directory, 6 - sent)
-    server.latency = 0
     again(resumed)
     assert len(server.ledger.accepted) == 6
     assert verdicts(run, resumed) == {Verdict.SAME_BYTES: 6}

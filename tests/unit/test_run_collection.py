@@ -130,7 +130,7 @@ def test_an_image_that_is_not_there_is_told(tmp_path):
             run.image(waiting)
         one, other = run.done()[:2]
         run.path(one).unlink()
-        with pytest.raises(DiskError, match=r"cannot open the image .*No such file"):
+        with pytest.raises(DiskError, match="No such file"):
             run.image(one)
         run.path(other).write_bytes(b"RIFF")
         with pytest.raises(DiskError, match="zbatch verify"):

@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import sqlite3
-import threading
 from pathlib import Path
 
 import orjson
@@ -17,6 +16,7 @@ from zbatch.exports.run_check import verify_run
 from zbatch.exports.verification import Problem, on_a_line
 from zbatch.model import JobState
 from zbatch.state.directory import RunDirectory
+from zbatch.state.kept import KeptFiles
 from zbatch.state.lock import RunLock
 from zbatch.state.missing import missing_names
 from zbatch.state.run import Run
@@ -154,20 +154,19 @@ def test_a_picture_whose_job_is_not_done_is_told_apart_unless_a_run_is_putting_i
         assert not verify_run(run).left_over
 
 
-def test_what_a_run_changes_meanwhile_is_no_difference(run):
+def test_what_a_run_changes_meanwhile_is_no_difference(run, monkeypatch):
     """The picture was made anew, with other bytes, between the look at the state and that at the file."""
     jobs = pictures(run)
     for job in jobs:
         (run / job.file).write_bytes(b"made anew")
 
-    def overtaken(_files, _length):
-        if done.is_set():
-            return
-        done.set()
+    def now(kept, job_id):
         change(run, "UPDATE jobs SET state = 'submitted' WHERE id > 1")
+        return asked(kept, job_id)
 
-    done = threading.Event()
-    result = verify_run(run, overtaken, threads=1)
+    asked = KeptFiles.now
+    monkeypatch.setattr(KeptFiles, "now", now)
+    result = verify_run(run)
     assert result.overtaken == len(jobs) - 1
     assert [one.key for one in result.differences] == [jobs[0].key]
 

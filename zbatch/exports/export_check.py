@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from zbatch.errors import DiskError
-from zbatch.exports.hashing import Lying, look_at_all
+from zbatch.exports.hashing import Found, look_at_all
 from zbatch.exports.run_check import difference_of
 from zbatch.exports.strays import files_below, size_of
 from zbatch.exports.verification import Difference, LeftOver, Problem, Told, Verification
@@ -43,16 +43,14 @@ def verify_export(path: str | Path, tell: Told | None = None, *, threads: int | 
     path = Path(path)
     result = Verification("export", path)
     listed: set[int] = {hash(CHECKSUMS)}  # of a million names their hashes are a fifth
-    for (file, sha256), found in look_at_all(_files(path, result, listed), threads=threads):
-        result.files += 1
-        result.bytes += found.length
-        difference = difference_of(file, sha256, None, found)
-        if difference is None:
-            result.whole += 1
-        else:
-            result.add(difference)
+    for seen in look_at_all(_files(path, result, listed), _is_whole, threads=threads):
+        result.add_seen(seen.files, seen.length, len(seen.odd))
+        for (file, sha256), found in seen.odd:
+            difference = difference_of(file, sha256, None, found)
+            if difference is not None:
+                result.add(difference)
         if tell is not None:
-            tell(1, found.length if found.lying is Lying.FILE else 0)
+            tell(seen.files, seen.length)
     if hash(ABOUT) not in listed and (path / ABOUT).exists():
         result.add(Difference(Problem.UNLISTED, CHECKSUMS, found=f"it does not name {ABOUT}: it was cut off"))
     root = os.fspath(path)
@@ -61,6 +59,10 @@ def verify_export(path: str | Path, tell: Told | None = None, *, threads: int | 
             result.add_left_over(LeftOver(file, size_of(root, file)))
     result.seconds = time.monotonic() - begun
     return result
+
+
+def _is_whole(entry: tuple[str, str], found: Found) -> bool:
+    return found.sha256 == entry[1]
 
 
 def listed_bytes(path: Path) -> tuple[int, int]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import os
 import stat
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -101,33 +103,49 @@ class Looked(NamedTuple, Generic[T]):
     found: Found
 
 
-def look_at_all(items: Iterable[tuple[T, str]], *, threads: int | None = None) -> Iterator[Looked[T]]:
-    """Look at what lies at many paths, in parallel and in bounded memory; gives them in their order."""
+@dataclass(frozen=True, slots=True)
+class Seen(Generic[T]):
+    """Some files that were looked at, one after the other: how many, their bytes, and those that are odd."""
+
+    files: int
+    length: int
+    odd: list[Looked[T]]
+
+
+def look_at_all(
+    items: Iterable[tuple[T, str]], is_whole: Callable[[T, Found], bool], *, threads: int | None = None
+) -> Iterator[Seen[T]]:
+    """Look at what lies at many paths, in parallel, in bounded memory and in their order.
+
+    What `is_whole` is not true of is odd; it is asked by the threads, so that what is whole, nearly always
+    all of it, costs the caller nothing.
+    """
     workers = threads or max(2, _THREADS * (os.cpu_count() or 1))
-    waiting: deque[Future[list[Looked[T]]]] = deque()
+    waiting: deque[Future[Seen[T]]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="zbatch-verify")
     try:
         for batch in _batches(items):
-            waiting.append(pool.submit(_look, batch))
+            waiting.append(pool.submit(_look, batch, is_whole))
             if len(waiting) > workers * _AHEAD:
-                yield from waiting.popleft().result()
+                yield waiting.popleft().result()
         while waiting:
-            yield from waiting.popleft().result()
+            yield waiting.popleft().result()
     finally:
         # Ctrl-C ends it here: what is under way is a moment's work, what waits is let go of.
         pool.shutdown(cancel_futures=True)
 
 
-def _look(batch: Sequence[tuple[T, str]]) -> list[Looked[T]]:
-    return [Looked(item, look_at(path)) for item, path in batch]
+def _look(batch: Sequence[tuple[T, str]], is_whole: Callable[[T, Found], bool]) -> Seen[T]:
+    length, odd = 0, []
+    for item, path in batch:
+        found = look_at(path)
+        length += found.length
+        if not is_whole(item, found):
+            odd.append(Looked(item, found))
+    return Seen(len(batch), length, odd)
 
 
 def _batches(items: Iterable[tuple[T, str]]) -> Iterator[list[tuple[T, str]]]:
-    batch: list[tuple[T, str]] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
+    left = iter(items)
+    while batch := list(itertools.islice(left, _BATCH)):
         yield batch

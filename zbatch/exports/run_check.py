@@ -10,12 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from zbatch.exports.hashing import Found, Lying, look_at_all
+from zbatch.exports.hashing import Found, Lying, look_at, look_at_all
 from zbatch.exports.sniffing import sniff
 from zbatch.exports.strays import strays
 from zbatch.exports.verification import Difference, Problem, Told, Verification
 from zbatch.state.directory import RunDirectory
 from zbatch.state.kept import KeptFile, KeptFiles
+
+_LOOKS: Final = 3
+"""Looks at a picture that a run makes anew time and again."""
 
 _MOST_DESCRIBED: Final = 200
 """Files that are opened once more to say what they are."""
@@ -35,10 +38,18 @@ def verify_run(path: str | Path, tell: Told | None = None, *, threads: int | Non
     directory = RunDirectory(Path(path))
     result = Verification("run", directory.path)
     with KeptFiles(directory) as kept:
-        for file, found in look_at_all(_pictures(directory, kept), threads=threads):
-            _judge(directory, kept, file, found, result)
+        root = os.fspath(directory.path)
+
+        def is_whole(file: KeptFile, found: Found) -> bool:
+            same = found.sha256 == file.sha256 and found.length == file.length
+            return same and _has_thumbnail(directory, file)
+
+        for seen in look_at_all(_pictures(root, kept), is_whole, threads=threads):
+            result.add_seen(seen.files, seen.length, len(seen.odd))
+            for file, found in seen.odd:
+                _judge(directory, kept, file, found, result)
             if tell is not None:
-                tell(1, file.length)
+                tell(seen.files, seen.length)
         _name_holders(kept, result)
         for stray in strays(directory, kept, result.notes):
             result.add_left_over(stray)
@@ -46,8 +57,7 @@ def verify_run(path: str | Path, tell: Told | None = None, *, threads: int | Non
     return result
 
 
-def _pictures(directory: RunDirectory, kept: KeptFiles) -> Iterator[tuple[KeptFile, str]]:
-    root = os.fspath(directory.path)
+def _pictures(root: str, kept: KeptFiles) -> Iterator[tuple[KeptFile, str]]:
     for page in kept.pages():
         for file in page:
             yield file, os.path.join(root, file.file)
@@ -56,23 +66,26 @@ def _pictures(directory: RunDirectory, kept: KeptFiles) -> Iterator[tuple[KeptFi
 def _judge(
     directory: RunDirectory, kept: KeptFiles, file: KeptFile, found: Found, result: Verification
 ) -> None:
-    result.files += 1
-    result.bytes += found.length
-    difference = difference_of(file.file, file.sha256, file.length, found)
-    if difference is not None:
+    """Take a picture that is not whole, or has no thumbnail; one that a run makes anew is looked at again."""
+    for _ in range(_LOOKS):
         now = kept.now(file.id)
-        if now != file:  # a run that goes on has made it anew, or is about to
-            result.files -= now is None
+        if now is None:  # the run that goes on has taken it back
+            result.files -= 1
             result.overtaken += 1
             return
-        if len(result.differences) < _MOST_DESCRIBED and found.lying is Lying.FILE:
-            difference = _described(difference, directory.path / file.file)
-        result.add(replace(difference, key=file.key, shown=file.shown))
-        return
-    result.whole += 1
-    lost = file.thumb != file.file and not _has_bytes(os.path.join(directory.path, file.thumb))
-    if lost and kept.now(file.id) == file:
-        result.add(Difference(Problem.THUMBNAIL, file.thumb, file.key, file.shown))
+        if now == file:
+            difference = difference_of(file.file, file.sha256, file.length, found)
+            if difference is None:
+                result.whole += 1
+                if not _has_thumbnail(directory, file):
+                    result.add(Difference(Problem.THUMBNAIL, file.thumb, file.key, file.shown))
+                return
+            if len(result.differences) < _MOST_DESCRIBED and found.lying is Lying.FILE:
+                difference = _described(difference, directory.path / file.file)
+            result.add(replace(difference, key=file.key, shown=file.shown))
+            return
+        file, found = now, look_at(os.fspath(directory.path / now.file))
+    result.overtaken += 1
 
 
 def difference_of(file: str, sha256: str, length: int | None, found: Found) -> Difference | None:
@@ -107,9 +120,11 @@ def _described(difference: Difference, path: Path) -> Difference:
     return replace(difference, problem=problem, found=seen.words)
 
 
-def _has_bytes(path: str) -> bool:
+def _has_thumbnail(directory: RunDirectory, file: KeptFile) -> bool:
+    if file.thumb == file.file:
+        return True
     try:
-        return os.stat(path).st_size > 0
+        return os.stat(os.path.join(directory.path, file.thumb)).st_size > 0
     except OSError:
         return False
 

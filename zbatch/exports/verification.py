@@ -118,6 +118,12 @@ class Verification:
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
+    def add_seen(self, files: int, length: int, odd: int) -> None:
+        """Count files that were looked at, with their bytes; all but the `odd` ones are whole."""
+        self.files += files
+        self.bytes += length
+        self.whole += files - odd
+
     def add(self, difference: Difference) -> None:
         """Take a difference."""
         self.counts[difference.problem] += 1

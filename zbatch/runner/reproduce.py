@@ -23,6 +23,7 @@ from zbatch.api.endpoint import Endpoint, EndpointKind, parse_endpoint
 from zbatch.durable import make_durable_directory, write_aside
 from zbatch.errors import DiskError, UsageError, ZbatchError
 from zbatch.manifest.inputs import InputChangedError, data_uri
+from zbatch.manifest.remaking import template_of
 from zbatch.model import UNFINISHED, InputImage, JobState, Request
 from zbatch.state.database import Meta
 from zbatch.state.directory import RunDirectory
@@ -287,7 +288,7 @@ def _row(job: JobRecord, root: Path | None) -> dict[str, Any]:
     row |= {"size": request.size, "output_format": request.output_format}
     own: dict[str, Any] = {}
     if request.loras:
-        own["loras"] = [{"path": _literal(lora.path), "scale": lora.scale} for lora in request.loras]
+        own["loras"] = [{"path": template_of(lora.path), "scale": lora.scale} for lora in request.loras]
     if request.enable_base64_output:
         own["enable_base64_output"] = True
     for name, image in (("image_url", request.image_url), ("mask", request.mask)):
@@ -298,14 +299,6 @@ def _row(job: JobRecord, root: Path | None) -> dict[str, Any]:
     if request.strength is not None:
         row["strength"] = request.strength
     return row | ({"request": own} if own else {})
-
-
-def _literal(text: str) -> str:
-    """Write a text so that as a template it gives itself."""
-    for opening in ("{{", "{%", "{#"):
-        if opening in text:
-            return "{{ '{' }}".join(text.split("{"))
-    return text
 
 
 def drawn_as_planned(plan: Reproduction, keys: Sequence[str]) -> None:

@@ -96,12 +96,12 @@ class Collection:
         if isinstance(which, slice):
             start, stop, step = which.indices(len(self))
             if step > 0:
-                return list(itertools.islice(self, start, stop, step))
+                return list(itertools.islice(self._from(start), 0, max(0, stop - start), step))
             return list(self)[which]
         if isinstance(which, str):
             return self._only(which)
         number = which if which >= 0 else len(self) + which
-        job = next(itertools.islice(self, number, None), None) if number >= 0 else None
+        job = next(self._from(number), None) if number >= 0 else None
         if job is None:
             raise IndexError(f"there is no job {which}: there are {len(self):,}")
         return job
@@ -211,6 +211,12 @@ class Collection:
         """Give every job where it stands: at its first cell, or at every cell that shows it."""
         placed = self._source().placed(every_cell=every_cell)
         return (pair for pair in placed if self._meets(*pair)) if self._conditions else placed
+
+    def _from(self, number: int) -> Iterator[JobRecord]:
+        """Give the jobs from a number on; without conditions those before it are not read."""
+        if self._conditions:
+            return itertools.islice(iter(self), number, None)
+        return (job for _, job in self._source().placed(every_cell=False, skip=number))
 
     def _meets(self, coordinates: Coordinates, job: JobRecord) -> bool:
         return all(condition.holds(coordinates, job) for condition in self._conditions)

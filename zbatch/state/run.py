@@ -317,10 +317,11 @@ class Run(Collection):
         )
         return map(job_record, rows)
 
-    def placed(self, *, every_cell: bool) -> Iterator[tuple[Coordinates, JobRecord]]:
+    def placed(self, *, every_cell: bool, skip: int = 0) -> Iterator[tuple[Coordinates, JobRecord]]:
         """Give the jobs that the manifest shows, each where it stands: at its first cell, or at every one.
 
-        In grid order, page by page: a run that goes on is not held up by who takes long over them.
+        In grid order, without the first ones to `skip`, page by page: a run that goes on is not held up by
+        who takes long over them.
         """
         first = "" if every_cell else "AND j.position = c.position"
         after = -1
@@ -328,14 +329,14 @@ class Run(Collection):
             self._rows(
                 f"""SELECT c.position AS place, c.coordinates AS at, j.*, {_TASKS}, {REUSED_FROM}
                     FROM cells c JOIN jobs j ON j.id = c.job_id {first}
-                    WHERE c.position > {after:d} ORDER BY c.position LIMIT {_PAGE}""",  # noqa: S608 - of this module
+                    WHERE c.position > {after:d} ORDER BY c.position LIMIT {_PAGE} OFFSET {skip:d}""",  # noqa: S608 - of this module
                 named=True,
             )
         ):
             for row in page:
                 job = job_record(row)
                 yield job.coordinates, job
-            after = page[-1]["place"]
+            after, skip = page[-1]["place"], 0
 
     def axes(self) -> list[str]:
         """Give the name of every coordinate that some cell has, in grid order."""
