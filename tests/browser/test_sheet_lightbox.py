@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -8,6 +9,12 @@ import pytest
 from playwright.sync_api import expect
 from support.browser import PHONE, until
 from support.lightbox import crumbs, open_first
+from support.sample_run import Sample, write_sample
+
+from zbatch.sheet import write_sheet
+from zbatch.state.database import Meta
+from zbatch.state.run import Run
+from zbatch.state.store import Store
 
 
 def facts(page):
@@ -256,3 +263,22 @@ def test_a_link_that_is_whole_says_nothing(visit, calm):
     again = visit(calm, page.evaluate("location.hash"))
     expect(again.locator(".comparebar")).to_be_visible()
     expect(again.locator(".toast.shown")).to_have_count(0)
+
+
+def test_of_pictures_in_an_object_store_thumbnails_are_shown_and_where_they_are_is_said(visit, tmp_path):
+    """The page asks no network: a request for a picture that is not beside it would fail this test."""
+    path = write_sample(tmp_path / "run", Sample(seeds=1, troubles=False, excluded=False))
+    with Run(path) as run:
+        thumbs = {job.artifact.thumb for job in run if job.artifact}
+    with contextlib.closing(Store(path / "state.sqlite3")) as store, store.transaction():
+        store.set_meta(Meta.LOCATION, "s3://bucket/runs/fox")
+    for image in (path / "images").rglob("*"):
+        if image.is_file() and image.relative_to(path).as_posix() not in thumbs:
+            image.unlink()
+    page = open_first(visit, write_sheet(path))
+    expect(page.locator("#lightbox")).to_contain_text("thumbnail")
+    assert facts(page)["path"].startswith("s3://bucket/runs/fox/images/")
+    expect(page.locator(".metadata")).to_contain_text("a page that shows it: s3://bucket/runs/fox/index.html")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#lightbox .path")).to_have_count(1)
+    assert page.locator("#lightbox a.path").count() == 0

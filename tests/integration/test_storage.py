@@ -124,7 +124,7 @@ def test_what_stays_is_told_in_the_stores_words(place, through, does, words):
         Bucket(place, patience=0.3).put("x", b"1")
     assert caught.value.message.startswith(f"cannot write {place}/x: ")
     assert words in caught.value.message
-    assert "run again" in caught.value.hint
+    assert "give the command again" in caught.value.hint
 
 
 def test_no_bucket(s3, place):

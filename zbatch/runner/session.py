@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from zbatch.api.client import ApiClient
 from zbatch.api.endpoint import EndpointKind
 from zbatch.api.transport import AiohttpTransport
-from zbatch.errors import SurroundingsError, ZbatchError
+from zbatch.errors import StorageError, SurroundingsError, ZbatchError
 from zbatch.model import JobState
 from zbatch.runner.events import Event, EventName, Listener
 from zbatch.runner.limiter import Limiter
@@ -146,8 +146,13 @@ class Session:
 
     def _claim(self, location: Location, identity: str, directory: RunDirectory) -> None:
         """Have the place in the store, before anything is paid that is to go there."""
-        bucket = Bucket(location, patience=self._order.patience.unstored_at_first)
-        claim(bucket, identity, self._order.manifest.name, directory)
+        try:
+            bucket = Bucket(location, patience=self._order.patience.unstored_at_first)
+            claim(bucket, identity, self._order.manifest.name, directory)
+        except StorageError as error:
+            raise StorageError(
+                error.message, hint=f"nothing was submitted by this run; {error.hint}"
+            ) from error
 
     @contextlib.asynccontextmanager
     async def _client(self, key: str | None) -> AsyncIterator[ApiClient]:

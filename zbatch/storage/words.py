@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 from zbatch.errors import StorageError
 from zbatch.storage.location import Location
 
-_SAFE: Final = "nothing is lost: run again when it can be used"
+_SAFE: Final = "nothing is lost: give the command again when it can be used"
+_PROFILES: Final = "; profiles are not read: `aws configure export-credentials --format env` writes one out"
 _LONGEST: Final = 300
 _SECRET_NAMES: Final = re.compile(r"^(AWS|AZURE|GOOGLE)_.*(KEY|SECRET|TOKEN|SAS|PASSWORD|CREDENTIAL)")
 _NO_CREDENTIALS: Final = re.compile(
@@ -52,7 +53,7 @@ def _judge(said: _Said, location: Location) -> tuple[str, str]:
         return f"there is no bucket {location.bucket} ({words})", "make it, or mend its name"
     if _NO_CREDENTIALS.search(said.text) and said.status not in (500, 502, 503, 504):
         return "no credentials were found that it takes" + (f" ({words})" if words else ""), (
-            f"they come from the environment: {location.keys}"
+            f"they come from the environment: {location.keys}{_PROFILES * (location.scheme == 's3')}"
         )
     if said.status in (401, 403):
         return f"the store refused: {words}", (
