@@ -25,6 +25,7 @@ def test_the_wheel_holds_schemas_page_and_types(tmp_path):
     assert {
         "zbatch/py.typed",
         "zbatch/schemas/manifest-v1.schema.json",
+        "zbatch/schemas/diff-v1.schema.json",
         "zbatch/schemas/job-v1.schema.json",
         "zbatch/schemas/picture-v1.schema.json",
         "zbatch/schemas/picks-v1.schema.json",

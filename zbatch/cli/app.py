@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "why": "say where an image came from and what has changed since",
     "report": "write the contact sheet of a run",
     "export": "write the images of runs as a dataset",
+    "diff": "show the pictures of two runs against each other",
     "serve": "serve the API on this machine",
     "verify": "hold files against their hashes, and ask the endpoint again",
     "schema": "print the manifest's JSON Schema",

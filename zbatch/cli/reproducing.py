@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -202,6 +203,10 @@ def reproduced_lines(made: Reproduced) -> Iterator[str]:
             yield f"    {one.file}  (job {one.key[:16]}){_how(one)}"
         if count > len(shown):
             yield f"    ... and {count - len(shown):,} more (--json lists them)"
+
+    if any(one.again is not None and one.verdict is not Verdict.SAME_BYTES for one in made.comparisons):
+        place = made.plan.directory
+        yield f"side by side: {shlex.join(['zbatch', 'diff', str(place.parent.parent), str(place)])}"
 
 
 def _how(one: Comparison) -> str:

@@ -30,9 +30,6 @@ from zbatch.state.directory import RunDirectory
 from zbatch.state.run import JobRecord, Run
 from zbatch.state.sources import find_source
 
-REPRODUCED: Final = "reproduced"
-"""Below the run directory: a manifest and a run for each time that it was asked again."""
-
 _LIMITS: Final = ("concurrency", "rate", "job_deadline")
 """Limits of the run that are those of its endpoint; what it may cost and how long it may take is not."""
 
@@ -114,7 +111,7 @@ def plan_reproduction(
     )
     out = {one.job.key for one in left_out}
     jobs = tuple(job for job in drawn if job.key not in out)
-    place, submits, earlier = _place(run.directory.path / REPRODUCED, jobs, asked)
+    place, submits, earlier = _place(run.directory.reproduced, jobs, asked)
     return Reproduction(
         jobs=jobs,
         left_out=left_out,

@@ -11,21 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import orjson
-
-from zbatch.difference import MEASURE, measurable
-from zbatch.durable import write_aside
+from zbatch.difference import measurable
 from zbatch.model import JobState
 from zbatch.sheet.axes import ABSENT, Axis
 from zbatch.sheet.data import SheetData
+from zbatch.sheet.known import keep_numbers, known_numbers, pair_name
 from zbatch.sheet.measuring import Group, measured
 from zbatch.state.directory import RunDirectory
 
 UNASKED: Final = 2000
 """Pairs that are measured without being asked for: some ten seconds of one core."""
 _DIGITS: Final = 4
-_HASH: Final = 16
-"""Hexadecimal digits of a picture's hash that stand for it here."""
 _LORA: Final = ("lora.scale", "lora.name")
 _NO_MEASURE: Final = frozenset({"seed", "replica"})
 """Axes of numbers that are names: nothing grows along them."""
@@ -44,7 +40,7 @@ class Measured:
 
 def known_changes(data: SheetData, directory: RunDirectory) -> Changes:
     """Give what is known of the changes, the axis of LoRAs first."""
-    known = _known(_file(directory))
+    known = known_numbers(_file(directory))
     columns: dict[str, list[float | None]] = {}
     for axis in measured_axes(data) if known else ():
         column: list[float | None] = [None] * len(data.jobs.key)
@@ -65,14 +61,14 @@ def measure_changes(data: SheetData, directory: RunDirectory, *, most: int | Non
     if not measurable():
         return Measured(0, 0)
     file = _file(directory)
-    known = _known(file)
+    known = known_numbers(file)
     # Jobs whose pictures are the same to the byte are one pair.
     pairs = {_name(data, *pair): pair for axis in measured_axes(data) for pair in baselines(data, axis)}
     unknown = [pair for name, pair in pairs.items() if name not in known]
     chosen = unknown[:most]
     found = dict(_measured(data, directory.path, chosen))
     if found:
-        write_aside(file, orjson.dumps({"measure": MEASURE, "changes": known | found}))
+        keep_numbers(file, known | found)
     return Measured(len(found), len(unknown) - len(chosen))
 
 
@@ -158,22 +154,8 @@ def _thumb(data: SheetData, job: int) -> str:
 
 
 def _name(data: SheetData, job: int, base: int) -> str:
-    """Name a pair by its pictures: where one of them is made anew, it is another pair."""
-    return f"{data.jobs.sha256[base][:_HASH]}-{data.jobs.sha256[job][:_HASH]}"
+    return pair_name(data.jobs.sha256[base], data.jobs.sha256[job])
 
 
 def _file(directory: RunDirectory) -> Path:
     return directory.thumbs / "changes.json"
-
-
-def _known(file: Path) -> dict[str, float]:
-    """Read what was measured before; what another measure said, or cannot be read, is measured again."""
-    try:
-        kept = orjson.loads(file.read_bytes())
-    except (OSError, orjson.JSONDecodeError):
-        return {}
-    if not isinstance(kept, dict) or kept.get("measure") != MEASURE:
-        return {}
-    found = kept.get("changes")
-    pairs: list[tuple[object, object]] = list(found.items()) if isinstance(found, dict) else []
-    return {name: number for name, number in pairs if isinstance(name, str) and isinstance(number, float)}

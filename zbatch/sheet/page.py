@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -33,9 +34,18 @@ SCRIPTS: Final = (
 STYLES: Final = ("base", "controls", "grid", "lightbox", "compare", "live", "paper")
 
 
-def render_page(data: SheetData, *, inline: bytes | None = None) -> bytes:
+class Kind(Enum):
+    """What a page shows: its generator's name, and what it has beside the scripts and styles of a sheet."""
+
+    SHEET = "zbatch", (), ()
+    PAIRS = "zbatch diff", ("pairs", "pairtile", "pairpanel"), ("pairs",)
+
+
+def render_page(data: SheetData, *, inline: bytes | None = None, kind: Kind = Kind.SHEET) -> bytes:
     """Render `index.html`. With `inline`, the data script stands inside the page instead of beside it."""
-    script, style = _joined("js", SCRIPTS), _joined("css", STYLES)
+    generator, scripts, styles = kind.value
+    # The last script puts the page together: what else there is comes before.
+    script, style = _joined("js", (*SCRIPTS[:-1], *scripts, SCRIPTS[-1])), _joined("css", (*STYLES, *styles))
     data_script = None if inline is None else inline.decode("utf-8")
     sources = [_hash(script), *([_hash(data_script)] if data_script is not None else ["'self'", "file:"])]
     text = (
@@ -43,6 +53,7 @@ def render_page(data: SheetData, *, inline: bytes | None = None) -> bytes:
         .get_template("sheet.html.j2")
         .render(
             title=data.about["title"],
+            generator=generator,
             description=data.about["description"],
             policy="; ".join(
                 (

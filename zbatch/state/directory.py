@@ -85,6 +85,16 @@ class RunDirectory:
         """The manifest's sources as they were."""
         return self.path / "manifest.src"
 
+    @property
+    def reproduced(self) -> Path:
+        """A manifest and a run for each time that the endpoint was asked again."""
+        return self.path / "reproduced"
+
+    def reproductions(self) -> list[Path]:
+        """Give the directories of the runs in `reproduced`, the newest last."""
+        found = [state.parent for state in self.reproduced.glob("*/state.sqlite3")]
+        return sorted(found, key=lambda path: path.name)
+
     def exists(self) -> bool:
         """Tell whether there is a run here.
 

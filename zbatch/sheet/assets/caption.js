@@ -9,7 +9,7 @@ class Captions {
     const axes = data.varying.filter((axis) => !view.groups.includes(axis));
     Object.assign(this, { data, long: axes.filter((axis) => axis.longest > WHOLLY) });
     // The lines break alike under every picture, as the longest values need it under the narrowest one.
-    const narrowest = data.raw.shapes.reduce((least, [across, down]) => Math.min(least, across / down || 1), 1);
+    const narrowest = data.tileAspects.reduce((least, aspect) => Math.min(least, aspect), 1);
     // Rows are filled by a picture more than would fit, all of them a little lower.
     const fitting = Math.max(1, Math.floor(width / (size * narrowest)));
     const room = Math.floor((size * narrowest * fitting) / (fitting + 1) / LETTER.short);

@@ -5,7 +5,7 @@ const LINE = 14; // pixels of a line of a reason, whose letters are some six wid
 /** `turn` says which cell of the slot's stack is on top. */
 function cellElement(data, slot, turn, layout) {
   const cell = slot.cells[turn % slot.cells.length];
-  const state = data.state(cell);
+  const state = data.kind(cell);
   const box = slot.box ?? layout.box(cell);
   const twins = data.twins(cell).length;
   const element = make("div", {
@@ -18,7 +18,8 @@ function cellElement(data, slot, turn, layout) {
   });
   element.style.width = `${box.width}px`;
   element.style.height = `${box.height}px`;
-  if (state === "done") element.append(thumbnail(data, cell, element));
+  if (data.draw) data.draw(cell, element, box);
+  else if (state === "done") element.append(thumbnail(data, cell, element));
   else element.append(...verdict(data, cell, state, box));
   element.cell = cell;
   return element;

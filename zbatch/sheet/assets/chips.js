@@ -17,7 +17,7 @@ class Chips {
       : null;
     // Asked of an empty panel, it would make the browser lay out a page that is not finished.
     const top = this.root.childElementCount ? this.root.scrollTop : 0;
-    this.root.replaceChildren(make("div", { class: "panelhead" }, make("h2", { text: "Values" }), clear, this.closer), ...sections,
+    this.root.replaceChildren(make("div", { class: "panelhead" }, make("h2", { text: "Values" }), clear, this.closer), this.data.preface?.() ?? "", ...sections,
       make("p", { class: "aside", text: FINGERS.matches ? "A tap hides or shows a value. A long press shows it alone." : "Click hides or shows a value. Shift-click shows it alone." }));
     if (top) this.root.scrollTop = top;
   }
@@ -32,7 +32,7 @@ class Chips {
       make("h3", {}, make("span", { text: axis.name }), hidden.size
         ? make("button", { type: "button", class: "link", text: "all", "data-keep": `all ${axis.index}`, "aria-label": `Show all values of ${axis.name}`, onclick: () => this.change(() => hidden.clear()) })
         : make("span", { class: "many", text: count(values.length) })),
-      make("div", { class: `chips${words ? " long" : ""}`, role: "group", "aria-label": axis.name },
+      make("div", { class: `chips${words || this.data.measure ? " long" : ""}`, role: "group", "aria-label": axis.name },
         ...(all ? values : values.slice(0, CHIPS)).map((value) => this.#chip(axis, value, hidden, counts.get(value) ?? 0)),
         all ? null : make("button", { type: "button", class: "link", text: `${count(values.length - CHIPS)} more`, onclick: () => this.#unfold(axis) })));
   }
@@ -43,7 +43,7 @@ class Chips {
       type: "button", class: "chip", "aria-pressed": String(!hidden.has(value)), "data-keep": `chip ${axis.index} ${value}`,
       title: hint(`${axis.name}: ${label}`), onclick: (event) => { if (!this.rested) this.#clicked(axis, value, event.shiftKey || event.altKey); },
       ...this.#pressing(() => this.#clicked(axis, value, true)),
-    }, make("span", { class: "what", dir: "auto", text: axis.brief(value, 44) }), make("span", { class: "many", text: count(number) }));
+    }, make("span", { class: "what", dir: "auto", text: axis.brief(value, 44) }), make("span", { class: "many", text: count(number) }), this.data.measure?.(axis, value));
   }
 
   /** A finger has no Shift: it rests. The click of its leaving is not another wish. */

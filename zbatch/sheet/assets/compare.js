@@ -29,6 +29,18 @@ class Compare {
     return this.active && this.references.length > 0;
   }
 
+  /** Comparing that the page is for: there is nothing to be left for. */
+  get home() {
+    return this.on && Boolean(this.data.home) && this.references[0] === this.data.home;
+  }
+
+  /** Begin it, where the page has it. */
+  goHome() {
+    if (!this.data.home || this.on) return;
+    this.pins.relate(this.data.home);
+    this.active = true;
+  }
+
   /** Pins that wait: nothing is compared now, and they are still there for the next time. */
   get waiting() {
     return this.active ? [] : this.references;
@@ -96,6 +108,7 @@ class Compare {
 
   /** Take a relation as the reference, in place of pins, which wait meanwhile; the same again ends it. */
   relate(relation) {
+    if (this.home && relation === this.data.home) return;
     if (this.on && this.references[0] === relation) {
       if (this.pins.facing === 0) this.leave();
       else this.face(0); // a pin was chosen beside it
@@ -127,6 +140,7 @@ class Compare {
   leave() {
     hush(); // what was said of the pin
     this.#rest();
+    this.goHome();
     this.changed();
   }
 
@@ -150,7 +164,7 @@ class Compare {
   /** Go to the reference, the chosen one of several, and make this picture the reference. */
   swap() {
     const { cell } = this.box;
-    if (!this.faced || this.faced.cell === cell) return;
+    if (!this.faced || this.faced.cell === cell || this.home) return;
     const { at, cell: other } = this.faced;
     this.references[at] = cell;
     this.box.go(other);
@@ -190,9 +204,9 @@ class Compare {
     const { frame, cell, scrubber } = this.box;
     const references = this.on ? this.references : [];
     this.resolved = references.map((reference, at) => ({ reference, at, cell: resolveReference(reference, this.data, cell, scrubber) })).filter((one) => one.cell !== null);
-    this.resolved.forEach((one, index) => { one.words = this.resolved.length > 1 ? `Ref ${index + 1}` : "Reference"; });
+    this.resolved.forEach((one, index) => { one.words = this.home ? this.data.sides[0].label : this.resolved.length > 1 ? `Ref ${index + 1}` : "Reference"; });
     this.faced = this.resolved.find(({ at }) => at === this.pins.facing) ?? this.resolved[0];
-    this.all = [...this.resolved, { words: "This", cell }];
+    this.all = [...this.resolved, { words: this.home ? this.data.sides[1].label : "This", cell }];
     const { way } = this;
     if (way) frame.dataset.compare = way;
     else delete frame.dataset.compare;
@@ -295,7 +309,7 @@ class Compare {
   /** Tell whether a key was meant for comparing. */
   pressed(event) {
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    const always = { c: () => this.begin(), b: () => this.relate("baseline"), p: () => this.relate("previous"), n: () => this.relate("next") };
+    const always = { ...(this.data.home ? { o: () => this.relate(this.data.home) } : {}), c: () => this.begin(), b: () => this.relate("baseline"), p: () => this.relate("previous"), n: () => this.relate("next") };
     if (key in always) {
       always[key]();
       return true;
@@ -304,7 +318,7 @@ class Compare {
     const mode = Object.keys(MODES)[Number(key) - 1];
     if (/^[1-4]$/.test(key)) this.choose(mode);
     else if (key === "x") this.swap();
-    else if (key === "Escape") this.leave();
+    else if (key === "Escape" && !this.home) this.leave();
     else if (event.shiftKey && ["ArrowLeft", "ArrowRight"].includes(key)) this.adjust(key === "ArrowLeft" ? -1 : 1);
     else if (key === " " && this.mode === "blink" && !event.target.closest("button, input, select, summary, a")) this.flip();
     else return false;

@@ -18,8 +18,8 @@ class CompareBar {
       make("div", { class: "segments", role: "group", "aria-label": "Way to compare" }, ...this.modes), this.adjust,
       make("span", { class: "spring" }),
       make("div", { class: "segments", role: "group", "aria-label": "Compare with" }, ...this.relations), this.pins, this.pin,
-      button({ label: "Swap with the reference (X)", glyph: "swap", act: () => compare.swap(), kind: "square quiet" }),
-      button({ label: "End comparing (Esc)", glyph: "close", act: () => compare.leave(), kind: "square quiet" }));
+      (this.swap = button({ label: "Swap with the reference (X)", glyph: "swap", act: () => compare.swap(), kind: "square quiet" })),
+      (this.end = button({ label: "End comparing (Esc)", glyph: "close", act: () => compare.leave(), kind: "square quiet" })));
   }
 
   draw() {
@@ -27,6 +27,7 @@ class CompareBar {
     this.#drawOpener(compare.waiting.length);
     this.root.hidden = !compare.on;
     if (!compare.on) return;
+    for (const own of [this.swap, this.end]) own.hidden = compare.home;
     for (const mode of this.modes) mode.setAttribute("aria-pressed", mode.dataset.mode === compare.mode);
     for (const relation of this.relations) {
       const { relation: name } = relation.dataset;

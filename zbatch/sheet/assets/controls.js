@@ -6,7 +6,7 @@ class Controls {
     this.facts = document.getElementById("facts");
     this.axes = document.getElementById("axes");
     this.search = make("input", {
-      type: "search", id: "search", placeholder: "Search: fox, seed:1000, scale>0.6, state:failed", "aria-label": "Search",
+      type: "search", id: "search", placeholder: data.example ?? "Search: fox, seed:1000, scale>0.6, state:failed", "aria-label": "Search",
       autocomplete: "off", spellcheck: "false", oninput: () => this.change(() => { view.query = this.search.value; }),
     });
     document.getElementById("tools").append(
@@ -56,19 +56,19 @@ class Controls {
 
   drawFacts({ cells, states, complaints }) {
     const { data, view } = this;
-    const order = STATES.filter((state) => states.has(state) || view.state === state);
+    const order = data.kinds.filter((state) => states.has(state) || view.state === state);
     const pills = order.map((state) => make("button", {
       type: "button", class: "pill", "data-state": state, "data-keep": `state ${state}`, "aria-pressed": String(view.state === state),
-      title: view.state === state ? "Show every state" : `Show only what is ${state}`,
+      title: view.state === state ? "Show every state" : `Show only what is ${data.kindWords(state)}`,
       onclick: () => this.change(() => { view.state = view.state === state ? null : state; }),
-    }, make("i", { class: "dot" }), make("b", { text: count(states.get(state) ?? 0) }), make("span", { text: state })));
+    }, make("i", { class: "dot" }), make("b", { text: count(states.get(state) ?? 0) }), make("span", { text: data.kindWords(state) })));
     // Excluded cells are drawn and told of apart: no job stands behind them.
     const every = data.size - data.excluded;
     const shown = data.shown(cells);
     const some = shown === 0 && cells.length > 0 ? plural(cells.length, "excluded cell") : `${count(shown)} of ${plural(every, "cell")}`;
     const total = shown === every && every > 0 ? plural(every, "cell") : some;
     const jobs = data.jobs.count;
-    const spared = every - jobs;
+    const spared = data.sides ? 0 : every - jobs;
     const shared = spared > 0 && cells.length === data.size ? `${plural(jobs, "job")} · ${count(spared)} shared` : null;
     // Where nothing matches, the middle of the page says it.
     const said = cells.length ? complaints.map((complaint) => this.complaint(complaint)) : [];

@@ -48,8 +48,8 @@ class Curve {
     this.root.replaceChildren(this.#svg(cells.length, ...parts, this.#line("own", own)), this.dot);
     const told = own.map((change, at) => `${axis.label(axis.column[cells[at]])}: ${change === null ? "unknown" : change.toFixed(2)}`);
     this.root.setAttribute("role", "img");
-    this.root.setAttribute("aria-label", `Change from the baseline along ${axis.short}: ${told.join(", ")}`);
-    this.root.title = `How far the pictures move from their baseline along ${axis.short}${many > 1 ? `; behind it the middle of ${plural(many, "line")} like it, and where eight of ten of them run` : ""}`;
+    this.root.setAttribute("aria-label", `Change ${data.from} along ${axis.short}: ${told.join(", ")}`);
+    this.root.title = `How far the pictures are ${data.from} along ${axis.short}${many > 1 ? `; behind it the middle of ${plural(many, "line")} like it, and where eight of ten of them run` : ""}`;
   }
 
   move(at) {

@@ -26,6 +26,9 @@ class Axis {
   }
 }
 
+/** Kinds of data that a page may hold, each with the class that reads it. */
+const READERS = {};
+
 class Dataset {
   constructor(raw) {
     this.raw = raw;
@@ -79,12 +82,36 @@ class Dataset {
     return cells;
   }
 
+  /** What a number along the axes means: pairs of runs have another one. */
+  get from() {
+    return "from the baseline";
+  }
+
+  get changeName() {
+    return "change from baseline";
+  }
+
+  /** The states that cells are told apart by, in the order they are shown. */
+  get kinds() {
+    return STATES;
+  }
+
+  /** What such a state is called. */
+  kindWords(kind) {
+    return kind;
+  }
+
+  /** Which of them a cell is in. */
+  kind(cell) {
+    return this.states[this.stateOf[cell]];
+  }
+
   text(number) {
     return number === ABSENT ? "" : this.strings[number];
   }
 
   state(cell) {
-    return this.states[this.stateOf[cell]];
+    return this.kind(cell);
   }
 
   /** How many of these cells are no excluded ones. */
@@ -187,6 +214,16 @@ class Dataset {
     return Math.min(4, Math.max(0.25, width / height));
   }
 
+  /** Width over height of what stands for a cell in the grid. */
+  tileAspect(cell) {
+    return this.aspect(cell);
+  }
+
+  /** All that there are. */
+  get tileAspects() {
+    return this.raw.shapes.map(([width, height]) => width / height || 1);
+  }
+
   request(cell) {
     const job = this.job(cell);
     const body = { prompt: this.prompt(cell), seed: this.jobs.seed[job], ...this.raw.rests[this.jobs.rest[job]] };
@@ -243,3 +280,5 @@ class Dataset {
     return ["pending", "submitted", "submitting"].includes(state) ? again : "";
   }
 }
+
+READERS.sheet = Dataset;

@@ -19,7 +19,9 @@ function differencePanel(data, others) {
 
 function sameWords(data, others) {
   if (new Set(others.map(({ cell }) => cell)).size === 1) return "Nothing yet: this is the reference itself. Walk with the arrows or drag the strip.";
-  return new Set(others.map(({ cell }) => data.job(cell))).size === 1 ? "Only where they stand: it is one image, their requests are equal." : "Nothing but the words of the prompt.";
+  const alike = new Set(others.map(({ cell }) => data.jobs.key[data.job(cell)])).size === 1;
+  if (!alike) return "Nothing but the words of the prompt.";
+  return data.sides ? "Nothing in their requests: it was asked for twice." : "Only where they stand: it is one image, their requests are equal.";
 }
 
 function coordinateRows(data, others) {
@@ -30,8 +32,9 @@ function coordinateRows(data, others) {
 /** Fields of the request that no coordinate says already; the prompt has a place of its own. */
 function requestRows(data, others) {
   const requests = others.map(({ cell }) => (data.job(cell) === ABSENT ? {} : data.request(cell)));
-  return REQUEST_ORDER.filter((name) => name !== "prompt" && !data.byName.has(name) && requests.some((request) => name in request))
-    .map((name) => ({ name, values: requests.map((request) => fieldText(request[name])) }));
+  return REQUEST_ORDER.filter((name) => name !== "prompt" && requests.some((request) => name in request))
+    .map((name) => ({ name, values: requests.map((request) => fieldText(request[name])) }))
+    .filter(({ name, values }) => !data.byName.has(name) || (data.sides && new Set(values).size > 1));
 }
 
 function fieldText(value) {

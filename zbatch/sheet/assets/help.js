@@ -11,7 +11,7 @@ const TOUCH = [["two fingers", "size; in an image, closer"], ["long press", "wha
 
 function fillHelp(root, about) {
   const keys = FINGERS.matches ? [["Fingers", TOUCH], ...KEYS] : KEYS;
-  const facts = [
+  const facts = about.facts ?? [
     ["endpoint", about.endpoint === "preview" ? "preview, the built-in one" : about.endpoint], ["model", about.model], ["manifest", about.manifest],
     [about.endpoint_kind === "preview" ? "would have cost" : "cost", about.cost === null ? null : `$${about.cost}`], ["page written", timeText(Date.parse(about.written_at))], ["zbatch", about.version],
   ];
@@ -19,6 +19,6 @@ function fillHelp(root, about) {
     make("div", { class: "helphead" }, make("h2", { text: "Keys and help" }), button({ label: "Close (Esc)", glyph: "close", act: () => root.close(), kind: "square quiet" })),
     make("div", { class: "helpcolumns" }, ...keys.map(([title, keys]) => make("section", {}, make("h3", { text: title }),
       make("dl", {}, ...keys.flatMap(([key, words]) => [make("dt", {}, make("kbd", { text: key })), make("dd", { text: words })]))))),
-    make("section", { class: "run" }, make("h3", { text: "This run" }), table(facts)));
+    make("section", { class: "run" }, make("h3", { text: about.facts ? "These runs" : "This run" }), table(facts)));
   root.addEventListener("click", (event) => { if (event.target === root) root.close(); });
 }

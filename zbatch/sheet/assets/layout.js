@@ -55,7 +55,7 @@ class Layout {
     const shape = this.data.shapeOf[cell] + 1;
     let box = this.boxes[shape];
     if (!box) {
-      const root = Math.sqrt(this.data.aspect(cell));
+      const root = Math.sqrt(this.data.tileAspect(cell));
       box = this.boxes[shape] = { width: Math.round(this.size * root), height: Math.round(this.size / root) };
     }
     return box;
@@ -181,13 +181,13 @@ class Layout {
     let wide = 0; // of the row at height 1
     for (const [index, cell] of sorted.entries()) {
       cells.push(cell);
-      wide += this.data.aspect(cell);
+      wide += this.data.tileAspect(cell);
       const fit = (room - (cells.length - 1) * GAP) / wide;
       if (fit > this.size && index < last) continue;
       const height = Math.round(Math.min(fit, this.size * 1.3, fit > this.size ? this.size : Infinity));
       let left = GAP;
       const slots = cells.map((own, column) => {
-        const box = { width: Math.floor(height * this.data.aspect(own)), height };
+        const box = { width: Math.floor(height * this.data.tileAspect(own)), height };
         const slot = { left, width: box.width, column, box, cells: [own] };
         left += box.width + GAP;
         return slot;

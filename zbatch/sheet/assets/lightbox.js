@@ -43,6 +43,7 @@ class Lightbox {
     this.layout = layout;
     this.root.classList.toggle("bare", !this.details);
     if (!this.root.open) this.root.showModal();
+    this.compare.goHome();
     this.go(cell);
   }
 
@@ -102,7 +103,8 @@ class Lightbox {
     const unfolded = [...side.querySelectorAll("details[open]")].map((details) => details.className);
     this.copies.draw();
     const all = metadataPanel(data, cell);
-    if (compare.on) side.replaceChildren(this.copies.root, differencePanel(data, compare.seen), make("details", { class: "rest" }, make("summary", { text: "All about this image" }), all));
+    if (compare.home) side.replaceChildren(this.copies.root, ...data.panel(cell, differencePanel(data, compare.seen)));
+    else if (compare.on) side.replaceChildren(this.copies.root, differencePanel(data, compare.seen), make("details", { class: "rest" }, make("summary", { text: "All about this image" }), all));
     else side.replaceChildren(this.copies.root, all);
     for (const details of side.querySelectorAll("details")) details.open = unfolded.includes(details.className);
     side.scrollTop = top;
@@ -111,7 +113,7 @@ class Lightbox {
   /** A phone's way back leaves comparing first, and Escape in the details closes those. */
   #cancelled(event) {
     const reading = this.side.contains(document.activeElement);
-    if (event.target !== this.root || !(this.compare.on || reading)) return;
+    if (event.target !== this.root || !((this.compare.on && !this.compare.home) || reading)) return;
     event.preventDefault();
     if (reading) this.toggleDetails();
     else this.compare.leave();

@@ -228,7 +228,11 @@ function kept(name) {
 }
 
 /** Says in one word where the pictures come from: nobody should take the built-in endpoint's for the model's. */
-function drawEndpoint(tag, { endpoint, endpoint_kind: kind, model }) {
+function drawEndpoint(tag, { endpoint, endpoint_kind: kind, model, endpoints }) {
+  if (endpoints) {
+    tag.textContent = visible(endpoints);
+    return;
+  }
   tag.textContent = kind === "preview" ? "preview" : visible(endpoint.replace(/^https?:\/\//, "").replace(/\/+$/, ""));
   tag.title = visible(kind === "preview" ? `Made by the built-in preview endpoint, not by ${model}` : `Made by ${model} at ${endpoint}`);
 }
@@ -246,8 +250,9 @@ function start() {
   document.title = visible(raw.about.title);
   document.getElementById("title").textContent = visible(raw.about.title);
   document.getElementById("lede").textContent = visible(raw.about.description);
-  drawEndpoint(document.getElementById("endpoint"), raw.about);
-  const page = new Page(new Dataset(raw));
+  const data = new READERS[raw.kind ?? "sheet"](raw);
+  drawEndpoint(document.getElementById("endpoint"), data.about);
+  const page = new Page(data);
   if (raw.live) new Live(page, document.getElementById("live"));
 }
 

@@ -38,7 +38,7 @@ function stateBlock(data, cell) {
     reason ? make("p", { dir: "auto", text: state === "excluded" ? `by the rule ${reason}` : reason }) : null,
     ...warnings.map((warning) => make("p", { dir: "auto", text: warning })),
     flagged ? make("p", { text: "The server's own verdict; the image is kept." }) : null,
-    ...redoWays(data, cell).map(redoBlock));
+    ...(data.sides ? [] : redoWays(data, cell)).map(redoBlock));
 }
 
 function redoBlock({ words, cost, command }) {
@@ -69,11 +69,11 @@ function fileBlock(data, cell, job) {
   const { images } = data.raw.about;
   const file = data.small
     ? make("span", { class: "path", text: images ? `${images}/${jobs.file[job]}` : jobs.file[job] })
-    : make("a", { class: "path", href: address(jobs.file[job]), target: "_blank", rel: "noopener", text: jobs.file[job] });
+    : make("a", { class: "path", href: data.picture(cell), target: "_blank", rel: "noopener", text: jobs.file[job] });
   return block("File", table([
     ["path", file],
     ["size", `${width} × ${height}`],
-    ["change", data.change(cell) === null ? null : `${data.change(cell).toFixed(2)} from the baseline`],
+    ["change", data.change(cell) === null ? null : `${data.change(cell).toFixed(2)} ${data.from}`],
     ["bytes", `${bytesText(jobs.bytes[job])} ${data.text(jobs.media_type[job]).replace("image/", "")}`],
     ["sha256", code(jobs.sha256[job])],
   ]), data.small ? make("p", { class: "shared", text: elsewhere(images) }) : null);

@@ -8,7 +8,7 @@ class Order {
     return new Map([
       ["", { words: "as written", rank: null }],
       ...data.varying.map((axis) => [`axis.${axis.name}`, { words: axis.name, axis }]),
-      ...(data.measured.length ? [["change", { words: "change from baseline", rank: (cell) => data.change(cell) }]] : []),
+      ...(data.measured.length ? [["change", { words: data.changeName, rank: (cell) => data.change(cell) }]] : []),
       ["made", { words: "time made", rank: made }],
       ["file", { words: "file name", rank: file }],
     ]);

@@ -62,7 +62,8 @@ class Pane {
   #failed(cell) {
     if (cell !== this.cell || this.image.complete === false || this.image.naturalWidth > 0) return;
     this.image.hidden = true;
-    announce(`${this.data.jobs.file[this.data.job(cell)]} is missing: this is its thumbnail`);
+    const words = this.data.lost ? this.data.lost(cell) : `${this.data.jobs.file[this.data.job(cell)]} is missing: this is its thumbnail`;
+    if (words) announce(words, { time: 4000 });
   }
 
   #lookAgain() {

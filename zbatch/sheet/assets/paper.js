@@ -77,6 +77,7 @@ class Paper {
     // Paper has no hints: on the wall each picture says where it belongs, and a stack how many it holds.
     const under = [layout.wall ? layout.captions.words(cell) : "", slot.cells.length > 1 ? `1 of ${slot.cells.length} here` : ""].filter(Boolean).join("\n");
     const caption = under ? make("p", { class: "under", dir: "auto", text: under }) : null;
+    if (this.data.print) return make("td", {}, this.data.print(cell, this.few), caption);
     if (this.data.state(cell) === "done") return make("td", {}, make("img", { alt: this.data.describe(cell), src: this.few ? this.data.picture(cell) : this.data.thumb(cell) }), caption);
     const why = [this.data.word(cell), middle(this.data.brief(cell), 60)].filter(Boolean).join(": ");
     return make("td", {}, make("div", { class: "none" }, make("p", { class: "why", dir: "auto", text: why })), caption);

@@ -67,8 +67,9 @@ class Query {
   }
 
   #stated(value) {
-    if (STATES.some((state) => state.startsWith(value))) return (cell) => this.data.state(cell).startsWith(value);
-    const meant = nearestName(value, STATES);
+    const { kinds } = this.data;
+    if (kinds.some((kind) => kind.startsWith(value))) return (cell) => this.data.kind(cell).startsWith(value);
+    const meant = nearestName(value, kinds);
     return this.#complain(`No state is called “${middle(value, 20)}”`, meant, meant === null ? null : [value, meant]);
   }
 
@@ -83,7 +84,7 @@ class Query {
   }
 
   #changed(sign, value) {
-    if (!this.data.measured.length) return this.#complain("How far pictures are from their baseline is not known here");
+    if (!this.data.measured.length) return this.#complain(`How far pictures are ${this.data.from} is not known here`);
     const wanted = wantedOf(sign, value);
     return (cell) => wanted(this.data.change(cell), "");
   }

@@ -11,6 +11,7 @@ const MOST_PINS = 3; // and the picture itself: four beside each other
 /** The cell a reference means for this cell, or null where there is none. */
 function resolveReference(reference, data, cell, scrubber) {
   if (typeof reference === "number") return reference;
+  if (RELATIONS[reference].find) return RELATIONS[reference].find(data, cell);
   if (reference === "baseline") return baselineOf(data, cell);
   const at = scrubber.root.hidden ? -1 : scrubber.cells.indexOf(cell);
   return at < 0 ? null : scrubber.cells[at + (reference === "next" ? 1 : -1)] ?? null;

@@ -10,7 +10,7 @@ function fittingSize(data, view, cells, room) {
   for (const cell of cells) seen[column[cell] + 1] = 1;
   const columns = seen.reduce((sum, one) => sum + one, 0);
   const [least, most] = SIZES.snug;
-  const widest = data.raw.shapes.reduce((most, [width, height]) => Math.max(most, Math.sqrt(width / height)), 0) || 1;
+  const widest = data.tileAspects.reduce((most, aspect) => Math.max(most, Math.sqrt(aspect)), 0) || 1;
   const wide = Math.floor((room.width - GAP) / Math.max(1, columns)) - GAP;
   return Math.min(Math.max(most, Math.floor(room.height / 3.4)), Math.max(least, Math.floor(wide / widest)));
 }

@@ -56,8 +56,9 @@ class View {
 
   reset() {
     Object.assign(this, this.#usual);
-    this.sort = "";
-    this.down = false;
+    const { sort = "", down = false } = this.data.raw.view;
+    this.first = { sort, down };
+    Object.assign(this, this.first);
     this.folds.clear();
     this.left = null; // the axes that the wall took the place of
     this.size = null; // fits the columns into the window
@@ -67,7 +68,10 @@ class View {
 
   /** The axes that the run's own view has. */
   get #usual() {
-    const { x, y, group } = this.data.raw.view;
+    return this.#axesOf(this.data.raw.view);
+  }
+
+  #axesOf({ x, y, group }) {
     const { byName } = this.data;
     return { x: byName.get(x) ?? null, y: byName.get(y) ?? null, groups: group.map((name) => byName.get(name)).filter(Boolean) };
   }
@@ -100,7 +104,7 @@ class View {
       Object.assign(this, { x: null, y: null, groups: [] });
       return;
     }
-    const { x, y, groups } = this.left ?? this.#usual;
+    const { x, y, groups } = this.left ?? this.#axesOf(this.data.raw.view.grid ?? this.data.raw.view);
     this.x = x ?? (y ? null : (this.data.varying[0] ?? null));
     this.y = y;
     this.groups = groups.filter((axis) => axis !== this.x && axis !== this.y);
@@ -150,8 +154,8 @@ class View {
     for (const [axis, values] of this.hidden) for (const [name, value] of told(axis, values)) words.append(`${name}.${axis.name}`, nameOf(axis, value));
     if (this.state) words.set("state", this.state);
     if (this.query) words.set("q", this.query);
-    if (this.sort) words.set("sort", this.sort);
-    if (this.down) words.set("down", "1");
+    if (this.sort !== this.first.sort) words.set("sort", this.sort);
+    if (this.down !== this.first.down) words.set("down", this.down ? "1" : "0");
     for (const id of this.folds.words) words.append("fold", id);
     if (this.size !== null) words.set("size", this.size);
     if (this.panel !== null) words.set("panel", this.panel ? "1" : "0");
@@ -173,10 +177,10 @@ class View {
       const only = words.getAll(`only.${axis.name}`).flatMap((name) => this.#named(axis, name));
       if (only.length) for (let value = ABSENT; value < axis.values.length; value += 1) if (!only.includes(value)) this.hides(axis).add(value);
     }
-    if (STATES.includes(words.get("state"))) this.state = words.get("state");
+    if (this.data.kinds.includes(words.get("state"))) this.state = words.get("state");
     this.query = words.get("q") ?? "";
     if (this.orders.has(words.get("sort"))) this.sort = words.get("sort");
-    this.down = words.get("down") === "1";
+    if (words.has("down")) this.down = words.get("down") === "1";
     for (const id of words.getAll("fold")) {
       if (id === "all") this.folds.every(true);
       else this.folds.toggle(id);

@@ -1,0 +1,127 @@
+"""Reading two runs into pairs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from zbatch.model import Coordinates
+from zbatch.sheet.axes import ABSENT, Axis, AxisBuilder, View
+from zbatch.sheet.data import CellColumns, JobReader, SheetData, about_run
+from zbatch.sheet.diff.pairing import Pairing, Place, Renames, pair_cells
+from zbatch.sheet.diff.pairs import Pairs, Side
+from zbatch.sheet.diff.telling import distinct_labels, nothing_shared
+from zbatch.sheet.diff.wording import changed_fields
+from zbatch.sheet.signatures import unsigned
+from zbatch.state.run import Run
+
+Told = Callable[[Sequence[Place], Sequence[Place]], Renames]
+"""Gives what was renamed, for the cells of both runs."""
+
+
+def read_pairs(before: Run, after: Run, told: Told | None = None) -> Pairs:
+    """Read two runs and pair their cells; no change is known yet (see `zbatch.sheet.diff.apart`).
+
+    Raises:
+        UsageError: they share nothing: no place in their grids, and no request.
+        StateError: a state is damaged.
+    """
+    reader = _Reader()
+    # The later run's first: what the page shows of a cell is what it shows of that run.
+    later, earlier = reader.read(after), reader.read(before)
+    renames = None if told is None else told(earlier.places, later.places)
+    pairing = pair_cells(earlier.places, later.places, renames)
+    labels = distinct_labels(before.directory.path, after.directory.path)
+    if not pairing.pairs:
+        raise nothing_shared(earlier.places, later.places, labels)
+    own, partner, coordinates = _cells(pairing, earlier, later)
+    axes, columns = _axes(coordinates)
+    found = reader.jobs
+    sides = (
+        Side(labels[0], before.directory.path, about_run(before), *earlier.span),
+        Side(labels[1], after.directory.path, about_run(after), *later.span),
+    )
+    sheet = SheetData(
+        about={},
+        axes=axes,
+        view=View(None, None, ()),
+        cells=CellColumns(columns, own, [ABSENT] * len(own)),
+        jobs=found.columns,
+        strings=found.strings.items,
+        rests=found.rests.items,
+        shapes=found.shapes.items,
+        verdicts=found.verdicts.items,
+    )
+    fields = changed_fields(_bodies(sheet, partner))
+    nothing = (None,) * len(own)
+    return Pairs(sheet, sides, tuple(partner), tuple(reader.received), fields, pairing.found, nothing)
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """The cells of a run that show a job, each job by its number, and which numbers are of this run."""
+
+    places: list[Place]
+    jobs: list[int]
+    span: tuple[int, int]
+
+
+class _Reader:
+    """Reads the jobs of several runs into the columns of one sheet."""
+
+    def __init__(self) -> None:
+        self.jobs = JobReader()
+        self.received: list[str] = []
+
+    def read(self, run: Run) -> _Grid:
+        first, numbers = len(self.received), {}
+        for job in run.jobs(shown_only=True):
+            numbers[job.key] = self.jobs.add(job)
+            self.received.append("" if job.artifact is None else job.artifact.received_sha256)
+        # Of a run that goes on, a cell may have come between the two reads.
+        cells = [cell for cell in run.cells() if cell.key is not None and cell.key in numbers]
+        places = [Place(cell.coordinates, cell.key or "") for cell in cells]
+        return _Grid(places, [numbers[place.key] for place in places], (first, len(self.received) - first))
+
+
+def _cells(pairing: Pairing, earlier: _Grid, later: _Grid) -> tuple[list[int], list[int], list[Coordinates]]:
+    """Give by cell the later run's job, the earlier run's, and the coordinates."""
+    rows: list[tuple[int, int, int, Coordinates]] = [
+        (one, later.jobs[other], earlier.jobs[one], pairing.before[one]) for one, other in pairing.pairs
+    ]
+    rows += [(one, ABSENT, earlier.jobs[one], pairing.before[one]) for one in pairing.before_only]
+    rows.sort(key=lambda row: row[0])
+    rows += [
+        (len(earlier.jobs), later.jobs[other], ABSENT, pairing.after[other]) for other in pairing.after_only
+    ]
+    return [row[1] for row in rows], [row[2] for row in rows], [row[3] for row in rows]
+
+
+def _axes(places: Sequence[Coordinates]) -> tuple[tuple[Axis, ...], list[list[int]]]:
+    builders: dict[str, AxisBuilder] = {}
+    for position, coordinates in enumerate(places):
+        for name, value in coordinates.items():
+            builders.setdefault(name, AxisBuilder(name)).add(position, unsigned(value))
+    built = []
+    for builder in builders.values():
+        builder.pad(len(places))
+        built.append(builder.build())
+    return tuple(axis for axis, _ in built), [column for _, column in built]
+
+
+def _bodies(sheet: SheetData, before: Sequence[int]) -> Iterator[tuple[dict[str, Any], dict[str, Any], int]]:
+    """Give the requests of the pairs that differ, those that differ alike once, with how many they are."""
+    jobs = sheet.jobs
+    counted: Counter[tuple[tuple[int, int, int], tuple[int, int, int]]] = Counter()
+    for one, other in zip(before, sheet.cells.job, strict=True):
+        if ABSENT not in (one, other) and jobs.key[one] != jobs.key[other]:
+            first, second = ((jobs.prompt[job], jobs.seed[job], jobs.rest[job]) for job in (one, other))
+            counted[first, second] += 1
+    for (first, second), pairs in counted.items():
+        yield _body(sheet, *first), _body(sheet, *second), pairs
+
+
+def _body(sheet: SheetData, prompt: int, seed: int, rest: int) -> dict[str, Any]:
+    return {"prompt": sheet.strings[prompt], "seed": seed, **sheet.rests[rest]}
