@@ -13,20 +13,22 @@ import numpy as np
 from PIL import Image
 
 from zbatch.model import Cell, Job, Request, Row, job_key
+from zbatch.state.artifacts import thumbnail_of
 from zbatch.state.database import Meta
 from zbatch.state.directory import RunDirectory
 from zbatch.state.store import Store
 
 MODEL = "z-image-turbo-lora"
 ANIMALS = 100
-DISTINCT = 200
 
 
-def write_dataset(path: Path, jobs: int, *, side: int, length: int, look: int = 1) -> Path:
+def write_dataset(
+    path: Path, jobs: int, *, side: int, length: int, distinct: int = 200, thumbs: bool = False
+) -> Path:
     """Write a run of `jobs` images of `side` pixels and some `length` bytes, all done. Gives its directory.
 
-    A few hundred JPEGs are drawn; each image is one of them with its key behind its end, which decoders pass
-    over, and padding. Every `look`-th image has a thumbnail, a WebP, of its own; the others are their own.
+    `distinct` JPEGs are drawn; each image is one of them, in turn, with its key behind its end, which decoders
+    pass over, and padding. With `thumbs` each has a thumbnail as zbatch makes them.
     """
     directory = RunDirectory(path)
     directory.create()
@@ -44,15 +46,20 @@ def write_dataset(path: Path, jobs: int, *, side: int, length: int, look: int = 
         }.items():
             store.set_meta(name, value)
         store.replace_grid(_grid(jobs, side), MODEL)
-    drawn = [_drawn(number, side) for number in range(DISTINCT)]
+    drawn = [_drawn(number, side) for number in range(distinct)]
     with contextlib.closing(sqlite3.connect(directory.state)) as db, db:
         rows = db.execute("SELECT id, key, file FROM jobs ORDER BY position").fetchall()
         facts = []
         for number, (job, key, file) in enumerate(rows):
-            data = drawn[number % DISTINCT] + key.encode()
+            picture = drawn[number % distinct]
+            data = picture + key.encode()
             data += bytes(max(0, length + number % 97 - len(data)))
             (path / file).write_bytes(data)
-            facts.append((hashlib.sha256(data).hexdigest(), len(data), side, side, file, side, side, job))
+            thumb = file
+            if thumbs:
+                thumb = f"thumbs/{key[:16]}.webp"
+                (path / thumb).write_bytes(thumbnail_of(picture))
+            facts.append((hashlib.sha256(data).hexdigest(), len(data), side, side, thumb, side, side, job))
         db.executemany(
             """UPDATE jobs SET state = 'done', attempts = 1, sha256 = ?1, received_sha256 = ?1, bytes = ?2,
                    width = ?3, height = ?4, media_type = 'image/jpeg', thumb = ?5, thumb_width = ?6,
