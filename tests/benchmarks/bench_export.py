@@ -5,9 +5,9 @@
 Two runs are made: very many small images (256 pixels, some 10 kB), where files are what costs, and fewer of
 some 150 kB, as they come from the API, where bytes do; every image has its own bytes. Each program is a
 process of its own, timed from its start to its end, with what it wrote on disk: an export waits for the disk
-itself, after `tar` and `cp` comes `sync` of what they wrote. Before each the images are read once, so that all
-find them in memory; what was written is taken away after each. Besides the images an export reads the state
-and writes captions and facts, and it holds every image against its SHA-256; `tar` and `cp` do not.
+itself, after `tar` and `cp` comes `sync` of what they wrote. Before each the images are read once, so that
+all find them in memory; what was written is taken away after each. Besides the images an export reads the
+state and writes captions and facts, and it holds every image against its SHA-256; `tar` and `cp` do not.
 
 - rate: images a second, the median of the rounds; beside it, in per cent, that rate against the program that
   does most nearly the same: `tar` for shards, `cp` for folders.

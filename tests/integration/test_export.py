@@ -301,6 +301,10 @@ def test_an_export_is_not_written_over(zbatch, made, own):
         assert (
             "error: out holds another export: imagefolder, 19 images\n  hint: give another directory" in err
         )
+    code, _, err = zbatch("export", own, "--format", "imagefolder", "-o", own)
+    assert code == 2
+    assert "own is not empty" in err
+    assert "remove" not in err
     Path("full").mkdir()
     Path("full/mine").write_text("mine")
     code, _, err = zbatch("export", made, "--format", "jsonl", "-o", "full")
@@ -311,6 +315,35 @@ def test_an_export_is_not_written_over(zbatch, made, own):
     assert "full/mine is no directory" in err
     Path("empty").mkdir()
     export(zbatch, made, "jsonl", to="empty")
+
+
+def test_a_place_may_be_here_or_behind_a_link(zbatch, made, tmp_path, monkeypatch):
+    Path("real").mkdir()
+    Path("link").symlink_to("real")
+    export(zbatch, made, "jsonl", to="link")
+    assert Path("real/images.jsonl").exists()
+    Path("here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    code, _, err = zbatch("export", made, "--format", "jsonl", "-o", ".")
+    assert code == 0, err
+    assert (tmp_path / "here" / "images.jsonl").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "link", "real"]
+
+
+def test_a_share_that_comes_out_far_from_what_was_asked_is_told(zbatch, made):
+    code, _, err = zbatch("export", made, "--format", "jsonl", "-o", "out", "--split", "test=0.5",
+                          "--split-by", "seed")  # fmt: skip
+    assert code == 0, err
+    images = json.loads(Path("out/export.json").read_text())["images"]
+    share = images["test"] / JOBS
+    assert (f"test has {share:.1%} of the images (asked for: 50.0%)" in err) == (abs(share - 0.5) > 0.15)
+    code, _, err = zbatch("export", made, "--format", "kohya", "-o", "all", "--split", "test=1")
+    assert code == 0, err
+    assert (
+        tomllib.loads(Path("all/dataset.toml").read_text())["datasets"][0]["subsets"][0]["image_dir"]
+        == "test"
+    )
+    assert not Path("all/train").exists()
 
 
 def test_images_that_are_gone_or_not_as_long_are_told_at_once(zbatch, own):

@@ -27,8 +27,8 @@ def write_dataset(
 ) -> Path:
     """Write a run of `jobs` images of `side` pixels and some `length` bytes, all done. Gives its directory.
 
-    `distinct` JPEGs are drawn; each image is one of them, in turn, with its key behind its end, which decoders
-    pass over, and padding. With `thumbs` each has a thumbnail as zbatch makes them.
+    `distinct` JPEGs are drawn; each image is one of them, in turn, with its key behind its end, which
+    decoders pass over, and padding. With `thumbs` each has a thumbnail as zbatch makes them.
     """
     directory = RunDirectory(path)
     directory.create()

@@ -54,7 +54,8 @@ class Destination:
     def __init__(self, path: Path, digest: str, about: Mapping[str, Any]) -> None:
         """Name the directory; `digest` tells this export apart from any other, `about` says what it is."""
         self.path = path
-        self.partial = path.absolute().parent / f".{path.absolute().name}.partial"
+        self._place = Path(os.path.realpath(path))
+        self.partial = self._place.parent / f".{self._place.name}.partial"
         self.resumed = False
         self.discarded = False
         self.files = 0
@@ -93,10 +94,12 @@ class Destination:
                     self.partial, ignore_errors=True
                 )  # of a process that was killed at its very end
             return True
-        what = "holds another export" if there is not None else "is not empty"
-        raise UsageError(
-            f"{self.path} {what}{told_of(there)}", hint="give another directory with -o, or remove it"
-        )
+        if there is not None:
+            raise UsageError(
+                f"{self.path} holds another export{told_of(there)}",
+                hint="give another directory with -o, or remove that one",
+            )
+        raise UsageError(f"{self.path} is not empty", hint="give another directory with -o")
 
     def __enter__(self) -> Self:
         """Take the place aside, with what an interrupted run of this very export left there.
@@ -286,7 +289,7 @@ class Destination:
 
     def _take_place(self) -> None:
         try:
-            self._tree.rename(self.path)
+            self._tree.rename(self._place)
         except OSError as error:
             if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                 raise UsageError(

@@ -42,6 +42,10 @@ _WRITERS: Final[Mapping[str, Callable[[Work], None]]] = {
     "card": lambda _: None,
 }
 
+_NEAR: Final = 0.02
+_NEARLY: Final = 0.3
+"""How far a share may be from the one that was asked without a word: of all images, or of itself."""
+
 Progress = Callable[[str, int, int], None]
 """Told what is done (`looking`, `writing`), how many images of how many."""
 
@@ -161,6 +165,22 @@ def _result(selection: Selection, destination: Destination | BucketDestination, 
     )
 
 
+def _shares(selection: Selection) -> Iterator[str]:
+    """Say where a split is far from the share that was asked: a hash decides, for groups that may be few."""
+    split, total = selection.split, selection.count()
+    if split is None:
+        return
+    for side, asked in (("validation", split.validation), ("test", split.test)):
+        share = selection.count(side) / total
+        if isinstance(asked, float) and abs(share - asked) > max(_NEAR, asked * _NEARLY):
+            groups = f"values of {split.by}" if split.by else "prompts with a seed"
+            choose = f"; name them to choose: --split '{side}=VALUE|VALUE'" if split.by else ""
+            yield (
+                f"{side} has {share:.1%} of the images (asked for: {asked:.1%}): a hash decides for each of "
+                f"few {groups}{choose}"
+            )
+
+
 def _notes(
     selection: Selection, destination: Destination | BucketDestination, *, made: bool
 ) -> Iterator[str]:
@@ -172,6 +192,7 @@ def _notes(
         )
     if selection.alike:
         yield f"{len(selection.alike):,} near duplicates were left out: {PAIRS} says which, and for which"
+    yield from _shares(selection)
     if not made:
         return
     if destination.resumed:

@@ -33,7 +33,7 @@ resolution = [{width}, {height}]
 batch_size = 1
 
   [[datasets.subsets]]
-  image_dir = "train"
+  image_dir = "{trained}"
   num_repeats = 1
 """
 
@@ -50,14 +50,15 @@ def write_kohya(work: Work) -> None:
         for entry, name in work.place(side, names):
             stem = name.rpartition(".")[0]
             work.destination.put(f"{side}/{stem}.txt", f"{one_line(entry.caption)}\n".encode())
-            if side == "train":
+            if side == work.selection.sides[0]:
                 sizes[entry.width, entry.height] += 1
-    others = [side for side in work.selection.sides if side != "train"]
+    trained, *others = work.selection.sides
     kept = f"\n# Not trained on: {' and '.join(others)}." if others else ""
-    sides = [side for size in sizes for side in size] or [_STEP]
-    (width, height), _ = sizes.most_common(1)[0] if sizes else ((_STEP, _STEP), 0)
+    sides = [side for size in sizes for side in size]
+    (width, height), _ = sizes.most_common(1)[0]
     text = _TOML.format(
         kept=kept,
+        trained=trained,
         step=_STEP,
         least=max(_STEP, min(sides) // 2 // _STEP * _STEP),
         most=math.ceil(max(sides) / _STEP) * _STEP,

@@ -19,7 +19,7 @@ from zbatch.exports.streams import Stream
 from zbatch.exports.writing import Work
 
 _OVERHEAD: Final = 1_024
-_GROUP_BYTES: Final = 16_000_000
+_GROUP_BYTES: Final = 8_000_000
 _GROUP_COUNT: Final = 1_000
 """A row group is what a reader that streams takes at once; pyarrow holds one, several times over."""
 

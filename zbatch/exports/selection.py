@@ -93,8 +93,9 @@ class Selection:
 
     @property
     def sides(self) -> tuple[str, ...]:
-        """The sides there are."""
-        return ("train",) if self.split is None else self.split.sides
+        """The sides that have images."""
+        sides = ("train",) if self.split is None else self.split.sides
+        return tuple(side for side in sides if self.count(side))
 
     def count(self, side: str | None = None) -> int:
         """Count the images, those of one side or all."""
