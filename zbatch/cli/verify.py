@@ -32,7 +32,7 @@ from zbatch.state.run import Run
     epilog="Examples: zbatch verify runs/fox · zbatch verify fox.yaml --json · zbatch verify datasets/fox · "
     "zbatch verify runs/fox --mend · zbatch verify runs/fox --reproduce 20 --yes",
 )
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=options.PLACE)
 @options.endpoint
 @click.option(
     "--mend",
@@ -56,7 +56,7 @@ from zbatch.state.run import Run
 @options.allow_outside
 @click.option("--json", "as_json", is_flag=True, help="All of it as JSON; for several RUNs a line each.")
 def command(
-    runs: tuple[Path, ...],
+    runs: tuple[Path | str, ...],
     endpoint: str | None,
     mend: bool,
     reproduce: int | None,
@@ -70,15 +70,16 @@ def command(
 ) -> int:
     """Hold every file of RUN against the hash and length that were written down of it.
 
-    RUN is a run directory, the manifest whose run it is, or a directory that carries checksums.sha256, as an
-    export does. It may be going on: nothing is held up, and what is done meanwhile is no difference. Exits
-    with 1 where anything differs, and with 4 where nothing does but something cannot be read.
+    RUN is a run directory, the manifest whose run it is, the URL where its pictures lie, or a directory that
+    carries checksums.sha256, as an export does. It may be going on: nothing is held up, and what is done
+    meanwhile is no difference. Exits with 1 where anything differs, and with 4 where nothing does but
+    something cannot be read.
 
     With --reproduce, the endpoint is asked again for some of the jobs that are done. What comes, and every
     attempt, is kept below reproduced/ in the run directory, as a small run of its own: the same command
     resumes it. Pictures that differ in their pixels make the exit 1.
     """
-    places = [path if is_export(path) else locate_run(path, endpoint) for path in runs]
+    places = [_located(path, endpoint) for path in runs]
     again = None
     if reproduce is not None:
         settings = Settings(
@@ -108,6 +109,12 @@ def command(
             explain(made)
             codes.append(made.exit_code)
     return max(codes, key=_SEVERITY.index)
+
+
+def _located(path: Path | str, endpoint: str | None) -> Path:
+    if isinstance(path, Path) and is_export(path):
+        return path
+    return locate_run(path, endpoint)
 
 
 _SEVERITY = (ExitCode.OK, ExitCode.NOT_ALL_DONE, ExitCode.SURROUNDINGS, ExitCode.INTERRUPTED)

@@ -113,19 +113,23 @@ class Seen(Generic[T]):
 
 
 def look_at_all(
-    items: Iterable[tuple[T, str]], is_whole: Callable[[T, Found], bool], *, threads: int | None = None
+    items: Iterable[tuple[T, str]],
+    is_whole: Callable[[T, Found], bool],
+    *,
+    look: Callable[[str], Found] = look_at,
+    threads: int | None = None,
 ) -> Iterator[Seen[T]]:
     """Look at what lies at many paths, in parallel, in bounded memory and in their order.
 
     What `is_whole` is not true of is odd; it is asked by the threads, so that what is whole, nearly always
-    all of it, costs the caller nothing.
+    all of it, costs the caller nothing. `look` looks at one.
     """
     workers = threads or max(2, _THREADS * (os.cpu_count() or 1))
     waiting: deque[Future[Seen[T]]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="zbatch-verify")
     try:
         for batch in _batches(items):
-            waiting.append(pool.submit(_look, batch, is_whole))
+            waiting.append(pool.submit(_look, batch, is_whole, look))
             if len(waiting) > workers * _AHEAD:
                 yield waiting.popleft().result()
         while waiting:
@@ -135,10 +139,12 @@ def look_at_all(
         pool.shutdown(cancel_futures=True)
 
 
-def _look(batch: Sequence[tuple[T, str]], is_whole: Callable[[T, Found], bool]) -> Seen[T]:
+def _look(
+    batch: Sequence[tuple[T, str]], is_whole: Callable[[T, Found], bool], look: Callable[[str], Found]
+) -> Seen[T]:
     length, odd = 0, []
     for item, path in batch:
-        found = look_at(path)
+        found = look(path)
         length += found.length
         if not is_whole(item, found):
             odd.append(Looked(item, found))

@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from zbatch.errors import SurroundingsError
 from zbatch.exports.hashing import Lying, look_at
 from zbatch.exports.verification import Difference, Problem, Verification
 from zbatch.state.artifacts import BadImageError, thumbnail_of
 from zbatch.state.directory import RunDirectory
 from zbatch.state.kept import KeptFile, KeptFiles
 from zbatch.state.lock import RunLock
+from zbatch.state.pictures import Pictures
 from zbatch.state.placing import place_all
+from zbatch.storage import Bucket
 
 SET_ASIDE: Final = "set-aside"
 """Below the run directory: what lay where a picture should. Nothing is ever deleted."""
@@ -48,6 +51,7 @@ def mend_run(result: Verification) -> Mended:
         DiskError: the run cannot be locked, or its state not read.
     """
     directory, mended = RunDirectory(result.path), Mended()
+    pictures = Pictures.of(directory)
     with RunLock(directory), KeptFiles(directory) as kept:
         keys = [one.key for one in result.differences if one.key is not None]
         files = {file.key: file for file in _of_keys(kept, keys)}
@@ -56,7 +60,9 @@ def mend_run(result: Verification) -> Mended:
             if file is None:
                 continue
             if one.problem is Problem.THUMBNAIL:
-                _make_thumbnail(directory, file, mended)
+                _make_thumbnail(directory, pictures, file, mended)
+            elif can_set_aside(one) and pictures.location is not None:
+                _set_aside_in_store(pictures.bucket, file, mended)
             elif can_set_aside(one):
                 _set_aside(directory, file, mended)
     return mended
@@ -82,6 +88,19 @@ def _set_aside(directory: RunDirectory, file: KeptFile, mended: Mended) -> None:
         mended.set_aside.append(file.file)
 
 
+def _set_aside_in_store(bucket: Bucket, file: KeptFile, mended: Mended) -> None:
+    try:
+        data = bucket.get(file.file)
+        if data is None or hashlib.sha256(data).hexdigest() == file.sha256:
+            return
+        # By what it holds: whatever was set aside before stays.
+        bucket.move(file.file, f"{SET_ASIDE}/{hashlib.sha256(data).hexdigest()[:16]}/{file.file}")
+    except SurroundingsError as error:
+        mended.failed.append(error.message)
+    else:
+        mended.set_aside.append(file.file)
+
+
 def _free(path: Path) -> Path:
     number, free = 1, path
     while free.exists() or free.is_symlink():
@@ -90,14 +109,14 @@ def _free(path: Path) -> Path:
     return free
 
 
-def _make_thumbnail(directory: RunDirectory, file: KeptFile, mended: Mended) -> None:
+def _make_thumbnail(directory: RunDirectory, pictures: Pictures, file: KeptFile, mended: Mended) -> None:
     try:
-        data = (directory.path / file.file).read_bytes()
+        data = pictures.read(file.file)
         if hashlib.sha256(data).hexdigest() != file.sha256:
             return
         (problem,) = place_all(directory, [[(file.thumb, thumbnail_of(data))]])
-    except OSError as error:
-        mended.failed.append(f"cannot read {file.file}: {error.strerror or error}")
+    except SurroundingsError as error:
+        mended.failed.append(error.message)
     except BadImageError as error:
         mended.failed.append(f"{file.file}: {error}")
     else:

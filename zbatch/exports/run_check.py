@@ -3,19 +3,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from zbatch.errors import SurroundingsError
 from zbatch.exports.hashing import Found, Lying, look_at, look_at_all
 from zbatch.exports.sniffing import sniff
 from zbatch.exports.strays import strays
 from zbatch.exports.verification import Difference, Problem, Told, Verification
 from zbatch.state.directory import RunDirectory
 from zbatch.state.kept import KeptFile, KeptFiles
+from zbatch.state.pictures import Pictures
+
+_IN_FLIGHT: Final = 32
+"""Pictures asked of an object store at once: each is waited for, and none is large."""
 
 _LOOKS: Final = 3
 """Looks at a picture that a run makes anew time and again."""
@@ -27,8 +33,8 @@ _MOST_DESCRIBED: Final = 200
 def verify_run(path: str | Path, tell: Told | None = None, *, threads: int | None = None) -> Verification:
     """Hold a run's files against its state; neither is touched, and a run that goes on is not held up.
 
-    `tell` is told of progress. Every picture is read whole. What a run changes meanwhile is looked at again
-    and is no difference.
+    Every picture is read whole, those in an object store from there. What a run changes meanwhile is looked
+    at again and is no difference. `tell` is told of progress.
 
     Raises:
         StateError: the state is damaged, gone, or a newer zbatch's.
@@ -37,34 +43,49 @@ def verify_run(path: str | Path, tell: Told | None = None, *, threads: int | Non
     begun = time.monotonic()
     directory = RunDirectory(Path(path))
     result = Verification("run", directory.path)
+    pictures = Pictures.of(directory)
+    if pictures.location is not None:
+        threads = threads or _IN_FLIGHT
+
+    def look(name: str) -> Found:
+        return look_at(pictures.place(name)) if pictures.location is None else _look_in_store(pictures, name)
+
+    def is_whole(file: KeptFile, found: Found) -> bool:
+        same = found.sha256 == file.sha256 and found.length == file.length
+        return same and _has_thumbnail(directory, file)
+
     with KeptFiles(directory) as kept:
-        root = os.fspath(directory.path)
-
-        def is_whole(file: KeptFile, found: Found) -> bool:
-            same = found.sha256 == file.sha256 and found.length == file.length
-            return same and _has_thumbnail(directory, file)
-
-        for seen in look_at_all(_pictures(root, kept), is_whole, threads=threads):
+        names = ((file, file.file) for page in kept.pages() for file in page)
+        for seen in look_at_all(names, is_whole, look=look, threads=threads):
             result.add_seen(seen.files, seen.length, len(seen.odd))
             for file, found in seen.odd:
-                _judge(directory, kept, file, found, result)
+                _judge(directory, kept, file, found, result, look)
             if tell is not None:
                 tell(seen.files, seen.length)
         _name_holders(kept, result)
-        for stray in strays(directory, kept, result.notes):
+        for stray in strays(pictures, directory, kept, result.notes):
             result.add_left_over(stray)
     result.seconds = time.monotonic() - begun
     return result
 
 
-def _pictures(root: str, kept: KeptFiles) -> Iterator[tuple[KeptFile, str]]:
-    for page in kept.pages():
-        for file in page:
-            yield file, os.path.join(root, file.file)
+def _look_in_store(pictures: Pictures, name: str) -> Found:
+    try:
+        data = pictures.bucket.get(name)
+    except SurroundingsError as error:
+        return Found(Lying.UNREADABLE, words=error.message)
+    if data is None:
+        return Found(Lying.NOTHING)
+    return Found(Lying.FILE, len(data), hashlib.sha256(data).hexdigest())
 
 
 def _judge(
-    directory: RunDirectory, kept: KeptFiles, file: KeptFile, found: Found, result: Verification
+    directory: RunDirectory,
+    kept: KeptFiles,
+    file: KeptFile,
+    found: Found,
+    result: Verification,
+    look: Callable[[str], Found],
 ) -> None:
     """Take a picture that is not whole, or has no thumbnail; one that a run makes anew is looked at again."""
     for _ in range(_LOOKS):
@@ -84,7 +105,7 @@ def _judge(
                 difference = _described(difference, directory.path / file.file)
             result.add(replace(difference, key=file.key, shown=file.shown))
             return
-        file, found = now, look_at(os.fspath(directory.path / now.file))
+        file, found = now, look(now.file)
     result.overtaken += 1
 
 

@@ -7,11 +7,13 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from zbatch.errors import SurroundingsError
 from zbatch.exports.verification import LeftOver, told
 from zbatch.model import EXTENSIONS, UNFINISHED, JobState, fold
 from zbatch.state.directory import RunDirectory
 from zbatch.state.kept import KeptFiles, Owner
 from zbatch.state.owner import owner_of
+from zbatch.state.pictures import Pictures
 
 _AT_ONCE: Final = 2_000
 """Names that are looked up together."""
@@ -19,20 +21,32 @@ _AT_ONCE: Final = 2_000
 _PICTURES: Final = tuple(EXTENSIONS.values())
 
 
-def strays(directory: RunDirectory, kept: KeptFiles, notes: list[str]) -> Iterator[LeftOver]:
+def strays(
+    pictures: Pictures, directory: RunDirectory, kept: KeptFiles, notes: list[str]
+) -> Iterator[LeftOver]:
     """Give the files in images/ that are no done job's picture, nor lie beside one under its name.
 
-    While a run goes on, the pictures that it is just putting there are not among them. What cannot be looked
-    into is said in `notes`.
+    That is in the run directory, or in the store where its pictures lie. While a run goes on, the pictures
+    that it is just putting there are not among them. What cannot be looked into is said in `notes`.
     """
     batch: list[str] = []
-    for one in files_below(os.fspath(directory.path), directory.images.name, notes):
+    for one in _names(pictures, directory, notes):
         batch.append(one)
         if len(batch) == _AT_ONCE:
-            yield from _unowned(directory, kept, batch)
+            yield from _unowned(pictures, directory, kept, batch)
             batch = []
     if batch:
-        yield from _unowned(directory, kept, batch)
+        yield from _unowned(pictures, directory, kept, batch)
+
+
+def _names(pictures: Pictures, directory: RunDirectory, notes: list[str]) -> Iterator[str]:
+    if pictures.location is None:
+        yield from files_below(os.fspath(directory.path), directory.images.name, notes)
+        return
+    try:
+        yield from (one.name for one in pictures.bucket.list(directory.images.name))
+    except SurroundingsError as error:
+        notes.append(f"{error.message}; what else lies there is not known")
 
 
 def files_below(root: str, folder: str, notes: list[str]) -> Iterator[str]:
@@ -59,21 +73,26 @@ def files_below(root: str, folder: str, notes: list[str]) -> Iterator[str]:
             )
 
 
-def size_of(root: str, name: str) -> int:
-    """Give the bytes of a file, 0 where it has gone."""
+def size_of(root: str | None, name: str) -> int:
+    """Give the bytes of a file, 0 where it has gone, or lies in a store."""
+    if root is None:
+        return 0
     try:
         return os.lstat(os.path.join(root, name)).st_size
     except OSError:
         return 0
 
 
-def _unowned(directory: RunDirectory, kept: KeptFiles, batch: Sequence[str]) -> Iterator[LeftOver]:
+def _unowned(
+    pictures: Pictures, directory: RunDirectory, kept: KeptFiles, batch: Sequence[str]
+) -> Iterator[LeftOver]:
     # A name whose bytes are no text is in no state, and cannot be asked for.
     strange = [name for name in batch if told(name) != name]
     strange += kept.strange([name for name in batch if told(name) == name])
     if not strange:
         return
-    root, under_way = os.fspath(directory.path), owner_of(directory.lock) is not None
+    root = os.fspath(directory.path) if pictures.location is None else None
+    under_way = owner_of(directory.lock) is not None
     owners = kept.owners([_stem(name) for name in strange if told(name) == name])
     for name in strange:
         mine = owners.get(fold(_stem(name)), [])
