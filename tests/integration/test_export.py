@@ -301,6 +301,10 @@ def test_an_export_is_not_written_over(zbatch, made, own):
         assert (
             "error: out holds another export: imagefolder, 19 images\n  hint: give another directory" in err
         )
+    Path(".out.partial").mkdir()  # as after a kill between the last two steps
+    Path(".out.partial/plan.json").write_text("{}")
+    assert zbatch("export", made, "--format", "imagefolder", "-o", "out")[0] == 0
+    assert not Path(".out.partial").exists()
     code, _, err = zbatch("export", own, "--format", "imagefolder", "-o", own)
     assert code == 2
     assert "own is not empty" in err

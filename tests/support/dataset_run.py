@@ -47,6 +47,7 @@ def write_dataset(
             store.set_meta(name, value)
         store.replace_grid(_grid(jobs, side), MODEL)
     drawn = [_drawn(number, side) for number in range(distinct)]
+    small = [thumbnail_of(picture) for picture in drawn] if thumbs else []
     with contextlib.closing(sqlite3.connect(directory.state)) as db, db:
         rows = db.execute("SELECT id, key, file FROM jobs ORDER BY position").fetchall()
         facts = []
@@ -58,7 +59,7 @@ def write_dataset(
             thumb = file
             if thumbs:
                 thumb = f"thumbs/{key[:16]}.webp"
-                (path / thumb).write_bytes(thumbnail_of(picture))
+                (path / thumb).write_bytes(small[number % distinct])
             facts.append((hashlib.sha256(data).hexdigest(), len(data), side, side, thumb, side, side, job))
         db.executemany(
             """UPDATE jobs SET state = 'done', attempts = 1, sha256 = ?1, received_sha256 = ?1, bytes = ?2,

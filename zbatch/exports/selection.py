@@ -20,6 +20,7 @@ from zbatch.exports.entries import Entry, Spool
 from zbatch.exports.filters import Where
 from zbatch.exports.likeness import Likeness, Pair, UnreadableError, look_alike
 from zbatch.exports.options import Options
+from zbatch.exports.presence import Presence
 from zbatch.exports.splits import SIDES, Split, Splitter
 from zbatch.model import JobState
 from zbatch.state.database import Meta
@@ -29,9 +30,6 @@ from zbatch.state.verdicts import is_flagged
 
 DROPPED = 255
 """The mark of an image that does not stay."""
-
-_NAMED = 3
-"""How many of many things a message names."""
 
 
 @dataclass(slots=True)
@@ -142,7 +140,7 @@ class Selection:
             caption.check()
         where = self._where()
         seen: dict[bytes, bytes] = {}
-        broken = _Broken(self.runs)
+        presence = Presence(self.runs)
         for number, run in enumerate(self.runs):
             for facts in run.facts():
                 entry = self._entry(number, facts)
@@ -150,11 +148,11 @@ class Selection:
                     continue
                 entry = entry._replace(caption=captions[number].of(entry))
                 if self._taken(entry, where) and self._is_first(entry, seen):
-                    broken.look(entry)
+                    presence.look(entry)
                     self._found.add(entry)
                     self._spool.add(entry)
                     self._lengths.append(entry.length)
-        broken.complain()
+        presence.complain()
         self._check_split_axis()
 
     def _entry(self, number: int, facts: JobFacts) -> Entry | None:
@@ -278,45 +276,6 @@ class Selection:
 
 
 _WORDS = {"flagged": "flagged as nsfw", "warned": "kept with a warning", "blank": "blank"}
-
-
-class _Broken:
-    """Images that are not where the state has them, or not as long: better told of at once, and together."""
-
-    def __init__(self, runs: Sequence[Run]) -> None:
-        self._roots = [run.pictures.place("") for run in runs]
-        self._stored = [None if run.location is None else run.pictures.stored() for run in runs]
-        self._gone: list[str] = []
-        self._changed: list[str] = []
-
-    def look(self, entry: Entry) -> None:
-        path, stored = f"{self._roots[entry.run]}/{entry.file}", self._stored[entry.run]
-        if stored is not None:
-            if stored.get(entry.file) != entry.length:
-                (self._changed if entry.file in stored else self._gone).append(path)
-            return
-        try:
-            if os.stat(path).st_size != entry.length:  # noqa: PTH116 - of a hundred thousand
-                self._changed.append(path)
-        except OSError:
-            self._gone.append(path)
-
-    def complain(self) -> None:
-        for paths, what, hint in (
-            (self._gone, "gone", "`zbatch run` with its manifest fetches what is gone again"),
-            (
-                self._changed,
-                "not as long as when it was saved",
-                "restore it, or delete it and `zbatch run` with its manifest fetches it again",
-            ),
-        ):
-            if paths:
-                more = f" and {len(paths) - _NAMED:,} more" if len(paths) > _NAMED else ""
-                raise DiskError(
-                    f"{len(paths):,} image{'s' * (len(paths) != 1)} cannot be exported: "
-                    f"{', '.join(paths[:_NAMED])}{more}: {what}",
-                    hint=hint,
-                )
 
 
 def _labels(runs: Sequence[Run]) -> list[str]:
