@@ -119,3 +119,29 @@ def test_plans_and_lineage_by_url(tmp_path, place):
     told = zbatch("why", place, f"{place}/{image}", cwd=tmp_path)
     assert told.returncode == 0, told.stderr
     assert f"done: {image}" in told.stdout
+
+
+def test_an_export_that_is_killed_goes_on(tmp_path, s3, place):
+    manifest = write_manifest(tmp_path, 30)
+    made = zbatch("run", manifest, "-o", "run", "--no-report", "--progress", "none", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    command = ("export", "run", "--format", "kohya", "-o", place)
+    with misbehaving(s3, lambda method, _: "0.2" if method == "PUT" else "pass") as proxy:
+        with zbatch_started(*command, cwd=tmp_path, **proxy.variables) as process:
+            wait_until(lambda: len(proxy.puts("/train/")) > 20, process)
+            process.kill()
+            process.wait(10)
+        left = objects(place)
+        assert "_unfinished/plan.json" in left
+        assert "export.json" not in left
+        proxy.behave = lambda method, path: "pass"
+        proxy.seen.clear()
+        again = zbatch(*command, cwd=tmp_path, **proxy.variables)
+        assert again.returncode == 0, again.stderr
+        assert "an interrupted export was gone on with" in again.stderr
+        kept = [name for name in left if name.startswith("train/")]
+        assert not any(path.endswith(f"/{name}") for name in kept for path in proxy.puts("/train/"))
+    assert zbatch("export", "run", "--format", "kohya", "-o", "disk", cwd=tmp_path).returncode == 0
+    disk = tmp_path / "disk"
+    files = {str(path.relative_to(disk)): path.read_bytes() for path in disk.rglob("*") if path.is_file()}
+    assert objects(place) == files

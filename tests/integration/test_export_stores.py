@@ -12,7 +12,9 @@ import zbatch as library
 from zbatch.cli import run_command_line
 from zbatch.errors import DiskError, StorageError, UsageError
 from zbatch.exports.bucket_destination import UNFINISHED, BucketDestination
+from zbatch.exports.export_check import verify_export
 from zbatch.exports.exporting import export
+from zbatch.exports.verification import Problem
 from zbatch.storage import Bucket, parse_location
 
 MANIFEST = """\
@@ -195,3 +197,39 @@ def test_from_the_command_line(runs, place, tmp_path, capfd):
     for line in there["checksums.sha256"].decode().splitlines():
         sha256, name = line.split("  ", 1)
         assert hashlib.sha256(there[name]).hexdigest() == sha256
+
+
+def test_an_export_in_a_store_is_verified_there(runs, place):
+    export(runs[0], place, format="webdataset", shard_count=4)
+    result = verify_export(place)
+    assert (result.kind, str(result.path), result.differs, result.left_over_count) == (
+        "export",
+        place,
+        False,
+        0,
+    )
+    assert (result.files, result.whole) == (6, 6)
+    bucket = Bucket(parse_location(place))
+    shard = bucket.get("train-000000.tar")
+    bucket.put("train-000000.tar", shard[:-1])
+    bucket.delete("train-000001.tar")
+    bucket.put("notes.txt", b"mine")
+    result = verify_export(place)
+    assert {one.file: one.problem for one in result.differences} == {
+        "train-000000.tar": Problem.CHANGED,
+        "train-000001.tar": Problem.MISSING,
+    }
+    assert [one.file for one in result.left_over] == ["notes.txt"]
+    with pytest.raises(StorageError, match=r"has no checksums\.sha256"):
+        verify_export(f"{place}/nothing")
+
+
+def test_verified_from_the_command_line(runs, place, capfd):
+    export(runs[0], place, format="kohya")
+    assert int(run_command_line(["verify", place])) == 0
+    out, _ = capfd.readouterr()
+    assert out.startswith(f"{place}: 27 files are as they were written down")
+    Bucket(parse_location(place)).put("dataset.toml", b"")
+    assert int(run_command_line(["verify", place, "--json"])) == 1
+    out, _ = capfd.readouterr()
+    assert json.loads(out)["differences"][0]["file"] == "dataset.toml"

@@ -7,7 +7,8 @@ import subprocess
 import pytest
 
 from zbatch.errors import DiskError
-from zbatch.exports.export_check import ABOUT, CHECKSUMS, is_export, listed_bytes, verify_export
+from zbatch.exports.checksums import ABOUT, CHECKSUMS
+from zbatch.exports.export_check import is_export, listed_bytes, verify_export
 from zbatch.exports.verification import Problem
 
 FILES = {

@@ -17,14 +17,17 @@ from zbatch.cli.reproducing import Reproduced, explain, prepared, reproduced, re
 from zbatch.cli.verified import export_lines, mended_lines, next_lines, verified_lines
 from zbatch.cli.whereabouts import locate_run
 from zbatch.errors import UsageError
-from zbatch.exports.export_check import CHECKSUMS, is_export, listed_bytes, verify_export
+from zbatch.exports.checksums import CHECKSUMS
+from zbatch.exports.export_check import is_export, listed_bytes, verify_export
 from zbatch.exports.mending import Mended, mend_run
 from zbatch.exports.run_check import verify_run
+from zbatch.exports.stored_check import stored_bytes
 from zbatch.exports.verification import Told, Verification
 from zbatch.settings import Settings
 from zbatch.state.directory import RunDirectory
 from zbatch.state.kept import KeptFiles
 from zbatch.state.run import Run
+from zbatch.storage import parse_location
 
 
 @click.command(
@@ -70,8 +73,8 @@ def command(
 ) -> int:
     """Hold every file of RUN against the hash and length that were written down of it.
 
-    RUN is a run directory, the manifest whose run it is, the URL where its pictures lie, or a directory that
-    carries checksums.sha256, as an export does. It may be going on: nothing is held up, and what is done
+    RUN is a run directory, the manifest whose run it is, the URL where its pictures lie, or a directory or
+    URL that carries checksums.sha256, as an export does. It may be going on: nothing is held up, and what is done
     meanwhile is no difference. Exits with 1 where anything differs, and with 4 where nothing does but
     something cannot be read.
 
@@ -90,7 +93,7 @@ def command(
             rate=rate,
             allow_outside=allow_outside,
         )
-        again = prepared(places, reproduce, seed, settings, yes=yes)
+        again = prepared([Path(place) for place in places], reproduce, seed, settings, yes=yes)
     codes = []
     for place in places:
         result = _verified(place)
@@ -111,10 +114,9 @@ def command(
     return max(codes, key=_SEVERITY.index)
 
 
-def _located(path: Path | str, endpoint: str | None) -> Path:
-    if isinstance(path, Path) and is_export(path):
-        return path
-    return locate_run(path, endpoint)
+def _located(path: Path | str, endpoint: str | None) -> Path | str:
+    """Give the directory of a run; what carries checksums as it is, in a store its URL."""
+    return path if is_export(path) else locate_run(path, endpoint)
 
 
 _SEVERITY = (ExitCode.OK, ExitCode.NOT_ALL_DONE, ExitCode.SURROUNDINGS, ExitCode.INTERRUPTED)
@@ -126,12 +128,15 @@ def _exit_code(result: Verification) -> ExitCode:
     return ExitCode.SURROUNDINGS if result.unreadable else ExitCode.OK
 
 
-def _verified(path: Path) -> Verification:
-    """Verify what lies in a directory: a run, or what carries checksums.
+def _verified(path: Path | str) -> Verification:
+    """Verify what lies in a directory, or in a store: a run, or what carries checksums.
 
     Raises:
         UsageError: neither lies there.
     """
+    if isinstance(path, str):
+        with _bar(*stored_bytes(parse_location(path))) as bar:
+            return verify_export(path, bar)
     directory = RunDirectory(path)
     if not directory.exists() and is_export(path):
         with _bar(*listed_bytes(path)) as bar:

@@ -25,8 +25,8 @@ from typing import Any, BinaryIO, Final, Self
 import orjson
 
 from zbatch.errors import DiskError, StorageError, UsageError
+from zbatch.exports.checksums import CHECKSUMS
 from zbatch.exports.destination import ABOUT, Shard, told_of
-from zbatch.exports.export_check import CHECKSUMS
 from zbatch.exports.streams import Stream
 from zbatch.model import EXTENSIONS, media_type_of
 from zbatch.storage import PATIENCE, Bucket, Location
@@ -260,6 +260,8 @@ class BucketDestination:
         try:
             yield
         except StorageError as error:
+            if UNFINISHED in error.hint:  # of a file within a file, and said
+                raise
             kept = f"what is done stays in {self.path}, marked by {UNFINISHED}/: the same command goes on"
             raise StorageError(error.message, hint=f"{error.hint}; {kept}") from error.__cause__
 

@@ -25,7 +25,7 @@ import orjson
 
 from zbatch.durable import make_durable_directory, sync_directory
 from zbatch.errors import DiskError, RunBusyError, UsageError
-from zbatch.exports.export_check import CHECKSUMS
+from zbatch.exports.checksums import CHECKSUMS
 from zbatch.exports.streams import Stream
 
 ABOUT: Final = "export.json"

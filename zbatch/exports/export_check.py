@@ -1,44 +1,45 @@
-"""An export against its checksum file, in the format that `sha256sum -c` reads too."""
+"""An export against its checksum file: in a directory, or in an object store."""
 # ruff: noqa: PTH118 - paths are text: this is done for every file of an export
 
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 from zbatch.errors import DiskError
+from zbatch.exports.checksums import ABOUT, CHECKSUMS, entries, leads_out
 from zbatch.exports.hashing import Found, look_at_all
 from zbatch.exports.run_check import difference_of
+from zbatch.exports.stored_check import is_stored_export, verify_stored_export
 from zbatch.exports.strays import files_below, size_of
 from zbatch.exports.verification import Difference, LeftOver, Problem, Told, Verification
-
-CHECKSUMS: Final = "checksums.sha256"
-"""Lies beside what it is of, every path in it relative to its own directory."""
-
-ABOUT: Final = "export.json"
-"""What an export says of itself; its checksums name it last."""
-
-_LINE: Final = re.compile(rb"(\\?)([0-9a-fA-F]{64}) [ *](.+)", re.DOTALL)
-_ESCAPED: Final = re.compile(rb"\\(.)", re.DOTALL)
-_MEANT: Final = {b"n": b"\n", b"r": b"\r", b"\\": b"\\"}
-_LONGEST: Final = 20_000
+from zbatch.storage import is_url, parse_location
 
 
-def is_export(path: Path) -> bool:
-    """Tell whether a directory carries a checksum file."""
-    return (path / CHECKSUMS).is_file()
+def is_export(path: str | Path) -> bool:
+    """Tell whether a directory, or a place in an object store, carries a checksum file.
+
+    Raises:
+        UsageError: a URL of no object store.
+        StorageError: the store cannot be asked.
+    """
+    if is_url(str(path)):
+        return is_stored_export(parse_location(str(path)))
+    return Path(path, CHECKSUMS).is_file()
 
 
 def verify_export(path: str | Path, tell: Told | None = None, *, threads: int | None = None) -> Verification:
     """Hold an export's files against its checksums; files that no line names are leftovers.
 
+    `path` is its directory, or the URL of its place in an object store.
+
     Raises:
         DiskError: the checksum file cannot be read.
     """
+    if is_url(str(path)):
+        return verify_stored_export(parse_location(str(path)), tell, threads=threads)
     begun = time.monotonic()
     path = Path(path)
     result = Verification("export", path)
@@ -83,7 +84,7 @@ def listed_bytes(path: Path) -> tuple[int, int]:
 
 def _files(path: Path, result: Verification, listed: set[int]) -> Iterator[tuple[tuple[str, str], str]]:
     for number, (file, sha256) in enumerate(_entries(path / CHECKSUMS), 1):
-        if file is None or _leads_out(file):
+        if file is None or leads_out(file):
             why = "is no line of a checksum file" if file is None else "leads out of the directory"
             result.add(Difference(Problem.UNLISTED, f"{CHECKSUMS}:{number}", found=f"{why}: {sha256[:100]}"))
             continue
@@ -91,26 +92,9 @@ def _files(path: Path, result: Verification, listed: set[int]) -> Iterator[tuple
         yield (file, sha256), os.path.join(path, file)
 
 
-def _leads_out(file: str) -> bool:
-    return os.path.isabs(file) or ".." in file.split("/")  # noqa: PTH117 - text, as above
-
-
 def _entries(path: Path) -> Iterator[tuple[str | None, str]]:
-    """Give path and hash of every line; no path, and the line, where it cannot be read."""
     try:
         with path.open("rb") as stream:
-            while line := stream.readline(_LONGEST):
-                text = line.rstrip(b"\r\n")
-                match = _LINE.fullmatch(text)
-                if match is None:
-                    if text.strip():
-                        yield None, text.decode("utf-8", "replace")
-                    continue
-                name = match[3] if not match[1] else _ESCAPED.sub(_unescaped, match[3])
-                yield os.fsdecode(name), match[2].decode("ascii").lower()
+            yield from entries(stream)
     except OSError as error:
         raise DiskError(f"cannot read {path}: {error.strerror or error}") from error
-
-
-def _unescaped(match: re.Match[bytes]) -> bytes:
-    return _MEANT.get(match[1], match[0])

@@ -50,7 +50,7 @@ def mend_run(result: Verification) -> Mended:
         RunBusyError: a run goes on there.
         DiskError: the run cannot be locked, or its state not read.
     """
-    directory, mended = RunDirectory(result.path), Mended()
+    directory, mended = RunDirectory(Path(result.path)), Mended()
     pictures = Pictures.of(directory)
     with RunLock(directory), KeptFiles(directory) as kept:
         keys = [one.key for one in result.differences if one.key is not None]

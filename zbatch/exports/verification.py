@@ -106,7 +106,7 @@ class Verification:
     """
 
     kind: str
-    path: Path
+    path: Path | str
     files: int = 0
     bytes: int = 0
     whole: int = 0
