@@ -74,8 +74,8 @@ def command(
     """Hold every file of RUN against the hash and length that were written down of it.
 
     RUN is a run directory, the manifest whose run it is, the URL where its pictures lie, or a directory or
-    URL that carries checksums.sha256, as an export does. It may be going on: nothing is held up, and what is done
-    meanwhile is no difference. Exits with 1 where anything differs, and with 4 where nothing does but
+    URL that carries checksums.sha256, as an export does. It may be going on: nothing is held up, and what is
+    done meanwhile is no difference. Exits with 1 where anything differs, and with 4 where nothing does but
     something cannot be read.
 
     With --reproduce, the endpoint is asked again for some of the jobs that are done. What comes, and every
