@@ -119,7 +119,7 @@ def _located(path: Path | str, endpoint: str | None) -> Path | str:
     return path if is_export(path) else locate_run(path, endpoint)
 
 
-_SEVERITY = (ExitCode.OK, ExitCode.NOT_ALL_DONE, ExitCode.SURROUNDINGS, ExitCode.INTERRUPTED)
+_SEVERITY = (ExitCode.OK, ExitCode.SURROUNDINGS, ExitCode.NOT_ALL_DONE, ExitCode.INTERRUPTED)
 
 
 def _exit_code(result: Verification) -> ExitCode:
