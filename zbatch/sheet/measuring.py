@@ -19,7 +19,8 @@ _WORTH: Final = 100
 """Pairs a process: fewer are sooner measured than another interpreter is started."""
 
 
-_COMMAND: Final = (sys.executable, "-P", "-m", "zbatch.sheet.measuring")
+# Not by -m: the package has this module loaded by the time it would be run, and Python warns of that.
+_COMMAND: Final = (sys.executable, "-P", "-c", "from zbatch.sheet.measuring import main; main()")
 
 
 class Group(NamedTuple):
@@ -87,7 +88,3 @@ def main() -> None:
         Group(base, tuple(others)) for base, others in orjson.loads(sys.stdin.buffer.read())
     )
     sys.stdout.buffer.write(orjson.dumps([_numbers(group) for group in groups]))
-
-
-if __name__ == "__main__":
-    main()
