@@ -11,7 +11,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import hashlib
+import io
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,7 @@ from pathlib import Path
 import obstore
 from aiohttp import web
 from obstore.store import S3Store
+from PIL import Image
 from support.object_store import ObjectStore, object_store
 
 import zbatch
@@ -34,7 +37,7 @@ from zbatch.storage import Location
 MANIFEST = """\
 version: 1
 name: bench
-request: {prompt: "a {{ subject }} in a misty forest", size: 512*512}
+request: {prompt: "a {{ subject }} in a misty forest", size: 512*512, output_format: webp}
 matrix: {subject: [red fox, barn owl, grey wolf, mountain hare], seed: {from: 1, count: 8}}
 """
 THUMB = os.urandom(7_000)
@@ -44,6 +47,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=int, default=2000)
     parser.add_argument("--delay", type=float, default=0.05, help="seconds the sink takes for a put")
+    parser.add_argument(
+        "--side", type=int, default=512, help="pixels; the smaller, the less there is to decode"
+    )
     parser.add_argument("--sink", type=float, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.sink is not None:
@@ -53,11 +59,15 @@ def main() -> None:
         folder = Path(name)
         (folder / "bench.yaml").write_text(MANIFEST)
         run = zbatch.run(folder / "bench.yaml", run_dir=folder / "run", report=False)
-        made = [run.path(job).read_bytes() for job in run if job.state is JobState.DONE]
+        made = [
+            _shrunk(run.path(job).read_bytes(), options.side) for job in run if job.state is JobState.DONE
+        ]
         pictures = [made[number % len(made)] for number in range(options.pictures)]
         size = sum(map(len, pictures)) / len(pictures)
-        print(f"{len(pictures)} pictures of 512 pixels, {size / 1000:.0f} kB, each with a thumbnail")
-        _told("savers, into a directory", len(pictures), asyncio.run(_saved(folder / "disk", pictures, None)))
+        print(
+            f"{len(pictures)} pictures of {options.side} pixels, {size / 1000:.1f} kB, each with a thumbnail"
+        )
+        _told("savers, into a directory", len(pictures), *_saving(folder / "disk", pictures, None))
         with object_store() as moto:
             _both("moto", moto, moto.new_bucket(), folder / "moto", pictures)
         with _sinking(options.delay) as url:
@@ -67,13 +77,31 @@ def main() -> None:
             _exported(moto, run)
 
 
+def _shrunk(data: bytes, side: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(data)).resize((side, side)).save(buffer, "WEBP", quality=80)
+    return buffer.getvalue()
+
+
 def _both(what: str, store: ObjectStore, bucket: str, folder: Path, pictures: list[bytes]) -> None:
     os.environ.update(store.variables)
     for at_once in (16, 64, 128):
+        before = _cpu(resource.RUSAGE_SELF)
         seconds = asyncio.run(_put(bucket, pictures, at_once))
-        _told(f"bare puts to {what}, {at_once} at once", len(pictures), seconds)
-    seconds = asyncio.run(_saved(folder, pictures, Location("s3", bucket, "run")))
-    _told(f"savers to {what}", len(pictures), seconds)
+        cpu = _cpu(resource.RUSAGE_SELF) - before
+        _told(f"bare puts to {what}, {at_once} at once", len(pictures), seconds, cpu)
+    _told(f"savers to {what}", len(pictures), *_saving(folder, pictures, Location("s3", bucket, "run")))
+
+
+def _saving(folder: Path, pictures: list[bytes], location: Location | None) -> tuple[float, float]:
+    before = _cpu(resource.RUSAGE_SELF) + _cpu(resource.RUSAGE_CHILDREN)
+    seconds = asyncio.run(_saved(folder, pictures, location))
+    return seconds, _cpu(resource.RUSAGE_SELF) + _cpu(resource.RUSAGE_CHILDREN) - before
+
+
+def _cpu(who: int) -> float:
+    usage = resource.getrusage(who)
+    return usage.ru_utime + usage.ru_stime
 
 
 async def _put(bucket: str, pictures: list[bytes], at_once: int) -> float:
@@ -116,8 +144,8 @@ def _exported(store: ObjectStore, run: zbatch.Run) -> None:
         print(f"export, {form}, {done.files} files to moto: {time.monotonic() - began:.2f} s")
 
 
-def _told(what: str, many: int, seconds: float) -> None:
-    print(f"{what:<58} {many / seconds:>7.0f} images/s")
+def _told(what: str, many: int, seconds: float, cpu: float) -> None:
+    print(f"{what:<56} {many / seconds:>6.0f} images/s {cpu / many * 1000:>7.2f} ms of CPU an image")
 
 
 class _sinking:  # noqa: N801 - a context manager

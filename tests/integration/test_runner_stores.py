@@ -183,6 +183,20 @@ def test_two_runs_do_not_share_a_place(tmp_path, place, server, monkeypatch):
     assert objects(place) == before
 
 
+def test_a_place_where_something_else_lies_is_not_taken(tmp_path, place, server):
+    bucket = Bucket(parse_location(place))
+    bucket.put("images/mine.webp", b"mine")
+    order = order_for(write_manifest(tmp_path, 1), server.url, run_dir=place)
+    with pytest.raises(UsageError, match=r"is not empty: it holds images/mine\.webp"):
+        finish(order)
+    assert submits(server) == 0
+    bucket.delete("images/mine.webp")
+    assert finish(order).ending == "complete"
+    bucket.delete(CLAIM)  # by a slip: the run goes on, as it has begun there
+    assert finish(order).ending == "complete"
+    assert CLAIM in objects(place)
+
+
 def test_a_picture_that_is_gone_or_cut_short_is_asked_for_again(tmp_path, place, server):
     order = order_for(write_manifest(tmp_path, 4), server.url, run_dir=place)
     first = finish(order)

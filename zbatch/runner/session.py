@@ -109,7 +109,7 @@ class Session:
         location, patience = self._order.location, policy.patience
         if location is not None:
             identity = str(await writer.commit(lambda store: store.meta(Meta.IDENTITY)))
-            await asyncio.to_thread(self._claim, location, identity, directory)
+            await asyncio.to_thread(self._claim, location, identity, directory, tally.attempts > 0)
         saving = SaverPool(
             directory,
             embed=self._order.manifest.output.embed,
@@ -144,11 +144,11 @@ class Session:
             if stages.failure is not None:
                 raise stages.failure
 
-    def _claim(self, location: Location, identity: str, directory: RunDirectory) -> None:
+    def _claim(self, location: Location, identity: str, directory: RunDirectory, begun: bool) -> None:  # noqa: FBT001 - handed to a thread
         """Have the place in the store, before anything is paid that is to go there."""
         try:
             bucket = Bucket(location, patience=self._order.patience.unstored_at_first)
-            claim(bucket, identity, self._order.manifest.name, directory)
+            claim(bucket, identity, self._order.manifest.name, directory, begun=begun)
         except StorageError as error:
             raise StorageError(
                 error.message, hint=f"nothing was submitted by this run; {error.hint}"

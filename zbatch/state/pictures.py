@@ -107,14 +107,22 @@ def check_location(
     )
 
 
-def claim(bucket: Bucket, identity: str, name: str, directory: RunDirectory) -> None:
+def claim(bucket: Bucket, identity: str, name: str, directory: RunDirectory, *, begun: bool) -> None:
     """Mark a place as one run's, once: two runs in one place would write over each other's pictures.
 
+    A run that is not `begun` takes no place where anything lies.
+
     Raises:
-        UsageError: it is another run's.
+        UsageError: it is another run's, or holds something else.
         StorageError: the store cannot be used.
     """
     mine = {"identity": identity, "name": name}
+    first = None if begun else next(bucket.list(), None)
+    if first is not None and bucket.length(CLAIM) is None:
+        raise UsageError(
+            f"{bucket.location} is not empty: it holds {first.name}",
+            hint="nothing was submitted; give a place of the run's own with -o or output.dir",
+        )
     if bucket.create(CLAIM, orjson.dumps(mine) + b"\n"):
         return
     theirs = _claimed(bucket.get(CLAIM) or b"")
