@@ -22,7 +22,7 @@ def test_different_shapes_stand_whole(visit, mixed):
     page = open_first(visit, mixed)
     page.get_by_label("Axis of the strip").select_option("size")
     page.keyboard.press("n")
-    page.keyboard.press("2")
+    page.keyboard.press("Shift+Digit2")
     boxes = [pane.bounding_box() for pane in page.locator(".pane:visible").all()]
     assert boxes[0]["width"] == pytest.approx(boxes[1]["width"], abs=1)
     assert boxes[0]["height"] == pytest.approx(boxes[1]["height"], abs=1)
@@ -67,7 +67,7 @@ def test_what_differs_in_long_prompts_shows_on_the_strip_and_between_four(visit,
         page.locator(".stop").nth(number).click()
         if number < 3:
             page.keyboard.press("c")
-    page.keyboard.press("2")
+    page.keyboard.press("Shift+Digit2")
     rows = page.get_by_role("table", name="subject").locator("td").all_inner_texts()
     for row, season in zip(rows, SEASONS, strict=True):
         assert season in row
@@ -127,7 +127,7 @@ def test_names_stand_in_their_pictures_whole_however_narrow_those_are(visit, nar
     for mode in "1234":
         page.keyboard.press(mode)
         assert set(page.evaluate(NAMES_AND_PICTURES)) == {True}, mode
-    page.keyboard.press("2")
+    page.keyboard.press("Shift+Digit2")
     for number in (3, 4):
         for key in ("c", "ArrowRight"):
             page.keyboard.press(key)
@@ -160,7 +160,7 @@ def test_a_picture_whose_files_are_gone_is_nothing_to_compare_with(visit, watch,
     watch.forgiven = ("ERR_FILE_NOT_FOUND",)
     page = open_first(visit, index)
     page.keyboard.press("c")
-    page.keyboard.press("4")
+    page.keyboard.press("Shift+Digit4")
     page.keyboard.press("ArrowRight")
     # Small pictures are their own thumbnails.
     (index.parent / page.locator(".pane.current .original").get_attribute("src")).unlink()

@@ -59,7 +59,7 @@ def test_what_no_axis_tells_apart_lies_in_a_stack_that_turns_and_opens(visit, sm
     stack = page.locator(".cell").first
     expect(stack).to_have_attribute("data-stack", "1/4")
     stack.focus()
-    page.keyboard.press("Space")
+    page.keyboard.press("]")
     expect(page.locator(".cell:focus")).to_have_attribute("data-stack", "2/4")
     page.keyboard.press("Enter")
     expect(page.locator(".place")).to_have_text("2 of 4 in this cell")

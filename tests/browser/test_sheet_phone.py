@@ -98,7 +98,7 @@ def test_what_lies_between_two_fingers_goes_along_with_them(visit, small):
 def test_two_fingers_move_all_that_is_compared(visit, small):
     page = open_on(visit, small)
     page.keyboard.press("b")
-    page.keyboard.press("2")
+    page.keyboard.press("Shift+Digit2")
     box = page.locator(".pane.current").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     Fingers(page).go(((x - 20, y), (x - 50, y)), ((x + 20, y), (x + 50, y)))
@@ -134,9 +134,9 @@ def test_the_details_close_by_their_own_button_and_by_escape(visit, small):
 def test_the_values_close_by_their_button_by_escape_and_by_a_tap_beside(visit, small):
     page = visit(small, **PHONE)
     panel = page.locator("#panel")
-    values = page.get_by_role("button", name="Show or hide values (F)")
+    values = page.get_by_role("button", name="Show or hide values (V)")
     values.tap()
-    page.get_by_role("button", name="Close the values (F)").tap()
+    page.get_by_role("button", name="Close the values (V)").tap()
     expect(panel).to_be_hidden()
     values.tap()
     page.keyboard.press("Escape")

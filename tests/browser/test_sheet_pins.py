@@ -44,10 +44,10 @@ def test_which_one_is_chosen_stays_in_the_address_and_swaps(visit, calm):
     until(page, "location.hash.includes('face=3')")
     again = visit(calm, page.evaluate("location.hash"))
     assert names(again) == ["Ref 3 scale 0.8", "This scale 1.2"]
-    again.keyboard.press("x")
+    again.keyboard.press("s")
     assert "scale 0.8" in crumbs(again)
     assert names(again) == ["Ref 3 scale 1.2", "This scale 0.8"]
-    again.keyboard.press("2")
+    again.keyboard.press("Shift+Digit2")
     assert differing(again)["scale"] == ["0", "0.4", "1.2", "0.8"]
 
 
@@ -74,7 +74,7 @@ def test_the_fourth_pin_says_whose_place_it_takes(visit, calm):
     page.keyboard.press("c")
     toast = page.locator("#lightbox .toast.shown")
     expect(toast).to_have_text("3 at most: it takes the place of scale 0.4")
-    page.keyboard.press("2")
+    page.keyboard.press("Shift+Digit2")
     assert differing(page)["scale"] == ["0", "1.2", "0.8", "1.2"]
     face(page, 1).click()
     page.keyboard.press("ArrowLeft")
@@ -86,7 +86,7 @@ def test_the_fourth_pin_says_whose_place_it_takes(visit, calm):
 
 def test_in_blink_a_click_on_a_pin_shows_it(visit, calm):
     page = three_pinned(visit, calm, reduced_motion="reduce")
-    page.keyboard.press("3")
+    page.keyboard.press("Shift+Digit3")
     face(page, 2).click()
     expect(page.locator(".nametag:not(.away)")).to_contain_text("Ref 2")
 
@@ -118,10 +118,10 @@ def test_a_click_on_a_references_name_leads_to_the_next_or_chooses(visit, calm):
     page = three_pinned(visit, calm)
     page.locator(".nametag").first.click()
     assert names(page) == ["Ref 2 scale 0.4", "This scale 1.2"]
-    page.keyboard.press("2")
+    page.keyboard.press("Shift+Digit2")
     page.locator(".nametag").nth(2).click()
     expect(face(page, 3)).to_have_attribute("aria-pressed", "true")
-    page.keyboard.press("4")
+    page.keyboard.press("Shift+Digit4")
     assert names(page) == ["Ref 3 scale 0.8", "This scale 1.2"]
     page.locator(".nametag").first.click()
     assert names(page) == ["Ref 1 scale 0", "This scale 1.2"]

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self, cast
 
 import click
 from tqdm import tqdm
 
-from zbatch.cli import options
+from zbatch.cli import options, picked
 from zbatch.cli.output import ExitCode, plural, say, tell
 from zbatch.cli.whereabouts import locate_run
 from zbatch.errors import UsageError
 from zbatch.exports.exporting import export
 from zbatch.exports.options import DROPS, FORMATS, Exported, Format, Options
 from zbatch.exports.splits import Split
+from zbatch.picks.merging import Merged, merge_picks
+from zbatch.state.database import Meta
+from zbatch.state.run import Run
 from zbatch.units import parse_size
 
 
@@ -24,6 +28,7 @@ from zbatch.units import parse_size
     epilog="Examples: zbatch export fox.yaml --format imagefolder -o fox-dataset · "
     "zbatch export runs/a runs/b --format parquet -o both --where 'lora.scale > 0.4 and not nsfw' "
     "--split test=0.1 · "
+    "zbatch export fox.yaml --format pairs --picks ann.json --picks ben.json -o preferences · "
     "zbatch export fox.yaml --format webdataset -o shards --shard-size 1GB --near-duplicates 4",
 )
 @click.argument("runs", nargs=-1, required=True, type=options.PLACE, metavar="RUN...")
@@ -77,6 +82,7 @@ from zbatch.units import parse_size
     help="Images of a shard, at most.",
 )
 @click.option("--license", "license_", metavar="ID", help="For the card, such as cc-by-4.0.")
+@picked.picks
 def command(
     runs: tuple[Path | str, ...],
     format_: str,
@@ -95,6 +101,7 @@ def command(
     shard_size: str,
     shard_count: int,
     license_: str | None,
+    picks: tuple[Path, ...],
 ) -> int:
     """Write the images of one run or several as a dataset.
 
@@ -104,6 +111,7 @@ def command(
     """
     if split is None and split_by is not None:
         raise UsageError("--split-by says by what, not how much", hint="add --split test=0.1")
+    places = [locate_run(run, endpoint) for run in runs]
     chosen = Options(
         format=cast("Format", format_),
         where=where,
@@ -118,8 +126,8 @@ def command(
         shard_bytes=parse_size(shard_size),
         shard_count=shard_count,
         license=license_,
+        picks=_merged(places, picks) if picks else None,
     )
-    places = [locate_run(run, endpoint) for run in runs]
     try:
         with _Bar() as bar:
             done = export(places, output, chosen, progress=bar.show)
@@ -128,6 +136,16 @@ def command(
         return ExitCode.INTERRUPTED
     _summarise(done)
     return ExitCode.OK
+
+
+def _merged(places: Iterable[Path], files: Iterable[Path]) -> Merged:
+    """Read and merge what people picked of the images of some runs."""
+    runs = []
+    for place in places:
+        with Run(place) as run:
+            keys = {job.key for job in run.facts() if job.coordinates != b"[]"}
+            runs.append((str(run.about(Meta.IDENTITY) or ""), keys))
+    return merge_picks(picked.read_all(files, runs))
 
 
 class _Bar:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from zbatch.cli import options
+from zbatch.cli import options, picked
 from zbatch.cli.following import await_run, follow
 from zbatch.cli.output import ExitCode, say, tell
+from zbatch.cli.picked import read_all
 from zbatch.cli.whereabouts import find_run, locate_run
 from zbatch.difference import measurable
 from zbatch.errors import UsageError
@@ -16,13 +18,15 @@ from zbatch.exports.provenance import write_provenance
 from zbatch.exports.sidecars import write_sidecars
 from zbatch.sheet import SheetData, publish, write_png, write_sheet, write_single_file
 from zbatch.sheet.change import UNASKED, measure_changes
+from zbatch.state.database import Meta
 from zbatch.state.run import Run
 
 
 @click.command(
     "report",
     epilog="Examples: zbatch report runs/fox-preview · zbatch report fox.yaml --png fox.png · "
-    "zbatch report runs/fox --single-file · zbatch report fox.yaml --watch",
+    "zbatch report runs/fox --single-file · zbatch report fox.yaml --picks ann.json --picks ben.json · "
+    "zbatch report fox.yaml --watch",
 )
 @click.argument("run", type=options.PLACE)
 @options.endpoint
@@ -42,8 +46,15 @@ from zbatch.state.run import Run
     is_flag=True,
     help="Keep it up to date while another process runs RUN: an open page fills. Ends with the run.",
 )
+@picked.picks
 def command(
-    run: Path | str, endpoint: str | None, single_file: bool, png: Path | None, watch: bool, changes: bool
+    run: Path | str,
+    endpoint: str | None,
+    single_file: bool,
+    png: Path | None,
+    watch: bool,
+    changes: bool,
+    picks: tuple[Path, ...],
 ) -> int:
     """Write the contact sheet and jobs.jsonl of RUN: a run directory, or the manifest whose run it is."""
     if watch:
@@ -53,19 +64,26 @@ def command(
         follow(place)
     with find_run(run, endpoint) as opened:
         write_provenance(opened)
-        data = SheetData.of(opened)
+        data = _with_picks(SheetData.of(opened), opened, picks)
         _measure(data, opened, everything=changes)
-        if not watch:
+        if not watch or picks:
             say(str(write_sheet(opened, data=data)))
             publish(opened, data)
         if single_file:
-            _say_size(write_single_file(opened, opened.directory.path / "sheet.html"))
+            _say_size(write_single_file(opened, opened.directory.path / "sheet.html", data=data))
         if png is not None:
             for page in write_png(opened, png, notice=tell):
                 say(str(page))
         for words in write_sidecars(opened):
             tell(f"note: {words}")
     return ExitCode.OK
+
+
+def _with_picks(data: SheetData, run: Run, files: tuple[Path, ...]) -> SheetData:
+    """Put what people picked beside the run's data: the page counts it with what its reader says."""
+    if not files:
+        return data
+    return replace(data, picks=read_all(files, [(str(run.about(Meta.IDENTITY) or ""), set(data.jobs.key))]))
 
 
 def _measure(data: SheetData, run: Run, *, everything: bool) -> None:

@@ -17,6 +17,7 @@ from zbatch.exports.destination import ABOUT, Destination
 from zbatch.exports.imagefolder import write_imagefolder
 from zbatch.exports.kohya import write_kohya
 from zbatch.exports.options import Exported, Options
+from zbatch.exports.pairs import write_pairs
 from zbatch.exports.parquet import write_parquet
 from zbatch.exports.selection import Selection
 from zbatch.exports.sources import Sources
@@ -40,6 +41,7 @@ _WRITERS: Final[Mapping[str, Callable[[Work], None]]] = {
     "csv": write_csv,
     "jsonl": write_jsonl,
     "card": lambda _: None,
+    "pairs": write_pairs,
 }
 
 _NEAR: Final = 0.02
@@ -193,6 +195,7 @@ def _notes(
     if selection.alike:
         yield f"{len(selection.alike):,} near duplicates were left out: {PAIRS} says which, and for which"
     yield from _shares(selection)
+    yield from _pair_notes(selection)
     if not made:
         return
     if destination.resumed:
@@ -206,3 +209,13 @@ def _notes(
         )
     elif destination.copied and destination.links and not selection.options.copy:
         yield "the images are copies: no links can be made from the run to there"
+
+
+def _pair_notes(selection: Selection) -> Iterator[str]:
+    if selection.options.picks is None:
+        return
+    yield f"{len(selection.preferences):,} pairs in pairs.jsonl"
+    if selection.mixed:
+        yield f"{selection.mixed:,} comparisons were left out: the two images have different prompts"
+    if selection.parted:
+        yield f"{selection.parted:,} pairs were left out: their images are on two sides of the split"

@@ -8,8 +8,9 @@ from typing import Any, Final, Literal, get_args
 
 from zbatch.errors import UsageError
 from zbatch.exports.splits import Split
+from zbatch.picks.merging import Merged
 
-Format = Literal["imagefolder", "webdataset", "parquet", "kohya", "csv", "jsonl", "card"]
+Format = Literal["imagefolder", "webdataset", "parquet", "kohya", "csv", "jsonl", "card", "pairs"]
 FORMATS: Final = get_args(Format)
 
 DROPS: Final = ("flagged", "blank", "warned")
@@ -20,7 +21,8 @@ DROPS: Final = ("flagged", "blank", "warned")
 class Options:
     """How to export. `alike` is the most bits of 64 in which near duplicates differ; `None` keeps them.
 
-    `split` is `None` where the manifest's counts. Sizes are in bytes.
+    `split` is `None` where the manifest's counts. Sizes are in bytes. `picks` is what people said of the
+    images, for the format `pairs`.
     """
 
     format: Format = "imagefolder"
@@ -36,6 +38,7 @@ class Options:
     shard_bytes: int = 500_000_000
     shard_count: int = 10_000
     license: str | None = None
+    picks: Merged | None = None
 
     def __post_init__(self) -> None:
         """Hold it to what there is.
@@ -52,6 +55,13 @@ class Options:
             raise UsageError(f"near duplicates differ in 0 to 32 bits of 64 (got {self.alike})", hint="try 4")
         if self.shard_bytes < 1 or self.shard_count < 1:
             raise UsageError("a shard holds at least one byte and one image")
+        if (self.format == "pairs") is (self.picks is None):
+            raise UsageError(
+                "the format pairs is written from picks, and needs a file of them"
+                if self.picks is None
+                else f"picks are for the format pairs, not for {self.format}",
+                hint="--format pairs --picks picks.json, exported from the page of the run",
+            )
         if self.license is not None and not self.license.strip():
             raise UsageError("the license is empty", hint="a Hugging Face identifier, such as cc-by-4.0")
 
@@ -67,6 +77,7 @@ class Options:
             "shard_bytes": self.shard_bytes,
             "shard_count": self.shard_count,
             "license": self.license,
+            **({} if self.picks is None else {"picks": self.picks.digest}),
         }
 
 

@@ -23,6 +23,8 @@ from zbatch.exports.options import Options
 from zbatch.exports.presence import Presence
 from zbatch.exports.splits import SIDES, Split, Splitter
 from zbatch.model import JobState
+from zbatch.picks.merging import Merged
+from zbatch.picks.preferences import Preference, mixed, preferences
 from zbatch.state.database import Meta
 from zbatch.state.records import JobFacts
 from zbatch.state.run import Run
@@ -55,6 +57,10 @@ class Selection:
         self.split: Split | None = None
         self.alike: list[Pair] = []
         self.captions: list[str] = []
+        self.preferences: list[Preference] = []
+        """What the format `pairs` writes."""
+        self.mixed = self.parted = 0
+        """Comparisons of images with different prompts, and pairs that the split parts."""
         self._spool = Spool()
         self._lengths = array("Q")
         self._found = Found()
@@ -80,8 +86,12 @@ class Selection:
         self.marks = bytearray(len(self._spool))
         if self.options.alike is not None or "blank" in self.options.drop:
             self._look(progress)
+        if self.options.picks is not None:
+            self._pair(self.options.picks)
         if self.split is not None:
             self._divide(self.split)
+        if self.preferences:
+            self._part()
         self.columns = Columns(self._found, self.labels, self.options.caption_column)
 
     @property
@@ -261,6 +271,37 @@ class Selection:
             splitter.add(entry)
         for number, side in zip(staying, splitter.sides(), strict=True):
             self.marks[number] = side
+
+    def _pair(self, picks: Merged) -> None:
+        """Pair the images by what people said of them; who is in no pair does not stay."""
+        numbers = [number for number, mark in enumerate(self.marks) if mark != DROPPED]
+        keys = picks.keys
+        found = {
+            entry.key: (number, entry.prompt)
+            for number, entry in zip(numbers, self._spool.lines(self.marks, 0), strict=True)
+            if entry.key in keys
+        }
+        prompts = {key: prompt for key, (_, prompt) in found.items()}
+        self.preferences = list(preferences(picks, prompts))
+        self.mixed = mixed(picks, prompts)
+        paired = {key for pair in self.preferences for key in (pair.chosen, pair.rejected)}
+        staying = {found[key][0] for key in paired}
+        for number in numbers:
+            if number not in staying:
+                self.marks[number] = DROPPED
+        if len(staying) < len(numbers):
+            self.tally.taken_out["in no pair"] += len(numbers) - len(staying)
+        if not staying:
+            raise self._nothing_left()
+
+    def _part(self) -> None:
+        """Leave out pairs that the split parts: neither side may know of the other's images."""
+        if self.split is None:
+            return
+        sides = {entry.key: side for side in self.sides for entry in self.entries(side)}
+        together = [pair for pair in self.preferences if sides[pair.chosen] == sides[pair.rejected]]
+        self.parted = len(self.preferences) - len(together)
+        self.preferences = together
 
     def _check_split_axis(self) -> None:
         by = self.split.by if self.split is not None else None

@@ -8,9 +8,12 @@ all count, each once however often its file was handed in.
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+
+import orjson
 
 from zbatch.picks.records import Comparison, Judgement, Picks
 
@@ -51,6 +54,12 @@ class Merged:
     comparisons: tuple[Comparison, ...]
 
     @property
+    def digest(self) -> str:
+        """Tell these picks from all others."""
+        said = [(key, *astuple(opinion)) for key, opinion in self.opinions.items()]
+        return hashlib.sha256(orjson.dumps([said, [pair.as_json() for pair in self.comparisons]])).hexdigest()
+
+    @property
     def keys(self) -> set[str]:
         """Keys of all jobs about which something is said."""
         return set(self.opinions).union(*((pair.a, pair.b) for pair in self.comparisons))
@@ -58,10 +67,10 @@ class Merged:
 
 def merge_picks(picks: Iterable[Picks]) -> Merged:
     """Merge picks: in whatever order they are given, the outcome is one."""
-    files = sorted(picks, key=lambda one: (one.who.casefold(), one.source, one.when, one.as_bytes()))
+    files = sorted(picks, key=lambda one: (one.who.lower(), one.source, one.when, one.as_bytes()))
     people: dict[object, list[Picks]] = defaultdict(list)
     for number, one in enumerate(files):
-        people[one.who.casefold() or (one.source, None if one.source else number)].append(one)
+        people[one.who.lower() or (one.source, None if one.source else number)].append(one)
     said: dict[str, list[Judgement]] = defaultdict(list)
     comparisons: list[Comparison] = []
     for theirs in people.values():

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from zbatch.model import Scalar
+from zbatch.picks.merging import Opinion
 from zbatch.picks.records import Comparison
 
 Z: Final = 1.959963984540054
@@ -64,7 +65,7 @@ def win_rates(comparisons: Iterable[Comparison], axis: str, cells: Cells) -> lis
             continue
         share = {"a": 1.0, "b": 0.0, "tie": 0.5}[pair.winner]
         for value, won in zip(found, (share, 1 - share), strict=True):
-            mark = (isinstance(value, bool), value)  # `True == 1`, and they are two values
+            mark = _mark(value)
             values.setdefault(mark, value)
             wins[mark] = wins.get(mark, 0.0) + won
             counts[mark] = counts.get(mark, 0) + 1
@@ -85,8 +86,53 @@ def pair_values(pair: Comparison, cells: Cells) -> tuple[Scalar, Scalar] | None:
     return None
 
 
+def _mark(value: Scalar) -> Hashable:
+    return (isinstance(value, bool), value)  # `True == 1`, and they are two values
+
+
 def _differ(one: Scalar, other: Scalar) -> bool:
     return one != other or isinstance(one, bool) is not isinstance(other, bool)
+
+
+@dataclass(frozen=True, slots=True)
+class Marginal:
+    """What is said of the images at one value: how many are judged and rated, the mean of their ratings."""
+
+    value: Scalar
+    images: int
+    ratings: int
+    total: float
+    favourites: int
+    rejects: int
+
+    @property
+    def mean(self) -> float | None:
+        """Mean of the images' ratings; `None` where none is rated."""
+        return self.total / self.ratings if self.ratings else None
+
+
+def marginals(opinions: Mapping[str, Opinion], axis: str, cells: Cells) -> list[Marginal]:
+    """Give what is said of the images at each value of an axis, each image once a value."""
+    said: dict[Hashable, list[Opinion]] = {}
+    values: dict[Hashable, Scalar] = {}
+    for key, shown in cells.items():
+        if key not in opinions:
+            continue
+        marks = {_mark(cell[axis]): cell[axis] for cell in shown if cell.get(axis) is not None}
+        for mark, value in marks.items():
+            values.setdefault(mark, value)
+            said.setdefault(mark, []).append(opinions[key])
+    return [
+        Marginal(
+            value=values[mark],
+            images=len(told),
+            ratings=sum(opinion.rating is not None for opinion in told),
+            total=sum(opinion.rating or 0.0 for opinion in told),
+            favourites=sum(opinion.favourite for opinion in told),
+            rejects=sum(opinion.reject for opinion in told),
+        )
+        for mark, told in said.items()
+    ]
 
 
 def still_needed(best: Rate, second: Rate) -> int | None:

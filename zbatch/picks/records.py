@@ -70,9 +70,9 @@ class Picks:
         said = {key for key, judgement in self.judgements.items() if not judgement.empty}
         return said.union(*((pair.a, pair.b) for pair in self.comparisons))
 
-    def as_bytes(self) -> bytes:
-        """Give the file: the same picks are the same bytes."""
-        document = {
+    def as_json(self) -> dict[str, Any]:
+        """Give it as `picks.json` has it, in an order of its own."""
+        return {
             "version": VERSION,
             "run": {"identity": self.identity, "name": self.name},
             **{name: text for name in ("who", "source") if (text := getattr(self, name))},
@@ -83,7 +83,10 @@ class Picks:
                 for pair in sorted(self.comparisons, key=lambda pair: (pair.when, pair.axis, pair.a, pair.b))
             ],
         }
-        return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+    def as_bytes(self) -> bytes:
+        """Give the file: the same picks are the same bytes."""
+        return orjson.dumps(self.as_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def _when(when: datetime) -> dict[str, str]:

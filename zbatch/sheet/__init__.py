@@ -69,9 +69,15 @@ def publish(run: Run, data: SheetData | None) -> None:
 
 
 def write_single_file(
-    run: Run | str | Path, path: str | Path, *, limit_bytes: int = SINGLE_FILE_LIMIT
+    run: Run | str | Path,
+    path: str | Path,
+    *,
+    limit_bytes: int = SINGLE_FILE_LIMIT,
+    data: SheetData | None = None,
 ) -> Path:
     """Write the sheet as one file with its thumbnails inside (the originals stay where they are).
+
+    `data` is the run's, where it was read already.
 
     Raises:
         UsageError: the page would be larger than `limit_bytes`; nothing was written. Or there is no run.
@@ -79,7 +85,7 @@ def write_single_file(
         DiskError: the page could not be written, or a thumbnail not read.
     """
     with _opened(run) as opened:
-        data = SheetData.of(opened)
+        data = data or SheetData.of(opened)
         thumbnails = _thumbnails(opened, data, limit_bytes)
         script = render_data(data, thumbnails, changes=known_changes(data, opened.directory))
     page = render_page(data, inline=script)

@@ -15,6 +15,7 @@ import orjson
 
 from zbatch.clock import now_iso
 from zbatch.model import JobState
+from zbatch.picks.records import Picks
 from zbatch.sheet.axes import Axis, AxisBuilder, View, choose_view
 from zbatch.sheet.packing import packed_files, packed_hashes, packed_numbers, packed_tasks
 from zbatch.sheet.signatures import unsigned, unsigned_body
@@ -125,6 +126,8 @@ class SheetData:
     rests: list[dict[str, Any]]
     shapes: list[tuple[int, int, int, int]]
     verdicts: list[Any]
+    picks: tuple[Picks, ...] = ()
+    """What people said of the images, to be shown beside what the reader says."""
 
     @classmethod
     def of(cls, run: Run) -> SheetData:
@@ -197,6 +200,7 @@ class SheetData:
             "rests": self.rests,
             "shapes": self.shapes,
             "verdicts": self.verdicts,
+            **({"picks": [picks.as_json() for picks in self.picks]} if self.picks else {}),
         }
 
 

@@ -22,16 +22,17 @@ from zbatch.sheet.data import SheetData
 HOME: Final = Path(__file__).parent
 
 SCRIPTS: Final = (
-    "dom", "focus", "later", "words", "toast", "clipboard", "shortening", "wrapping", "columns", "dataset",
-    "spelling", "query", "selection", "order", "sizes", "view", "caption", "layout", "cell", "heads",
-    "cursor", "grid", "twins", "touch", "chips", "drawer", "edges", "controls", "metadata", "snippet", "redo",
-    "copies", "curve", "scrubber", "pinch", "zoom", "missing", "pane", "reference", "pins", "difference",
-    "nametags", "arrangement", "compare", "comparebar", "lightbox", "proof", "paper", "help", "live",
-    "trail", "main",
+    "dom", "focus", "later", "words", "toast", "clipboard", "shortening", "wrapping", "columns",
+    "dataset", "picksfile", "opinions", "rates", "judging", "matchups", "spelling", "query", "selection",
+    "order", "sizes", "view", "caption", "layout", "judgebar", "cell", "heads", "cursor", "grid", "twins",
+    "touch", "chips", "drawer", "edges", "controls", "metadata", "snippet", "redo", "copies", "curve",
+    "scrubber", "pinch", "zoom", "missing", "pane", "reference", "pins", "difference", "nametags",
+    "arrangement", "compare", "comparebar", "lightbox", "picksdialog", "blind", "proof", "paper", "help",
+    "live", "trail", "main",
 )  # fmt: skip
 """The page's scripts, in the order they are joined."""
 
-STYLES: Final = ("base", "controls", "grid", "lightbox", "compare", "live", "paper")
+STYLES: Final = ("base", "controls", "grid", "lightbox", "compare", "judging", "live", "paper")
 
 
 class Kind(Enum):

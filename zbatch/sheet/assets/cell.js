@@ -14,7 +14,6 @@ function cellElement(data, slot, turn, layout) {
     // A small cell needs its room for the reason; its title tells of the twins too.
     "data-twins": twins > 1 && (state === "done" || box.height >= 84) ? `×${count(twins)}` : null,
     "data-flag": data.flagged(cell) ? "nsfw" : data.warnings(cell).length ? "warning" : null,
-    title: tip(data, cell, twins, slot.cells.length),
   });
   element.style.width = `${box.width}px`;
   element.style.height = `${box.height}px`;
@@ -22,7 +21,19 @@ function cellElement(data, slot, turn, layout) {
   else if (state === "done") element.append(thumbnail(data, cell, element));
   else element.append(...verdict(data, cell, state, box));
   element.cell = cell;
+  markElement(data, element, slot.cells.length);
   return element;
+}
+
+/** What is said of the picture, and all that its hint tells. */
+function markElement(data, element, stack) {
+  const { cell } = element;
+  const opinion = data.judging.opinion(cell);
+  element.title = visible(tip(data, cell, data.twins(cell).length, stack));
+  if (opinion === null && !("mark" in element.dataset)) return;
+  if (opinion === null) delete element.dataset.mark;
+  else element.dataset.mark = data.judging.mark(cell);
+  element.toggleAttribute("data-reject", Boolean(opinion?.reject));
 }
 
 /** What stands for a cell while it flies past. */
@@ -36,7 +47,8 @@ function blankElement(cell, box) {
 function tip(data, cell, twins, stack) {
   const parts = [data.describe(cell)];
   if (twins > 1) parts.push(`the same image stands in ${count(twins)} cells`);
-  if (stack > 1) parts.push(`${count(stack)} images lie here: Space turns them over, Enter opens them`);
+  if (stack > 1) parts.push(`${count(stack)} images lie here: ] turns them over, Enter opens them`);
+  if (data.judging.opinion(cell)) parts.push(data.judging.words(cell));
   if (data.flagged(cell)) parts.push("the server flagged this image as NSFW");
   parts.push(...data.warnings(cell));
   if (data.command(cell)) parts.push(RETRIED.includes(data.state(cell)) ? `${data.command(cell)} (all ${data.state(cell)}; Enter: this one only)` : data.command(cell));

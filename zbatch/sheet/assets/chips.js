@@ -6,11 +6,12 @@ const CHIPS = 48; // more values than this wait behind a button
 class Chips {
   constructor(root, data, view, change, close) {
     Object.assign(this, { root, data, view, change });
-    this.closer = button({ label: "Close the values (F)", glyph: "close", act: close, kind: "square quiet closer" });
+    this.closer = button({ label: "Close the values (V)", glyph: "close", act: close, kind: "square quiet closer" });
     this.whole = new Set();
   }
 
   draw(counts) {
+    this.means = [];
     const sections = this.data.varying.map((axis) => this.#section(axis, counts.get(axis)));
     const clear = this.view.filtered
       ? make("button", { type: "button", class: "link", text: "Clear all filters", onclick: () => this.change(() => this.view.clearFilters()) })
@@ -20,6 +21,22 @@ class Chips {
     this.root.replaceChildren(make("div", { class: "panelhead" }, make("h2", { text: "Values" }), clear, this.closer), this.data.preface?.() ?? "", ...sections,
       make("p", { class: "aside", text: FINGERS.matches ? "A tap hides or shows a value. A long press shows it alone." : "Click hides or shows a value. Shift-click shows it alone." }));
     if (top) this.root.scrollTop = top;
+    this.drawMeans();
+  }
+
+  /** The mean rating of each value, beside its count. */
+  drawMeans() {
+    const { judging } = this.data;
+    if (judging.empty && !this.meant) return;
+    this.meant = !judging.empty;
+    const means = new Map();
+    for (const { axis, value, place } of this.means) {
+      if (!means.has(axis)) means.set(axis, axisOpinions(this.data, judging.all.opinions, axis));
+      const own = means.get(axis).get(value);
+      place.textContent = own?.mean ? `${own.mean.toFixed(1)}★` : "";
+      place.title = own?.mean ? `Mean rating of ${plural(own.ratings, "image")}` : "";
+      place.hidden = !own?.mean;
+    }
   }
 
   #section(axis, counts) {
@@ -39,11 +56,13 @@ class Chips {
 
   #chip(axis, value, hidden, number) {
     const label = axis.label(value);
+    const place = make("span", { class: "mean", hidden: true });
+    this.means.push({ axis, value, place });
     return make("button", {
       type: "button", class: "chip", "aria-pressed": String(!hidden.has(value)), "data-keep": `chip ${axis.index} ${value}`,
       title: hint(`${axis.name}: ${label}`), onclick: (event) => { if (!this.rested) this.#clicked(axis, value, event.shiftKey || event.altKey); },
       ...this.#pressing(() => this.#clicked(axis, value, true)),
-    }, make("span", { class: "what", dir: "auto", text: axis.brief(value, 44) }), make("span", { class: "many", text: count(number) }), this.data.measure?.(axis, value));
+    }, make("span", { class: "what", dir: "auto", text: axis.brief(value, 44) }), place, make("span", { class: "many", text: count(number) }), this.data.measure?.(axis, value));
   }
 
   /** A finger has no Shift: it rests. The click of its leaving is not another wish. */

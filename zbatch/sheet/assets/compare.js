@@ -315,9 +315,12 @@ class Compare {
       return true;
     }
     if (!this.on) return false;
-    const mode = Object.keys(MODES)[Number(key) - 1];
-    if (/^[1-4]$/.test(key)) this.choose(mode);
-    else if (key === "x") this.swap();
+    const modes = Object.keys(MODES);
+    // With Shift: alone they rate. By where they lie, as the sign that Shift makes of them is another on each keyboard.
+    const digit = event.shiftKey && !/^\d$/.test(key) ? /^Digit([1-4])$/.exec(event.code)?.[1] : null;
+    if (digit) this.choose(modes[Number(digit) - 1]);
+    else if (key === "m") this.choose(modes[(modes.indexOf(this.mode) + (event.shiftKey ? 3 : 1)) % 4]);
+    else if (key === "s") this.swap();
     else if (key === "Escape" && !this.home) this.leave();
     else if (event.shiftKey && ["ArrowLeft", "ArrowRight"].includes(key)) this.adjust(key === "ArrowLeft" ? -1 : 1);
     else if (key === " " && this.mode === "blink" && !event.target.closest("button, input, select, summary, a")) this.flip();

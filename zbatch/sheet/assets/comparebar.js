@@ -4,7 +4,7 @@ class CompareBar {
   constructor(compare) {
     this.compare = compare;
     this.modes = Object.entries(MODES).map(([mode, { words, glyph }], index) =>
-      make("button", { type: "button", class: "mode", "data-mode": mode, "aria-label": words, title: `${words} (${index + 1})`, onclick: () => compare.choose(mode) }, icon(glyph), make("span", { text: words })));
+      make("button", { type: "button", class: "mode", "data-mode": mode, "aria-label": words, title: `${words} (Shift ${index + 1}, or M)`, onclick: () => compare.choose(mode) }, icon(glyph), make("span", { text: words })));
     this.relations = Object.entries(RELATIONS).map(([relation, { words, title }]) =>
       make("button", { type: "button", class: "mode", "data-relation": relation, title: `${title} (${relation[0].toUpperCase()})`, text: words, onclick: () => compare.relate(relation) }));
     this.range = make("input", { type: "range", oninput: () => compare.set(MODES[compare.mode].adjust.field, Number(this.range.value)) });
@@ -18,7 +18,7 @@ class CompareBar {
       make("div", { class: "segments", role: "group", "aria-label": "Way to compare" }, ...this.modes), this.adjust,
       make("span", { class: "spring" }),
       make("div", { class: "segments", role: "group", "aria-label": "Compare with" }, ...this.relations), this.pins, this.pin,
-      (this.swap = button({ label: "Swap with the reference (X)", glyph: "swap", act: () => compare.swap(), kind: "square quiet" })),
+      (this.swap = button({ label: "Swap with the reference (S)", glyph: "swap", act: () => compare.swap(), kind: "square quiet" })),
       (this.end = button({ label: "End comparing (Esc)", glyph: "close", act: () => compare.leave(), kind: "square quiet" })));
   }
 

@@ -1,8 +1,8 @@
 // Everything above the grid: search, counts, which axis runs where, how large pictures are.
 
 class Controls {
-  constructor(data, view, { change, resize, panel, theme, help, fold }) {
-    Object.assign(this, { data, view, change, resize, fold });
+  constructor(data, view, { change, resize, panel, theme, help, fold, picks }) {
+    Object.assign(this, { data, view, change, resize, fold, picks });
     this.facts = document.getElementById("facts");
     this.axes = document.getElementById("axes");
     this.search = make("input", {
@@ -14,12 +14,13 @@ class Controls {
       button({ label: "Light or dark (T)", glyph: "theme", act: theme, kind: "square" }),
       button({ label: "Keys and help (?)", glyph: "help", act: help, kind: "square" }),
     );
-    this.panel = button({ label: "Show or hide values (F)", glyph: "filter", words: "Values", act: panel, kind: "filter" });
+    this.panel = button({ label: "Show or hide values (V)", glyph: "filter", words: "Values", act: panel, kind: "filter" });
+    this.judged = button({ label: "Picks: how values are judged, blind mode, files (J)", glyph: "star", words: "Picks", act: picks, kind: "filter", hidden: !data.judgeable });
     this.size = make("input", { type: "range", id: "size", max: SIZES.most, step: 4, "aria-label": "Size of the pictures", oninput: () => this.resize(Number(this.size.value)) });
     this.shape = make("div", { class: "shape", role: "group", "aria-label": "Grid or wall" });
     this.where = make("div", { class: "where" });
     this.groups = make("div", { class: "groups" });
-    this.axes.append(this.panel, this.shape, this.where, this.groups, make("span", { class: "spring" }), make("label", { class: "sizing" }, icon("missing"), this.size));
+    this.axes.append(this.panel, this.judged, this.shape, this.where, this.groups, make("span", { class: "spring" }), make("label", { class: "sizing" }, icon("missing"), this.size));
     later.do(() => [this.axes, this.facts].forEach(fadeEdges));
   }
 
@@ -70,9 +71,13 @@ class Controls {
     const jobs = data.jobs.count;
     const spared = data.sides ? 0 : every - jobs;
     const shared = spared > 0 && cells.length === data.size ? `${plural(jobs, "job")} · ${count(spared)} shared` : null;
+    // Who judges is told how far they are.
+    const { judging } = data;
+    const { judged, total: pictures } = judging.begun ? judging.progress(cells) : {};
+    const progress = judging.begun ? make("button", { type: "button", class: "pill judged", "data-keep": "judged", title: "Picks (J)", onclick: () => this.picks() }, make("b", { text: count(judged) }), make("span", { text: `of ${count(pictures)} judged` })) : null;
     // Where nothing matches, the middle of the page says it.
     const said = cells.length ? complaints.map((complaint) => this.complaint(complaint)) : [];
-    this.facts.replaceChildren(...said, make("span", { class: "total", role: "status", title: shared ? "Cells whose requests are equal share one job, which is made and paid once" : null, text: [total, shared].filter(Boolean).join(" · ") }), ...pills);
+    this.facts.replaceChildren(...said, make("span", { class: "total", role: "status", title: shared ? "Cells whose requests are equal share one job, which is made and paid once" : null, text: [total, shared].filter(Boolean).join(" · ") }), ...pills, ...(progress ? [progress] : []));
   }
 
   /** What the search did not understand, and the name that was likely meant, to click on. */

@@ -34,18 +34,26 @@ class Cursor {
     const { grid } = this;
     const cell = this.here;
     if (cell === null) return false;
-    const paging = { PageUp: -1, PageDown: 1, " ": event.shiftKey ? -1 : 1 };
+    const paging = { PageUp: -1, PageDown: 1 };
+    const judged = judgedBy(event);
     const { key } = event;
-    if (key in ARROWS && event.target === document.body && cell !== grid.active) this.enter(cell); // one sees first where one is
+    if ((key in ARROWS || judged) && event.target === document.body && cell !== grid.active) this.enter(cell); // one sees first where one is
+    else if (judged) grid.data.judging.judge(document.activeElement?.cell ?? cell, ...judged);
     else if (key in ARROWS) this.#walk(cell, ARROWS[key]);
     else if (key === "Home") grid.focus(this.first);
     else if (key === "End") grid.focus(grid.layout.rows.at(-1).slots.at(-1).cells[0]);
     else if (key === "Enter") grid.open(cell);
-    else if (key === " " && grid.layout.stacked) grid.turn(cell);
+    else if (key === " ") this.#unjudged(cell, event.shiftKey ? -1 : 1);
+    else if (key === "]" || key === "[") grid.turn(cell, key === "]" ? 1 : -1);
     else if (key in paging) this.#page(cell, paging[key]);
     else return false;
     event.preventDefault();
     return true;
+  }
+
+  #unjudged(cell, way) {
+    const next = this.grid.unjudged(cell, way);
+    if (next !== null) this.grid.reach(next);
   }
 
   #walk(cell, { dx, dy }) {

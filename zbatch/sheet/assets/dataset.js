@@ -44,6 +44,7 @@ class Dataset {
     this.stateOf = new Uint8Array(this.size); // by cell, a number into the states
     this.shapeOf = new Int32Array(this.size).fill(ABSENT); // by cell, a number into the shapes
     this.rules = null; // unpacked when one is asked for
+    this.numbers = null; // of jobs by key, likewise
     this.excluded = 0;
     // The cells that share a job are a chain: the first of a job, and the next after each.
     this.firstOf = new Int32Array(this.jobs.count).fill(ABSENT);
@@ -91,6 +92,11 @@ class Dataset {
     return "change from baseline";
   }
 
+  /** Whether its pictures are judged: pairs of runs are not, the sheet of each of the two is for that. */
+  get judgeable() {
+    return true;
+  }
+
   /** The states that cells are told apart by, in the order they are shown. */
   get kinds() {
     return STATES;
@@ -104,6 +110,11 @@ class Dataset {
   /** Which of them a cell is in. */
   kind(cell) {
     return this.states[this.stateOf[cell]];
+  }
+
+  jobOfKey(key) {
+    this.numbers ??= new Map(this.jobs.key.map((own, job) => [own, job]));
+    return this.numbers.get(key) ?? ABSENT;
   }
 
   text(number) {

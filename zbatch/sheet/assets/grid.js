@@ -64,7 +64,7 @@ class Grid {
   }
 
   #resized() {
-    if (!this.layout) return;
+    if (!this.layout || !this.root.isConnected) return;
     const before = this.room;
     this.#measure();
     // A scrollbar that comes or goes along the bottom is no reason to move anything.
@@ -203,6 +203,26 @@ class Grid {
     this.render();
   }
 
+  /** Draw anew what is said of these cells, of all where none are named; nothing else changes. */
+  mark(cells) {
+    const wanted = cells && new Set(cells);
+    for (const element of this.layers.cells.querySelectorAll(".cell")) if (!element.blank && (!wanted || wanted.has(element.cell))) markElement(this.data, element, this.layout.stack(element.cell).length);
+  }
+
+  /** The next picture, as they lie, of which nothing is said yet; from the first again after the last. `null` where there is none. */
+  unjudged(cell, way = 1) {
+    const { data } = this;
+    if (!data.judgeable) return null;
+    const all = this.layout.rows.flatMap(({ slots }) => slots.flatMap((slot) => slot.cells));
+    const from = all.indexOf(cell);
+    for (let step = 1; step <= all.length; step += 1) {
+      const next = all[(((from + way * step) % all.length) + all.length) % all.length];
+      if (data.state(next) === "done" && !data.judging.said(next)) return next;
+    }
+    announce(all.some((other) => data.state(other) === "done") ? "Every picture here is judged" : "There are no pictures here to judge");
+    return null;
+  }
+
   // ── which cell is the active one ─────────────────────────────────────────────────────────────────────
 
   element(cell) {
@@ -255,14 +275,25 @@ class Grid {
   }
 
   /** Lay the next picture of a stack on top. */
-  turn(cell) {
+  turn(cell, by = 1) {
     const stack = this.layout.stack(cell);
     if (stack.length < 2) return;
-    const turn = ((this.turns.get(stack[0]) ?? 0) + 1) % stack.length;
+    const turn = ((this.turns.get(stack[0]) ?? 0) + by + stack.length) % stack.length;
+    this.#lay(stack, turn);
+    this.element(stack[turn])?.focus({ preventScroll: true });
+  }
+
+  #lay(stack, turn) {
     this.turns.set(stack[0], turn);
-    this.#forget(cell);
+    this.#forget(stack[turn]);
     this.active = stack[turn];
     this.render();
-    this.element(stack[turn])?.focus({ preventScroll: true });
+  }
+
+  /** Go to a picture, also where it lies deeper in a stack. */
+  reach(cell) {
+    const stack = this.layout.stack(cell);
+    if (stack.length > 1) this.#lay(stack, stack.indexOf(cell));
+    this.focus(cell);
   }
 }

@@ -3,8 +3,8 @@
 const SHORT = 18; // letters of a coordinate that always shows, whatever else there is
 
 class Lightbox {
-  constructor(root, data, { moved, closed, link }) {
-    Object.assign(this, { root, data, moved, closed });
+  constructor(root, data, { moved, closed, link, next }) {
+    Object.assign(this, { root, data, moved, closed, next });
     this.cell = null;
     this.wanted = null; // the axis that was scrubbed last
     this.details = true;
@@ -16,6 +16,7 @@ class Lightbox {
     this.side = make("aside", { class: "side", "aria-label": "About this image", tabindex: 0 });
     this.copies = new Copies(() => ({ data, cell: this.cell, link }), () => this.toggleDetails());
     this.scrubber = new Scrubber(data, { go: (cell) => this.go(cell), choose: (axis) => this.#choose(axis) });
+    this.judge = new JudgeBar((field, value) => data.judging.judge(this.cell, field, value));
     this.ways = Object.values(ARROWS).map(({ way, dx, dy }) =>
       ({ way, dx, dy, element: make("button", { type: "button", class: `way ${way}`, tabindex: -1, onclick: () => this.walk(dx, dy) }) }));
     this.frame = make("div", { class: "frame", role: "group", "aria-label": "Picture", tabindex: -1, autofocus: true });
@@ -28,7 +29,7 @@ class Lightbox {
         make("span", { class: "waiting" }, this.compare.bar.opener, this.compare.bar.clearer),
         button({ label: "Details (I)", glyph: "info", act: () => this.toggleDetails(), kind: "square quiet" }),
         button({ label: "Close (Esc)", glyph: "close", act: () => root.close(), kind: "square quiet" })),
-      make("div", { class: "middle" }, make("div", { class: "stage" }, this.compare.bar.root, this.frame, this.scrubber.root), this.side),
+      make("div", { class: "middle" }, make("div", { class: "stage" }, this.compare.bar.root, this.frame, this.judge.root, this.scrubber.root), this.side),
       make("div", { class: "toast", role: "status" }));
     root.addEventListener("close", () => this.#close());
     root.addEventListener("keydown", (event) => this.#pressed(event));
@@ -65,6 +66,7 @@ class Lightbox {
     this.#drawCrumbs();
     this.#drawWays();
     this.#drawStrip();
+    this.drawJudged();
     this.compare.draw();
     this.#drawSide();
     this.#keepFocus();
@@ -84,6 +86,20 @@ class Lightbox {
       this.compare.draw();
       this.#drawSide();
     }
+  }
+
+  /** What the person says of it, and where there are others, what all say together. */
+  drawJudged() {
+    if (this.cell === null) return;
+    const { judging } = this.data;
+    this.judge.root.hidden = !this.data.judgeable || this.data.state(this.cell) !== "done";
+    this.judge.draw(judging.said(this.cell), judging.shared && judging.opinion(this.cell) ? `all: ${judging.words(this.cell)}` : "");
+  }
+
+  /** On to the next picture of which nothing is said. */
+  #unjudged(way) {
+    const next = this.next(this.cell, way);
+    if (next !== null) this.go(next);
   }
 
   #drawStrip() {
@@ -190,6 +206,11 @@ class Lightbox {
   }
 
   #pressed(event) {
+    if (undoes(event)) {
+      const step = this.data.judging.undo();
+      if (step?.cell !== undefined && step.cell !== this.cell && this.layout.at(step.cell)) this.go(step.cell);
+      event.preventDefault();
+    }
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     // The strip's slider has left and right for itself: up and down walk the rows, there as everywhere.
     const sideways = event.target.matches("input") && ["ArrowUp", "ArrowDown"].includes(event.key);
@@ -198,6 +219,8 @@ class Lightbox {
     if (!event.target.matches("select") && this.copies.pressed(event.key)) { /* Y, or the letter after it */ }
     else if (event.key === "Escape" && this.side.contains(event.target)) this.toggleDetails();
     else if (!event.target.matches("select") && this.compare.pressed(event)) { /* it steered the comparison */ }
+    else if (judgedBy(event) && !event.target.matches("select")) this.data.judging.judge(this.cell, ...judgedBy(event));
+    else if (event.key === " " && !event.target.closest("button, input, select, summary, a")) this.#unjudged(event.shiftKey ? -1 : 1);
     else if (event.key === "?") document.getElementById("help").showModal();
     else if (event.key in ARROWS && !typing && !scrolling) this.walk(ARROWS[event.key].dx, ARROWS[event.key].dy);
     else if (event.key === "[") this.turn(-1);

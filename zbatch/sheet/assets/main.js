@@ -5,19 +5,22 @@ const THEME = "zbatch.theme";
 class Page {
   constructor(data) {
     this.data = data;
+    data.judging = this.judging = new Judging(data, (keys) => this.#judged(keys));
     this.view = new View(data);
     const at = this.view.read(location.hash);
-    this.trail = new Trail({ came: () => this.#readAgain(), left: () => this.lightbox.root.close(), inside: () => Boolean(this.box?.root.open) });
+    this.trail = new Trail({ came: () => this.#readAgain(), left: () => (this.blind.on ? this.blind.leave() : this.lightbox.root.close()), inside: () => Boolean(this.box?.root.open || this.blind.on) });
     const change = (act) => this.change(act);
     this.scroller = document.getElementById("scroller");
     this.panel = document.getElementById("panel");
     this.help = document.getElementById("help");
+    this.boxRoot = document.getElementById("lightbox");
     this.grid = new Grid(this.scroller, data, { open: (cell) => this.#open(cell), folded: () => this.#folded() });
+    this.blind = new Blind(this.judging, { cells: () => this.selection.cells, left: (axis) => this.#revealed(axis), written: (hash) => this.trail.write(hash) });
     this.chips = new Chips(this.panel, data, this.view, change, () => this.togglePanel());
     this.drawer = new Drawer(this.panel, this.scroller, () => this.togglePanel());
     if (location.hash) this.#readLightbox();
     this.controls = new Controls(data, this.view, {
-      change, resize: (size) => this.resize(size), panel: () => this.togglePanel(), theme: () => toggleTheme(), help: () => this.help.showModal(), fold: () => this.foldAll(),
+      change, resize: (size) => this.resize(size), panel: () => this.togglePanel(), theme: () => toggleTheme(), help: () => this.help.showModal(), fold: () => this.foldAll(), picks: () => this.picks.open(),
     });
     new Twins(this.scroller, data);
     new Touch(this.scroller, { size: () => this.grid.layout.size, resize: (size) => this.resize(size) });
@@ -25,16 +28,44 @@ class Page {
     later.do(() => fillHelp(this.help, data.about));
     addEventListener("keydown", (event) => this.#pressed(event));
     document.getElementById("skip").addEventListener("click", (event) => { event.preventDefault(); this.grid.cursor.enter(); });
-    this.refresh();
     later.do(() => this.lightbox);
+    if (data.judgeable) later.do(() => this.picks);
+    const blind = data.judgeable ? Blind.asked(location.hash) : null;
+    if (blind) {
+      this.selection = select(data, this.view);
+      this.blind.enter(blind);
+    } else this.refresh();
     later.begin();
-    this.#openAt(at);
+    if (!blind) this.#openAt(at);
+  }
+
+  get picks() {
+    return (this.dialog ??= new PicksDialog(this.judging, { show: (query) => this.change(() => { this.view.query = query; }), blind: () => this.trail.enter(() => this.blind.enter()) }));
+  }
+
+  /** Something else is said of images: of these keys, or whatever. Nothing moves for it: marks and numbers are drawn anew. */
+  #judged(keys) {
+    if (this.blind.on || !this.selection) return;
+    const cells = keys?.flatMap((key) => this.data.cellsOf(this.data.jobOfKey(key))) ?? null;
+    this.grid.mark(cells);
+    this.controls.drawFacts(this.selection);
+    if (this.panelShown) this.chips.drawMeans();
+    this.box?.drawJudged();
+    if (this.dialog?.root.open) this.dialog.draw();
+  }
+
+  /** Blind mode was left: what is what is to be seen again, and how what was compared came out. */
+  #revealed(axis) {
+    this.refresh({ keep: true });
+    this.trail.leave();
+    this.grid.cursor.enter();
+    if (axis !== null) this.picks.open(axis);
   }
 
   /** Made when it is first asked for: nobody opens a picture before there is one. */
   get lightbox() {
-    return (this.box ??= new Lightbox(document.getElementById("lightbox"), this.data, {
-      moved: (cell) => this.#remember(cell), closed: (cell) => this.#closed(cell), link: () => location.href.replace(/#.*/, "") + this.trail.hash,
+    return (this.box ??= new Lightbox(this.boxRoot, this.data, {
+      moved: (cell) => this.#remember(cell), closed: (cell) => this.#closed(cell), link: () => location.href.replace(/#.*/, "") + this.trail.hash, next: (cell, way) => this.grid.unjudged(cell, way),
     }));
   }
 
@@ -143,12 +174,15 @@ class Page {
   }
 
   #readAgain() {
+    if (this.blind.on) this.blind.leave();
     this.view.reset();
     const at = this.view.read(location.hash);
     if (this.box?.root.open) this.lightbox.root.close();
     this.#readLightbox();
     this.refresh();
-    this.#openAt(at);
+    const blind = this.data.judgeable ? Blind.asked(location.hash) : null;
+    if (blind) this.blind.enter(blind);
+    else this.#openAt(at);
   }
 
   /** Esc empties the search first, and leaves it then. */
@@ -174,6 +208,10 @@ class Page {
   }
 
   #pressed(event) {
+    if (undoes(event) && !document.querySelector("dialog[open]")) {
+      event.preventDefault();
+      this.judging.undo();
+    }
     if (event.altKey || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
     if (event.target.matches("input, select, textarea")) {
       if (event.key === "Escape") this.#escaped(event);
@@ -189,7 +227,8 @@ class Page {
       w: () => this.change(() => this.view.toggleWall()),
       r: () => { if (this.view.wall) this.change(() => { this.view.down = !this.view.down; }); },
       g: () => this.foldAll(),
-      f: () => this.togglePanel(),
+      v: () => this.togglePanel(),
+      ...(this.data.judgeable ? { j: () => this.picks.open() } : {}),
       t: () => toggleTheme(),
       ...(this.drawer.over ? { Escape: () => this.togglePanel() } : {}),
       "+": () => this.resize(this.grid.layout.size * 1.15),
@@ -210,12 +249,21 @@ function toggleTheme() {
   keep(THEME, root.dataset.theme);
 }
 
-/** A browser may refuse to store anything for a file. */
+/** A browser may refuse to store anything for a file: tell whether it did not. */
 function keep(name, value) {
   try {
     localStorage.setItem(name, value);
+    return true;
   } catch {
-    // then it is forgotten
+    return false;
+  }
+}
+
+function forget(name) {
+  try {
+    localStorage.removeItem(name);
+  } catch {
+    // then there is nothing
   }
 }
 

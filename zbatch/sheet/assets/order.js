@@ -9,6 +9,7 @@ class Order {
       ["", { words: "as written", rank: null }],
       ...data.varying.map((axis) => [`axis.${axis.name}`, { words: axis.name, axis }]),
       ...(data.measured.length ? [["change", { words: data.changeName, rank: (cell) => data.change(cell) }]] : []),
+      ...(data.judgeable ? [["rating", { words: "rating", rank: (cell) => data.judging.rating(cell) }], ["picks", { words: "rejects to favourites", rank: (cell) => data.judging.rank(cell) }]] : []),
       ["made", { words: "time made", rank: made }],
       ["file", { words: "file name", rank: file }],
     ]);

@@ -7,6 +7,7 @@ for (const [name] of relations) delete RELATIONS[name]; // the other run comes f
 RELATIONS[OTHER] = { words: "Other run", title: "The same in the other run", find: (data, cell) => data.partner(cell) };
 for (const [name, relation] of relations) RELATIONS[name] = relation;
 ICONS.absent = ICONS.excluded;
+KEYS.splice(KEYS.findIndex(([title]) => title === "Judge"), 1);
 KEYS.find(([title]) => title === "Compare")[1].unshift(["O", "with the other run again"]);
 
 /** Numbers of cells: below `size` the pair, whose own picture is the later run's; above it the earlier run's. */
@@ -58,6 +59,10 @@ class Pairs extends Dataset {
 
   get from() {
     return "between the two";
+  }
+
+  get judgeable() {
+    return false;
   }
 
   get changeName() {

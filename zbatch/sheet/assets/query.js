@@ -1,8 +1,14 @@
-// What the search box understands: plain words, "a phrase", axis:value, axis:1..2, axis>number, state:, nsfw:, change>, -not.
+// What the search box understands: plain words, "a phrase", axis:value, axis:1..2, axis>number, state:, nsfw:, change>, rating>, is:, -not.
 
 const TERM = /(-?)(?:([\p{L}\p{N}_.]+)(:|>=|<=|>|<|=))?(?:"([^"]*)"?|(\S+))/gu;
 const UNFINISHED = /^-?[\p{L}\p{N}_.]+(?::|>=|<=|>|<|=)$/u;
 const OWN_NAMES = ["state", "nsfw", "key", "prompt", "change"];
+const JUDGED_NAMES = ["rating", "is"]; // an axis may be called so: then that is meant
+const JUDGED_WORDS = {
+  favourite: (judging, cell) => Boolean(judging.opinion(cell)?.favourite), reject: (judging, cell) => Boolean(judging.opinion(cell)?.reject),
+  rated: (judging, cell) => judging.rating(cell) !== null, judged: (judging, cell) => judging.said(cell) !== null, unjudged: (judging, cell) => judging.data.state(cell) === "done" && judging.said(cell) === null,
+};
+const JUDGED_ALIASES = { favorite: "favourite", rejected: "reject", unrated: "unjudged" };
 const NOTHING = () => false;
 
 class Query {
@@ -37,7 +43,7 @@ class Query {
     const low = name.toLowerCase();
     if (OWN_NAMES.includes(low)) return [];
     const axes = this.data.axes.filter((axis) => [axis.name, axis.short, axis.name.split(".").pop()].some((own) => own.toLowerCase() === low));
-    return axes.length ? axes : null;
+    return axes.length ? axes : this.data.judgeable && JUDGED_NAMES.includes(low) ? [] : null;
   }
 
   #named(name, sign, value, plain) {
@@ -53,6 +59,11 @@ class Query {
       return (cell) => data.job(cell) !== ABSENT && data.flagged(cell) === wanted;
     }
     if (own === "change") return this.#changed(sign, value);
+    if (own === "is") return this.#judged(value);
+    if (own === "rating") {
+      const wanted = wantedOf(sign, value);
+      return (cell) => wanted(data.judging.rating(cell), "");
+    }
     if (own === "key") return (cell) => data.job(cell) !== ABSENT && data.jobs.key[data.job(cell)].startsWith(value);
     return this.#prompts(value);
   }
@@ -61,7 +72,7 @@ class Query {
   #unknown(name, plain) {
     const words = this.#words(plain);
     for (let cell = 0; cell < this.data.size; cell += 1) if (words(cell)) return words;
-    const names = [...new Set([...this.data.axes.flatMap((axis) => [axis.short, axis.name]), ...OWN_NAMES])];
+    const names = [...new Set([...this.data.axes.flatMap((axis) => [axis.short, axis.name]), ...OWN_NAMES, ...JUDGED_NAMES])];
     const meant = nearestName(name.toLowerCase(), names);
     return this.#complain(`No axis is called “${middle(name, 30)}”`, meant, meant === null ? null : [name, meant]);
   }
@@ -81,6 +92,14 @@ class Query {
     });
     if (!tests.some(({ found }) => found)) this.#complain(nothingThere(name, axes, sign, value));
     return (cell) => tests.some(({ accepts }) => accepts(cell));
+  }
+
+  #judged(value) {
+    const word = JUDGED_ALIASES[value] ?? value;
+    if (Object.hasOwn(JUDGED_WORDS, word)) return (cell) => JUDGED_WORDS[word](this.data.judging, cell);
+    if (Object.keys(JUDGED_WORDS).some((own) => own.startsWith(word))) return NOTHING; // being typed
+    const meant = nearestName(word, Object.keys(JUDGED_WORDS));
+    return this.#complain(`is: knows ${Object.keys(JUDGED_WORDS).join(", ")}; not “${middle(value, 20)}”`, meant, meant === null ? null : [value, meant]);
   }
 
   #changed(sign, value) {

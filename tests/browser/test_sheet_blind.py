@@ -1,0 +1,210 @@
+"""Blind mode: nothing tells what a picture is, pairs are fair, and what came of it is revealed at the end."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+
+import pytest
+from playwright.sync_api import expect
+from support.axe import faults
+from support.browser import PHONE, until
+from support.sample_run import Sample, write_sample
+
+from zbatch.picks.rates import pair_values
+from zbatch.picks.reading import parse_picks
+from zbatch.sheet import write_sheet, write_single_file
+from zbatch.state.run import Run
+
+HIDDEN = ("barn owl", "red fox", "film", "ink", "0.4", "0.8", "1.2", "1000", "1001", "valley", "Fox and film")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    place = tmp_path_factory.mktemp("blind") / "run"
+    write_sheet(write_sample(place, Sample(seeds=2, troubles=False, excluded=False)))
+    return place
+
+
+@pytest.fixture(scope="module")
+def cells(run):
+    found = {}
+    with Run(run) as opened:
+        for cell in opened.cells():
+            found.setdefault(cell.key, []).append(dict(cell.coordinates))
+    return found
+
+
+def everything(page):
+    """All that the document holds without the page's own code, and where it is."""
+    return page.evaluate("""() => {
+        const all = document.documentElement.cloneNode(true);
+        for (const own of all.querySelectorAll("style, meta")) own.remove();
+        return [all.outerHTML, document.title, decodeURIComponent(location.hash)].join("\\n");
+    }""")
+
+
+def ready(page):
+    until(page, "[...document.querySelectorAll('.blind canvas')].every((one) => one.width > 1)")
+
+
+def kept(page):
+    return json.loads(page.evaluate("localStorage.getItem('zbatch.picks.sample')"))
+
+
+def begin(page):
+    page.keyboard.press("j")
+    page.get_by_role("button", name="Judge blind").click()
+    ready(page)
+
+
+def compare(page, keys):
+    """One after another, each when its pictures are to be seen."""
+    for key in keys:
+        before = page.locator(".blindsaid").inner_text()
+        page.keyboard.press(key)
+        expect(page.locator(".blindsaid")).not_to_have_text(before)
+        page.wait_for_timeout(60)
+
+
+def test_nothing_tells_what_a_picture_is(visit, run):
+    page = visit(run / "index.html", "#x=lora.scale&y=seed&hide.subject=barn owl&q=fox&panel=1")
+    begin(page)
+    page.wait_for_timeout(300)
+    for _ in range(2):
+        text = everything(page)
+        assert [word for word in HIDDEN if re.search(rf"\b{re.escape(word)}\b", text)] == []
+        page.reload()  # as good as new, and as blind
+        ready(page)
+    page.get_by_role("button", name="One by one").click()
+    page.keyboard.press("4")
+    page.wait_for_timeout(200)
+    text = everything(page)
+    assert [word for word in HIDDEN if re.search(rf"\b{re.escape(word)}\b", text)] == []
+    page.keyboard.press("Escape")
+    expect(page.locator(".cell").first).to_be_visible()
+    assert page.title() == "Fox and film"
+
+
+def test_a_page_of_one_file_does_not_tell_either(visit, run, tmp_path):
+    page = visit(write_single_file(run, tmp_path / "sheet.html"))
+    begin(page)
+    text = everything(page)
+    assert [word for word in HIDDEN if re.search(rf"\b{re.escape(word)}\b", text)] == []
+
+
+def test_a_dozen_pairs_are_fair_and_come_out(visit, run, cells):
+    page = visit(run / "index.html")
+    begin(page)
+    expect(page.locator(".blindsaid")).to_contain_text("0 of 48 pairs")
+    assert faults(page) == []
+    compare(page, ["ArrowLeft", "ArrowRight", "ArrowDown"] * 4)
+    page.keyboard.press("Control+z")
+    expect(page.locator(".blindsaid")).to_contain_text("11 of 48 pairs")
+    ready(page)
+    compare(page, ["ArrowRight"])
+    page.get_by_role("button", name="Leave and reveal").click()
+    dialog = page.get_by_role("dialog", name="Picks")
+    expect(dialog).to_contain_text("12 comparisons")
+    assert dialog.get_by_label("Axis").input_value() == "lora.scale"
+    expect(dialog.locator("tbody tr")).to_have_count(4)
+    expect(dialog.locator(".verdictwords")).to_contain_text("scale")
+    assert faults(page) == []
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export picks.json").click()
+    picks = parse_picks(download.value.path().read_bytes())
+    values = [pair_values(pair, cells) for pair in picks.comparisons]
+    assert None not in values  # everything else is held
+    met = Counter(frozenset(pair) for pair in values)
+    assert set(met.values()) == {2}  # six pairs of values, each met twice
+    assert len({frozenset((pair.a, pair.b)) for pair in picks.comparisons}) == 12
+    page.keyboard.press("Escape")
+    page.reload()
+    page.keyboard.press("j")
+    expect(dialog).to_contain_text("12 comparisons")
+
+
+def test_the_seed_decides_the_order_and_a_link_brings_it_back(visit, run):
+    order = []
+    for _ in range(2):
+        page = visit(run / "index.html", "#blind=7&way=pairs&axis=seed")
+        ready(page)
+        compare(page, ["ArrowLeft"] * 5)
+        order.append([pair["a"] for pair in kept(page)["comparisons"]])
+    assert order[0] == order[1]
+    page = visit(run / "index.html", "#blind=8&way=pairs&axis=seed")
+    ready(page)
+    compare(page, ["ArrowLeft"] * 5)
+    assert order[0] != [pair["a"] for pair in kept(page)["comparisons"]]
+
+
+def test_filters_say_what_is_compared(visit, run):
+    page = visit(run / "index.html", "#only.lora.scale=0.4&only.lora.scale=0.8&only.subject=red fox")
+    begin(page)
+    expect(page.locator(".blindsaid")).to_contain_text("0 of 4 pairs")
+    compare(page, ["ArrowLeft"] * 4)
+    expect(page.locator(".blindnothing")).to_contain_text("Every pair was compared")
+    page.get_by_label("Axis to compare").select_option("subject")
+    expect(page.locator(".blindnothing")).to_contain_text("No two pictures")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    assert "only.lora.scale" in page.evaluate("location.hash")
+
+
+def test_one_by_one_is_rated_by_keys(visit, run):
+    page = visit(run / "index.html")
+    begin(page)
+    page.get_by_role("button", name="One by one").click()
+    for key in ("5", "Space", "f", "Space", "x", "ArrowRight", "3", "ArrowLeft"):
+        page.keyboard.press(key)
+    expect(page.locator(".blindsaid")).to_have_text("4 of 28 judged")
+    expect(page.locator(".judge .away")).to_have_attribute("aria-pressed", "true")
+    assert faults(page) == []
+    page.keyboard.press("Control+z")
+    expect(page.locator(".blindsaid")).to_have_text("3 of 28 judged")
+    page.go_back()
+    expect(page.locator(".cell").first).to_be_visible()
+    said = [{**own, "when": ""} for own in kept(page)["jobs"].values()]
+    assert said[:3] == [
+        {"rating": 5, "when": ""},
+        {"favourite": True, "when": ""},
+        {"reject": True, "when": ""},
+    ]
+
+
+def test_fingers_choose_on_a_phone(visit, run):
+    page = visit(run / "index.html", **PHONE, color_scheme="dark")
+    page.get_by_role("button", name="Picks:").tap()
+    page.get_by_role("button", name="Judge blind").tap()
+    ready(page)
+    top, below = (page.locator(".print").nth(at).bounding_box() for at in (0, 1))
+    assert below["y"] > top["y"] + 200  # one under the other, both in view
+    assert below["y"] + below["height"] < 844
+    assert faults(page) == []
+    page.locator(".print").first.tap()
+    expect(page.locator(".blindsaid")).to_contain_text("1 of 48")
+    ready(page)
+    page.wait_for_timeout(100)
+    page.get_by_role("button", name="Tie").tap()
+    expect(page.locator(".blindsaid")).to_contain_text("2 of 48")
+    winners = [pair["winner"] for pair in kept(page)["comparisons"]]
+    assert winners == ["a", "tie"]
+
+
+def test_a_pair_with_a_missing_picture_is_passed_over(browser, watch, tmp_path):
+    watch.forgiven = ("ERR_FILE_NOT_FOUND",)
+    place = tmp_path / "run"
+    sample = Sample(subjects=("red fox",), loras=("film",), seeds=1, troubles=False, excluded=False)
+    index = write_sheet(write_sample(place, sample))
+    with Run(place) as opened:
+        artifact = next(iter(opened.jobs(shown_only=True))).artifact
+    for gone in {artifact.file, artifact.thumb}:  # a small picture is its own thumbnail
+        (place / gone).unlink()
+    page = browser.new_page()
+    watch.over(page)
+    page.goto(index.as_uri() + "#blind=1&way=pairs&axis=lora.scale")
+    ready(page)
+    compare(page, ["ArrowLeft"] * 3)
+    expect(page.locator(".blindnothing")).to_contain_text("Every pair was compared")
+    page.close()

@@ -1,0 +1,256 @@
+"""Picks as files: exported, imported, dropped, wrong ones; others' beside one's own, merged as by zbatch."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+
+import orjson
+import pytest
+from playwright.sync_api import expect
+from support.axe import faults
+from support.picks_files import WRONG
+from support.sample_run import Sample, write_sample
+
+from zbatch.picks.merging import merge_picks
+from zbatch.picks.rates import marginals, needed, win_rates
+from zbatch.picks.reading import parse_picks
+from zbatch.sheet import SheetData, write_sheet, write_single_file
+from zbatch.sheet.page import HOME
+from zbatch.state.run import Run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    place = tmp_path_factory.mktemp("picked") / "run"
+    write_sheet(write_sample(place, Sample(seeds=2, troubles=False, excluded=False)))
+    return place
+
+
+@pytest.fixture(scope="module")
+def keys(run):
+    with Run(run) as opened:
+        return [job.key for job in opened.jobs(shown_only=True)]
+
+
+def picks_of(keys, who, seed, identity="sample", source=""):
+    dice = random.Random(seed)
+    jobs = {key: {"rating": dice.randint(1, 5)} for key in dice.sample(keys, 10)}
+    jobs |= {key: {"favourite": True} for key in dice.sample(keys, 3)}
+    jobs |= {key: {"rating": 1, "reject": True} for key in dice.sample(keys, 3)}
+    pairs = [dice.sample(keys, 2) for _ in range(300)]
+    comparisons = [
+        {"a": a, "b": b, "winner": dice.choice(["a", "b", "tie"]), "axis": axis}
+        for a, b in pairs
+        for axis in ("lora.scale", "seed")
+    ]
+    names = {"who": who} if who else {}
+    names |= {"source": source} if source else {}
+    run = {"identity": identity, "name": "fox-lora-scales"}
+    return {"version": 1, "run": run, **names, "jobs": jobs, "comparisons": comparisons}
+
+
+def marks(page):
+    return page.locator(".cell[data-mark]").evaluate_all("all => all.map(one => one.dataset.mark)")
+
+
+def drop(page, name, text):
+    transfer = page.evaluate_handle(
+        """([name, text]) => { const transfer = new DataTransfer();
+            transfer.items.add(new File([text], name, { type: "application/json" })); return transfer; }""",
+        [name, text],
+    )
+    page.dispatch_event("#scroller", "drop", {"dataTransfer": transfer})
+
+
+def export(page):
+    page.keyboard.press("j")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export picks.json").click()
+    page.keyboard.press("Escape")
+    return download.value
+
+
+def test_what_is_exported_is_what_zbatch_reads_and_another_browser_goes_on_with(visit, run, tmp_path):
+    page = visit(run / "index.html")
+    page.keyboard.press("j")
+    page.get_by_label("Your name").fill("Ann Ångström")
+    page.keyboard.press("Escape")
+    for number, key in ((1, "4"), (2, "f"), (3, "x")):
+        page.locator(".cell").nth(number).focus()
+        page.keyboard.press(key)
+    download = export(page)
+    assert download.suggested_filename == "picks-ann-ångström.json"
+    path = tmp_path / "picks.json"
+    download.save_as(path)
+    picks = parse_picks(path.read_bytes())
+    assert (picks.who, picks.identity, len(picks.judgements)) == ("Ann Ångström", "sample", 3)
+    assert parse_picks(picks.as_bytes()) == picks
+    # Elsewhere: whose they are is asked, as the page cannot know.
+    other = visit(run / "index.html")
+    other.locator("input[type=file]").set_input_files(path)
+    asked = other.get_by_role("dialog", name="Whose picks")
+    assert faults(other) == []
+    asked.get_by_role("button", name="They are mine").click()
+    expect(other.locator("#toast")).to_contain_text("3 images taken over")
+    assert marks(other) == ["4★", "♥", "✕"]
+    other.locator(".cell").nth(1).focus()
+    other.keyboard.press("2")
+    # Back in the first, the file is surely its own: the last word counts, and nothing is lost.
+    export(other).save_as(path)
+    page.locator("input[type=file]").set_input_files(path)
+    expect(page.locator(".cell[data-mark]").first).to_have_attribute("data-mark", "2★")
+    assert marks(page) == ["2★", "♥", "✕"]
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_file_is_told_in_words(visit, run, name):
+    text, words = WRONG[name]
+    page = visit(run / "index.html")
+    drop(page, "my picks.json", text)
+    expect(page.locator("#toast")).to_contain_text("my picks.json")
+    assert words in page.locator("#toast").inner_text()
+    assert page.evaluate("localStorage.length") == 0
+
+
+def test_picks_of_another_run_and_of_images_that_are_gone(visit, run, keys):
+    page = visit(run / "index.html")
+    foreign = picks_of(["d" * 64] * 16, "Eve", 1, identity="other")
+    foreign["comparisons"] = []
+    drop(page, "eve.json", json.dumps(foreign))
+    expect(page.locator("#toast")).to_contain_text("eve.json is of another run (fox-lora-scales)")
+    gone = {
+        **foreign,
+        "run": {"identity": "sample"},
+        "jobs": {"d" * 64: {"rating": 5}, keys[1]: {"rating": 4}},
+    }
+    drop(page, "gone.json", json.dumps(gone))
+    page.get_by_role("button", name="They are mine").click()
+    expect(page.locator("#toast")).to_contain_text("1 image of it is not in this sheet")
+    page.keyboard.press("j")
+    expect(page.locator(".standing")).to_contain_text("judgements of 1 image")
+    page.keyboard.press("Escape")
+    assert "d" * 64 in export(page).path().read_text()  # kept
+
+
+def test_others_stand_beside_ones_own_and_can_be_let_go(visit, run, keys):
+    page = visit(run / "index.html")
+    page.locator(".cell").nth(1).focus()
+    page.keyboard.press("2")
+    theirs = {
+        "version": 1,
+        "run": {"identity": "sample"},
+        "who": "Ben",
+        "jobs": {keys[2]: {"rating": 5}},
+        "comparisons": [],
+    }
+    drop(page, "ben.json", json.dumps(theirs))
+    page.get_by_role("button", name="Someone else's").click()
+    expect(page.locator(".cell[data-mark]").first).to_have_attribute("data-mark", "3.5★")
+    page.locator(".cell").nth(1).click()
+    expect(page.locator(".judge .star.on")).to_have_count(2)
+    expect(page.locator(".judge .others")).to_contain_text("rated 3.5 of 5, by 2 people")
+    page.keyboard.press("Escape")
+    page.reload()
+    assert marks(page) == ["3.5★"]
+    assert "Ben" not in export(page).path().read_text()
+    page.keyboard.press("j")
+    expect(page.locator("ul.others")).to_contain_text("Ben: 1 image")
+    page.get_by_role("button", name="let go").click()
+    page.keyboard.press("Escape")
+    assert marks(page) == ["2★"]
+
+
+def test_nothing_is_left_of_what_is_forgotten(visit, run):
+    page = visit(run / "index.html")
+    page.locator(".cell").nth(1).focus()
+    page.keyboard.press("2")
+    page.keyboard.press("j")
+    forget = page.get_by_role("button", name="Forget")
+    forget.click()
+    forget.click()
+    page.keyboard.press("Escape")
+    assert marks(page) == []
+
+
+def test_the_report_brings_picks_along_in_either_page(visit, run, keys, tmp_path):
+    ann, ben = (parse_picks(json.dumps(picks_of(keys, who, seed))) for who, seed in (("Ann", 1), ("Ben", 2)))
+    with Run(run) as opened:
+        data = replace(SheetData.of(opened), picks=(ann, ben))
+        single = write_single_file(opened, tmp_path / "sheet.html", data=data)
+    page = visit(single)
+    opinions = merge_picks([ann, ben]).opinions
+    page.keyboard.press("j")
+    expect(page.locator("ul.others")).to_contain_text("Ann: ")
+    favourites = sum(opinion.favourite for opinion in opinions.values())
+    expect(page.locator(".asks")).to_contain_text(f"{favourites} favourite")
+    assert faults(page) == []
+
+
+SOURCES = ("words", "shortening", "columns", "dataset", "picksfile", "opinions", "rates")
+
+COUNT = """
+  const data = new Dataset(raw);
+  const { opinions, comparisons, people } = mergePicks(texts.map((text) => parsePicks(text, "it")));
+  const axes = ["lora.scale", "seed"].map((name) => data.byName.get(name));
+  return {
+    people, comparisons: comparisons.length,
+    opinions: [...opinions].map(([key, one]) => [key, one.judges, one.rating, one.favourite, one.reject]),
+    rates: axes.map((axis) => winRates(data, comparisons, axis)
+      .map(({ value, wins, games, interval }) => [axis.values[value], wins, games, ...interval])),
+    means: [...axisOpinions(data, opinions, axes[0])].map(([value, own]) =>
+      [axes[0].values[value], own.images, own.ratings, own.mean, own.favourites, own.rejects]),
+    needed: games.map((one) => needed(...one)),
+  };
+"""
+
+
+def data_text(run):
+    return orjson.dumps(SheetData.of(run).document(), option=orjson.OPT_SERIALIZE_DATACLASS)
+
+
+def test_the_page_and_zbatch_count_alike(browser, run, keys):
+    files = [
+        picks_of(keys, "Ann", 1),
+        picks_of(keys, "ann", 2),
+        picks_of(keys, "", 3, source="x"),
+        picks_of(keys, "Ben", 4),
+        picks_of(keys, "", 5),
+        picks_of(keys, "", 5),
+    ]
+    for number, file in enumerate(files):
+        file["when"] = f"2026-05-0{number + 1}T00:00:00.000Z"
+        for key, said in file["jobs"].items():
+            said["when"] = f"2026-04-{1 + int(key[0], 16):02}T0{number % 3}:00:00.000Z"
+    texts = [json.dumps(file) for file in files]
+    games = [[a, n, b, m] for n in (1, 4, 11) for m in (2, 11) for a in (0, n / 2, n) for b in (0, m / 2, m)]
+    with Run(run) as opened:
+        raw = json.loads(data_text(opened))
+        cells = {}
+        for cell in opened.cells():
+            cells.setdefault(cell.key, []).append(dict(cell.coordinates))
+    page = browser.new_page()
+    source = "\n".join((HOME / "assets" / f"{name}.js").read_text("utf-8") for name in SOURCES)
+    said = page.evaluate(f"([raw, texts, games]) => {{ {source}\n{COUNT} }}", [raw, texts, games])
+    page.close()
+    merged = merge_picks(map(parse_picks, texts))
+    assert sorted(said["people"]) == sorted(merged.people)
+    assert sorted(said["opinions"]) == [
+        [key, one.judges, one.rating, one.favourite, one.reject]
+        for key, one in sorted(merged.opinions.items())
+    ]
+    assert said["comparisons"] == len(merged.comparisons)
+    for axis, rates in zip(("lora.scale", "seed"), said["rates"], strict=True):
+        expected = [
+            [rate.value, rate.wins, rate.count, *rate.interval]
+            for rate in win_rates(merged.comparisons, axis, cells)
+        ]
+        assert len(expected) > 1
+        assert sorted(rates) == [pytest.approx(rate, rel=1e-12) for rate in sorted(expected)]
+    means = [
+        [one.value, one.images, one.ratings, one.mean, one.favourites, one.rejects]
+        for one in marginals(merged.opinions, "lora.scale", cells)
+    ]
+    assert sorted(said["means"]) == [pytest.approx(one, rel=1e-12) for one in sorted(means)]
+    assert said["needed"] == [needed(*one) for one in games]

@@ -1,0 +1,274 @@
+// What the person who looks says of the images: kept by the browser under the run's identity, and beside it what others said.
+
+const MARKS = { favourite: "♥", reject: "✕" };
+
+class Judging {
+  /** `changed` is told the keys of the images of which something else is said now; `null`: any. */
+  constructor(data, changed = () => {}) {
+    Object.assign(this, { data, changed });
+    const { identity, name } = data.about;
+    this.run = { identity, name };
+    this.place = `zbatch.picks.${identity || name}`;
+    this.steps = []; // to be undone, the last one last
+    this.unsaved = false; // the browser refuses to keep them
+    this.exported = true;
+    if (!data.judgeable) {
+      this.own = noPicks(this.run);
+      this.added = [];
+      return;
+    }
+    this.#read();
+    addEventListener("storage", (event) => { if (event.key === null || event.key.startsWith(this.place)) this.#heard(); });
+    addEventListener("beforeunload", (event) => { if (this.unsaved && !this.exported) event.preventDefault(); });
+  }
+
+  // ── kept ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Take over what the browser has, if it is not what was read or written last: another tab may have been at it. */
+  #read() {
+    const text = this.unsaved ? this.text : kept(this.place);
+    const others = this.unsaved ? this.othersText : kept(`${this.place}.others`);
+    if (this.own && text === this.text && others === this.othersText) return false;
+    Object.assign(this, { text, othersText: others });
+    this.own = this.#parsed(text, this.place) ?? { ...noPicks(this.run), who: "", source: "" };
+    this.added = JSON.parse(others ?? "[]");
+    this.merged = null;
+    return true;
+  }
+
+  /** What cannot be read is set aside, not written over. */
+  #parsed(text, place) {
+    if (text === null) return null;
+    try {
+      return parsePicks(text, "What was kept");
+    } catch (error) {
+      keep(`${place}.damaged`, text);
+      later.do(() => announce(`${error.message}. It is set aside as ${place}.damaged`, { time: 8000 }));
+      return null;
+    }
+  }
+
+  #heard() {
+    if (this.#read()) this.changed(null);
+  }
+
+  /** Change what the person says: on top of what another tab wrote meanwhile. */
+  #commit(act, keys) {
+    const elsewhere = this.#read();
+    act(this.own);
+    this.own.source ||= Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    this.own.when = new Date().toISOString();
+    this.exported = false;
+    this.merged = null;
+    this.text = JSON.stringify(this.own);
+    this.#keep(this.place, this.text);
+    this.changed(elsewhere ? null : keys);
+  }
+
+  #keep(place, text) {
+    const before = this.unsaved;
+    this.unsaved = !keep(place, text);
+    if (this.unsaved && !before) announce("This browser keeps nothing for this page: export your picks before you close it (J)", { time: 9000 });
+  }
+
+  // ── said ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  #key(cell) {
+    const job = this.data.job(cell);
+    return job === ABSENT ? null : this.data.jobs.key[job];
+  }
+
+  get empty() {
+    return this.all.opinions.size === 0;
+  }
+
+  /** What everyone says together: `{ opinions, comparisons, people }`. */
+  get all() {
+    const embedded = this.data.raw.picks ?? [];
+    return (this.merged ??= mergePicks([this.own, ...embedded, ...this.added].filter((picks) => picks === this.own ? this.begun : true)));
+  }
+
+  /** Whether the person has said anything. */
+  get begun() {
+    return this.own.comparisons.length > 0 || Object.values(this.own.jobs).some((said) => !saidNothing(said));
+  }
+
+  /** Whether others' words count, too. */
+  get shared() {
+    return Boolean(this.data.raw.picks?.length || this.added.length);
+  }
+
+  /** What the person says of an image; `null` where nothing. */
+  said(cell) {
+    const said = this.own.jobs[this.#key(cell)];
+    return said && !saidNothing(said) ? said : null;
+  }
+
+  opinion(cell) {
+    return this.empty ? null : (this.all.opinions.get(this.#key(cell)) ?? null);
+  }
+
+  rating(cell) {
+    return this.opinion(cell)?.rating ?? null;
+  }
+
+  /** Favourites first, then by rating, rejects last; `null` where nothing is said. */
+  rank(cell) {
+    const opinion = this.opinion(cell);
+    if (opinion === null) return null;
+    return (opinion.favourite ? 10 : opinion.reject ? -10 : 0) + (opinion.rating ?? 0);
+  }
+
+  /** Few letters for a corner of a thumbnail. */
+  mark(cell) {
+    const opinion = this.opinion(cell);
+    if (opinion === null) return null;
+    const rating = opinion.rating === null ? "" : `${Number.isInteger(opinion.rating) ? opinion.rating : opinion.rating.toFixed(1)}★`;
+    return [rating, opinion.favourite ? MARKS.favourite : "", opinion.reject ? MARKS.reject : ""].filter(Boolean).join(" ") || "·";
+  }
+
+  /** The same in words. */
+  words(cell) {
+    const opinion = this.opinion(cell);
+    if (opinion === null) return "";
+    const rating = opinion.rating === null ? "" : `rated ${Number.isInteger(opinion.rating) ? opinion.rating : opinion.rating.toFixed(1)} of 5`;
+    const by = opinion.judges > 1 ? `by ${count(opinion.judges)} people` : "";
+    return [rating, opinion.favourite ? "favourite" : "", opinion.reject ? "reject" : "", by].filter(Boolean).join(", ");
+  }
+
+  /** Of these cells, how many images there are to judge, and of how many the person has said something. */
+  progress(cells) {
+    const { data, own } = this;
+    const seen = new Uint8Array(data.jobs.count);
+    const done = data.states.indexOf("done");
+    const begun = Object.keys(own.jobs).length > 0;
+    let [judged, total] = [0, 0];
+    for (const cell of cells) {
+      const job = data.jobOf[cell];
+      if (job === ABSENT || seen[job] || data.stateOf[cell] !== done) continue;
+      seen[job] = 1;
+      total += 1;
+      if (begun && this.said(cell)) judged += 1;
+    }
+    return { judged, total };
+  }
+
+  // ── to say something ─────────────────────────────────────────────────────────────────────────────────
+
+  /** Rate, or take the same rating back; a favourite is no reject. Nothing can be said where there is no picture. */
+  judge(cell, field, value = true) {
+    if (!this.data.judgeable) {
+      announce("Pictures are judged in the sheet of one run");
+      return false;
+    }
+    if (this.data.state(cell) !== "done") {
+      announce("There is no picture here to judge");
+      return false;
+    }
+    const key = this.#key(cell);
+    const before = this.own.jobs[key] ?? null;
+    const said = { ...before };
+    delete said.when;
+    if (said[field] === value) delete said[field];
+    else said[field] = value;
+    if (field !== "rating") delete said[field === "favourite" ? "reject" : "favourite"];
+    this.#commit((own) => { own.jobs[key] = { ...said, when: new Date().toISOString() }; }, [key]);
+    this.steps.push({ key, before, cell });
+    announce(this.#told(field, said[field]), { time: 900 });
+    return true;
+  }
+
+  #told(field, value) {
+    if (field === "rating") return value ? `${"★".repeat(value)}${"☆".repeat(5 - value)}` : "Rating taken back";
+    if (field === "favourite") return value ? "♥ Favourite" : "No favourite any more";
+    return value ? "✕ Rejected" : "No reject any more";
+  }
+
+  /** `a` and `b` are cells that differ along the axis alone. */
+  compare(a, b, winner, axis) {
+    const pair = { a: this.#key(a), b: this.#key(b), winner, axis: axis.name, when: new Date().toISOString() };
+    this.#commit((own) => own.comparisons.push(pair), []);
+    this.steps.push({ pair, cells: [a, b] });
+    return pair;
+  }
+
+  /** Take back what was said last here; gives the step, or `null` where there is none. */
+  undo() {
+    if (!this.data.judgeable) return null;
+    const step = this.steps.pop() ?? null;
+    if (step === null) announce("Nothing to undo");
+    else if (step.pair) this.#commit((own) => { own.comparisons = own.comparisons.filter((pair) => JSON.stringify(pair) !== JSON.stringify(step.pair)); }, []);
+    else {
+      const before = { ...step.before };
+      this.#commit((own) => { own.jobs[step.key] = { ...before, when: new Date().toISOString() }; }, [step.key]);
+      announce("Undone");
+    }
+    return step;
+  }
+
+  call(who) {
+    this.#commit((own) => { own.who = who.trim().slice(0, 200); }, []);
+    this.exported = !this.begun;
+  }
+
+  /** Take everything back, and let others' picks go; there is no undo. */
+  clear() {
+    this.steps = [];
+    this.added = [];
+    this.#keepOthers();
+    this.#commit((own) => Object.assign(own, noPicks(this.run), { who: own.who, source: "" }), null);
+    this.exported = true;
+  }
+
+  // ── files ────────────────────────────────────────────────────────────────────────────────────────────
+
+  get file() {
+    return picksText(this.own);
+  }
+
+  /** Picks from a file held against this run: which of their images it has. Throws where it has none of another run's. */
+  stand(picks, name) {
+    const keys = new Set([...Object.keys(picks.jobs).filter((key) => !saidNothing(picks.jobs[key])), ...picks.comparisons.flatMap(({ a, b }) => [a, b])]);
+    const known = [...keys].filter((key) => this.data.jobOfKey(key) !== ABSENT).length;
+    const foreign = picks.run.identity !== this.run.identity;
+    if (foreign && known === 0) throw new PicksError(`${name} is of another run (${picks.run.name || "of no name"}): ${keys.size ? "none of its images is in this one" : "it judges no image"}`);
+    return { known, gone: keys.size - known, foreign };
+  }
+
+  /** Whether a file is surely this person's. */
+  mine(picks) {
+    return Boolean(picks.source && picks.source === this.own.source) || Boolean(picks.who && picks.who.toLowerCase() === this.own.who.toLowerCase());
+  }
+
+  /** Go on with picks from a file: of each image what was said last counts. */
+  take(picks) {
+    this.#commit((own) => {
+      const both = [picks, { ...own, jobs: { ...own.jobs } }];
+      own.jobs = Object.fromEntries(latest(both));
+      own.comparisons = mergePicks(both.map((one) => ({ ...one, who: "me" }))).comparisons;
+      own.who ||= picks.who;
+      own.source ||= picks.source;
+    }, null);
+  }
+
+  /** Show someone else's beside one's own; a later file of the same person takes the place of the earlier. */
+  add(picks) {
+    const person = personOf(picks, "x");
+    this.added = [...this.added.filter((other) => personOf(other, "") !== person), picks];
+    this.#keepOthers();
+    this.changed(null);
+  }
+
+  drop(picks) {
+    this.added = this.added.filter((other) => other !== picks);
+    this.#keepOthers();
+    this.changed(null);
+  }
+
+  #keepOthers() {
+    this.merged = null;
+    this.othersText = this.added.length ? JSON.stringify(this.added) : null;
+    if (this.othersText === null) forget(`${this.place}.others`);
+    else this.#keep(`${this.place}.others`, this.othersText);
+  }
+}

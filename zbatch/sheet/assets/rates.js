@@ -1,0 +1,74 @@
+// Which values of an axis win and are rated well. The same numbers as zbatch/picks/rates.py, where the reasons stand.
+
+const Z = 1.959963984540054; // standard normal quantile of 97.5 %
+
+/** Wilson's interval, 95 %, of so many wins (ties are half a win) out of `games`. */
+function wilson(wins, games) {
+  const [rate, z2] = [wins / games, Z * Z];
+  const middle = (rate + z2 / (2 * games)) / (1 + z2 / games);
+  const half = (Z / (1 + z2 / games)) * Math.sqrt((rate * (1 - rate)) / games + z2 / (4 * games * games));
+  return [Math.max(0, middle - half), Math.min(1, middle + half)];
+}
+
+/** How many more comparisons each of two needs to be told apart, if it goes on so; `null` where none would do (Agresti and Caffo). */
+function needed(wins, games, otherWins, otherGames) {
+  const [p, q] = [(wins + 1) / (games + 2), (otherWins + 1) / (otherGames + 2)];
+  if (p <= q) return null;
+  const total = (Z * Z * (p * (1 - p) + q * (1 - q))) / (p - q) ** 2;
+  return Math.max(0, Math.ceil(total) - 2 - Math.min(games, otherGames));
+}
+
+/** The values that a pair compared: those of cells of its images that differ in its axis alone. */
+function comparedValues(data, { a, b, axis: name }) {
+  const axis = data.byName.get(name);
+  const [one, other] = [data.jobOfKey(a), data.jobOfKey(b)];
+  if (!axis || one === ABSENT || other === ABSENT) return null;
+  for (const cell of data.cellsOf(one)) {
+    for (const against of data.cellsOf(other)) {
+      const values = [axis.column[cell], axis.column[against]];
+      if (values[0] === values[1] || values.includes(ABSENT)) continue;
+      if (data.axes.every((held) => held === axis || held.column[cell] === held.column[against])) return values;
+    }
+  }
+  return null;
+}
+
+/** Every value of an axis that was compared, best first: `{ value, wins, games, rate, interval }`. */
+function winRates(data, comparisons, axis) {
+  const found = new Map();
+  for (const pair of comparisons) {
+    const values = pair.axis === axis.name ? comparedValues(data, pair) : null;
+    if (values === null) continue;
+    const share = { a: 1, b: 0, tie: 0.5 }[pair.winner];
+    for (const [value, won] of [[values[0], share], [values[1], 1 - share]]) {
+      if (!found.has(value)) found.set(value, { value, wins: 0, games: 0 });
+      const own = found.get(value);
+      own.wins += won;
+      own.games += 1;
+    }
+  }
+  const rates = [...found.values()].map((own) => ({ ...own, rate: own.wins / own.games, interval: wilson(own.wins, own.games) }));
+  return rates.sort((one, other) => other.rate - one.rate || other.games - one.games);
+}
+
+/** By value of an axis, what is said of the images that show it, each image once a value: sums, and the mean rating. */
+function axisOpinions(data, opinions, axis) {
+  const found = new Map();
+  for (const [key, opinion] of opinions) {
+    const job = data.jobOfKey(key);
+    if (job === ABSENT) continue;
+    for (const value of new Set(data.cellsOf(job).map((cell) => axis.column[cell]))) {
+      if (!found.has(value)) found.set(value, { images: 0, ratings: 0, total: 0, favourites: 0, rejects: 0 });
+      const own = found.get(value);
+      own.images += 1;
+      if (opinion.rating !== null) {
+        own.ratings += 1;
+        own.total += opinion.rating;
+      }
+      if (opinion.favourite) own.favourites += 1;
+      if (opinion.reject) own.rejects += 1;
+    }
+  }
+  for (const own of found.values()) own.mean = own.ratings ? own.total / own.ratings : null;
+  return found;
+}
