@@ -7,7 +7,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, Protocol
 
 _PIECE: Final = 1 << 20
-"""Bytes written at once."""
+"""Bytes hashed at once, beside the writing of what comes next."""
+
+_LARGE: Final = 1 << 16
+"""Bytes that are written as they come; less is put together first: to copy costs less than to write often."""
 
 
 class Sink(Protocol):
@@ -25,33 +28,58 @@ class Stream:
         self._threads = threads
         self._hash = hashlib.sha256()
         self._hashing: Future[None] | None = None
-        self._pieces: list[bytes] = []
+        self._small: list[bytes] = []
         self._held = 0
+        self._unhashed: list[bytes] = []
+        self._waiting = 0
         self.bytes = 0
 
     def write(self, data: bytes) -> int:
         """Write some bytes."""
-        self._pieces.append(data)
-        self._held += len(data)
-        self.bytes += len(data)
-        if self._held >= _PIECE:
+        length = len(data)
+        self.bytes += length
+        if length >= _LARGE:
             self._pour()
-        return len(data)
+            self._send(data)
+        else:
+            self._small.append(data)
+            self._held += length
+            if self._held >= _PIECE:
+                self._pour()
+        return length
 
     def end(self) -> str:
         """Write what is held and give the SHA-256 of all, hex."""
         self._pour()
+        self._digest()
         if self._hashing is not None:
             self._hashing.result()
         return self._hash.hexdigest()
 
     def _pour(self) -> None:
-        data = b"".join(self._pieces)
-        self._pieces.clear()
-        self._held = 0
-        if self._hashing is not None:
-            self._hashing.result()
-        self._hashing = self._threads.submit(self._hash.update, data)
+        """Write the small pieces that are held, as one."""
+        if self._small:
+            data = b"".join(self._small)
+            self._small.clear()
+            self._held = 0
+            self._send(data)
+
+    def _send(self, data: bytes) -> None:
+        self._unhashed.append(data)
+        self._waiting += len(data)
+        if self._waiting >= _PIECE:
+            self._digest()
         rest = memoryview(data)
         while rest:
             rest = rest[self._file.write(rest) :]
+
+    def _digest(self) -> None:
+        """Have what was not hashed hashed, once what was before it is."""
+        if self._hashing is not None:
+            self._hashing.result()
+        pieces, self._unhashed, self._waiting = self._unhashed, [], 0
+        self._hashing = self._threads.submit(self._update, pieces)
+
+    def _update(self, pieces: list[bytes]) -> None:
+        for piece in pieces:
+            self._hash.update(piece)
