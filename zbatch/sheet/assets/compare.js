@@ -318,7 +318,8 @@ class Compare {
     const modes = Object.keys(MODES);
     // With Shift: alone they rate. By where they lie, as the sign that Shift makes of them is another on each keyboard.
     const digit = event.shiftKey && !/^\d$/.test(key) ? /^Digit([1-4])$/.exec(event.code)?.[1] : null;
-    if (digit) this.choose(modes[Number(digit) - 1]);
+    const free = !this.data.judgeable && /^[1-4]$/.test(key) ? key : null; // nothing is rated here
+    if (digit ?? free) this.choose(modes[Number(digit ?? free) - 1]);
     else if (key === "m") this.choose(modes[(modes.indexOf(this.mode) + (event.shiftKey ? 3 : 1)) % 4]);
     else if (key === "s") this.swap();
     else if (key === "Escape" && !this.home) this.leave();

@@ -204,6 +204,11 @@ class Dataset {
     return address(special === ABSENT ? `thumbs/${this.jobs.key[job].slice(0, 16)}.webp` : this.strings[special]);
   }
 
+  /** What is known of the run that a picture is of. */
+  aboutOf() {
+    return this.about;
+  }
+
   /** Whether there are only thumbnails: in a page that travels alone, or whose pictures lie in an object store. */
   get small() {
     return Boolean(this.raw.thumbnails || this.raw.about.images);

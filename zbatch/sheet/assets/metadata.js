@@ -66,8 +66,9 @@ function fileBlock(data, cell, job) {
   const { jobs } = data;
   if (data.state(cell) !== "done") return null;
   const [width, height] = data.pixels(cell);
-  const { images } = data.raw.about;
-  const file = data.small
+  const { images } = data.aboutOf(cell);
+  const small = data.small || Boolean(images);
+  const file = small
     ? make("span", { class: "path", text: images ? `${images}/${jobs.file[job]}` : jobs.file[job] })
     : make("a", { class: "path", href: data.picture(cell), target: "_blank", rel: "noopener", text: jobs.file[job] });
   return block("File", table([
@@ -76,7 +77,7 @@ function fileBlock(data, cell, job) {
     ["change", data.change(cell) === null ? null : `${data.change(cell).toFixed(2)} ${data.from}`],
     ["bytes", `${bytesText(jobs.bytes[job])} ${data.text(jobs.media_type[job]).replace("image/", "")}`],
     ["sha256", code(jobs.sha256[job])],
-  ]), data.small ? make("p", { class: "shared", text: elsewhere(images) }) : null);
+  ]), small ? make("p", { class: "shared", text: elsewhere(images) }) : null);
 }
 
 function jobBlock(data, cell, job) {

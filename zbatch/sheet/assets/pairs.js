@@ -8,14 +8,16 @@ RELATIONS[OTHER] = { words: "Other run", title: "The same in the other run", fin
 for (const [name, relation] of relations) RELATIONS[name] = relation;
 ICONS.absent = ICONS.excluded;
 KEYS.splice(KEYS.findIndex(([title]) => title === "Judge"), 1);
-KEYS.find(([title]) => title === "Compare")[1].unshift(["O", "with the other run again"]);
+KEYS.find(([title]) => title === "Compare")[1].unshift(["O", "with the other run again"], ["1 2 3 4", "slider, side by side, blink, difference"]);
+const searched = KEYS.find(([title]) => title === "Search");
+searched[1] = [...searched[1].filter(([words]) => !/^(rating|is:|state:|change)/.test(words)), ["change>0.3", "pairs that far apart"], ["state:different", "also same, unfinished, before, after"]];
 
 /** Numbers of cells: below `size` the pair, whose own picture is the later run's; above it the earlier run's. */
 class Pairs extends Dataset {
   constructor(raw) {
     super(raw);
     const { sides, before, verdicts, verdict, change } = raw.pairs;
-    Object.assign(this, { sides, home: OTHER, excluded: 0, apart: new Set(), looked: [null, null] });
+    Object.assign(this, { sides, home: OTHER, excluded: 0, apart: new Set() });
     this.ids = verdicts;
     this.states = verdicts;
     this.stateOf = Uint8Array.from(unpackNumbers(verdict));
@@ -163,10 +165,19 @@ class Pairs extends Dataset {
     return this.#address(job, special === ABSENT ? `thumbs/${this.jobs.key[job].slice(0, 16)}.webp` : this.strings[special]);
   }
 
-  /** The picture where it lies; a page that was sent somewhere else has its thumbnail only. */
+  aboutOf(cell) {
+    return this.sides[this.sideOf(cell)].about;
+  }
+
+  /** Each of the two runs has its pictures where they are. */
+  get small() {
+    return false;
+  }
+
+  /** The picture where it lies; of one that is not to be reached, in a store say, the thumbnail. */
   picture(cell) {
     const job = this.job(cell);
-    return this.apart.has(this.sideOf(cell)) ? this.thumb(cell) : this.#address(job, this.jobs.file[job]);
+    return this.apart.has(this.sideOf(cell)) || this.aboutOf(cell).images ? this.thumb(cell) : this.#address(job, this.jobs.file[job]);
   }
 
   /** A picture is not where it should be: what to say of that, once for each run. */

@@ -24,6 +24,9 @@ INSIDE: Final = 20_000_000
 """Bytes of thumbnails that a page carries inside: as much as most mail takes."""
 
 _MARK: Final = b'<meta name="generator" content="zbatch diff">'
+_ABOUT: Final = ("title", "model", "endpoint", "endpoint_kind", "images")
+"""What is told of either run."""
+
 _HEAD: Final = 8192
 """Bytes at the beginning of a page in which it says what it is."""
 
@@ -132,7 +135,7 @@ def _facts(side: Side) -> Iterator[tuple[str, str]]:
 def _side(side: Side, page: Path) -> dict[str, Any]:
     home = os.path.relpath(os.path.realpath(side.directory), os.path.realpath(page.parent))
     base = "" if home == "." else quote(Path(home).as_posix(), errors="surrogateescape") + "/"
-    about = {name: side.about[name] for name in ("title", "model", "endpoint", "endpoint_kind", "created_at")}
+    about = {name: side.about[name] for name in _ABOUT}
     return {"label": side.label, "base": f"./{base}", "first": side.first, "about": about}
 
 
