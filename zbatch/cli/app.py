@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "run": "run a manifest, always resuming",
     "status": "say how a run stands and what to do next",
     "why": "say where an image came from and what has changed since",
+    "refine": "write the next manifest, denser round what was picked",
     "report": "write the contact sheet of a run",
     "export": "write the images of runs as a dataset",
     "diff": "show the pictures of two runs against each other",

@@ -1,0 +1,358 @@
+"""`zbatch refine`: from a run and what was picked of it to the next manifest, and what is refused."""
+
+import contextlib
+import json
+import shlex
+import shutil
+
+import pytest
+import yaml
+from support.command import zbatch
+from support.picked import write_picks
+from support.runs import finish
+
+from zbatch.errors import UsageError
+from zbatch.manifest.jobs import Expansion
+from zbatch.manifest.loader import load_manifest
+from zbatch.refining.choosing import Wishes
+from zbatch.refining.refinement import Request, refine
+from zbatch.settings import Settings, resolve
+from zbatch.state.run import Run
+
+MANIFEST = """\
+# yaml-language-server: $schema=../schemas/manifest-v1.schema.json
+# A study.   Its words stay.
+version: 1
+name: study
+extends: shared/base.yaml     # size and seeds
+
+request: {prompt: "{{ animal }} {{ lora.trigger }}"}
+
+matrix:
+  animal:          # two of them
+    - fox          # red
+    - 'owl'
+  lora:
+    name: [film, ink]
+    scale: {from: 0, to: 1.2, step: 0.2}   # seven
+exclude:
+  - {animal: owl, lora.scale: 1.2}   # no owl so far
+include:
+  - {animal: fox, lora: film@0.75, seed: 7}
+  - {animal: owl, lora: ink@0.5, seed: 7}
+price: 0.01
+"""
+BASE = """\
+version: 1
+loras: {film: {path: org/film, trigger: grain}, ink: {path: org/ink}}
+request: {size: 256*256}
+matrix:
+  seed: {from: 1, count: 2}
+"""
+
+
+def best_at_six(at):
+    """Film wins, the fox wins, 0.6 wins."""
+    distance = abs(at["lora.scale"] - 0.6)
+    return max(1, 5 - round(5 * distance) - (at["lora.name"] == "ink") - (at["animal"] == "owl"))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "shared").mkdir()
+    (folder / "shared" / "base.yaml").write_text(BASE)
+    (folder / "study.yaml").write_text(MANIFEST)
+    with contextlib.chdir(folder):
+        done = finish(resolve(load_manifest("study.yaml"), Settings(endpoint="preview")))
+    assert done.ending == "complete"
+    return folder
+
+
+@pytest.fixture
+def study(made, tmp_path, monkeypatch):
+    """A copy of the study, with where one stands in it."""
+    shutil.copytree(made, tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    picks = write_picks(
+        tmp_path / "here" / "picks.json", tmp_path / "here" / "runs" / "study-preview", best_at_six
+    )
+    return tmp_path / "here", picks
+
+
+def refined(study, *picks, out=None, force=False, same_run=False, **wishes):
+    folder, mine = study
+    wishes = Wishes(**{"keep": {}, "drop": {}, **wishes})
+    with Run(folder / "runs" / "study-preview") as run:
+        made = refine(run, Request(picks or (mine,), wishes, out, force=force, same_run=same_run))
+    made.write()
+    return made
+
+
+def values(path):
+    manifest = load_manifest(path)
+    return {
+        axis.name: [value.value for value in axis.values]
+        for axis in manifest.grid.axes
+        if axis.name != "lora"
+    }
+
+
+def test_denser_round_the_winner_and_everything_else_stays(study):
+    folder, _ = study
+    made = refined(study)
+    assert made.target.resolve() == folder / "study-2.yaml"
+    text = made.target.read_text()
+    lines = text.splitlines()
+    assert lines[0] == MANIFEST.splitlines()[0]
+    assert lines[1].startswith("# Refined by zbatch from the run study (runs/study-preview, manifest ")
+    assert lines[2].endswith(", by picks.json of Ann. What that run has made is not paid again:")
+    assert lines[3].startswith("#   zbatch run ")
+    assert "\n".join(lines[4:]) + "\n" == (
+        "\n".join(MANIFEST.splitlines()[1:])
+        .replace("name: study", "name: study-2")
+        .replace("    - 'owl'\n", "")
+        .replace("[film, ink]", "[film]")
+        .replace("{from: 0, to: 1.2, step: 0.2}", "[0.5, 0.55, 0.6, 0.65, 0.7]")
+        .replace("exclude:\n  - {animal: owl, lora.scale: 1.2}   # no owl so far", "exclude: []")
+        .replace("\n  - {animal: owl, lora: ink@0.5, seed: 7}", "")
+        + "\n"
+    )
+    # Of 5 scales in 2 seeds and the row of include: 0.6 and the row are there.
+    assert (made.plan.jobs, made.plan.reused, made.plan.to_submit) == (11, 3, 8)
+    assert made.command(
+        "run"
+    ) == f"zbatch run {made.target} --reuse runs/study-preview" or "--reuse" in made.command("run")
+    assert any("the baseline, lora.scale 0, goes too" in note for note in made.notes)
+    assert not [path for path in folder.iterdir() if ".part" in path.name]
+
+
+def test_wishes_win(study):
+    made = refined(
+        study,
+        keep={"animal": ["owl"], "lora.scale": ["0", "1.0"]},
+        drop={"seed": ["2"]},
+        only=("lora.scale",),
+    )
+    assert values(made.target)["animal"] == ["fox", "owl"]
+    assert values(made.target)["seed"] == [1]
+    data = yaml.safe_load(made.target.read_text())
+    assert data["matrix"]["lora"] == {"name": ["film", "ink"], "scale": [0, 0.5, 0.55, 0.6, 0.65, 0.7, 1]}
+    assert data["matrix"]["seed"] == [1]  # of the base, written over here
+
+
+def test_what_nothing_was_said_about_stays(study):
+    folder, _ = study
+    only_film = write_picks(
+        folder / "p.json", folder / "runs" / "study-preview",
+        lambda at: best_at_six(at) if at["lora.name"] == "film" and at["animal"] == "fox" else None,
+    )  # fmt: skip
+    made = refined(study, only_film, out=folder / "a.yaml")
+    data = yaml.safe_load(made.target.read_text())
+    assert (data["name"], data["matrix"]["lora"]["name"], data["matrix"]["animal"]) == (
+        "a", ["film", "ink"], ["fox", "owl"],
+    )  # fmt: skip
+
+
+def test_favourites_alone_are_a_choice(study):
+    folder, _ = study
+    picks = write_picks(
+        folder / "p.json", folder / "runs" / "study-preview",
+        lambda at: "favourite" if {"fox", "ink", 0.4} <= {*at.values()} else None,
+    )  # fmt: skip
+    data = yaml.safe_load(refined(study, picks).target.read_text())
+    assert data["matrix"]["lora"] == {"name": ["ink"], "scale": [0.3, 0.35, 0.4, 0.45, 0.5]}
+    assert data["matrix"]["animal"] == ["fox"]
+
+
+def test_blind_comparisons_decide_where_there_are_enough(study):
+    folder, _ = study
+    picks = write_picks(
+        folder / "p.json", folder / "runs" / "study-preview", lambda _: 3,
+        compared=("lora.scale", lambda a, b: "a" if abs(a - 0.4) < abs(b - 0.4) else "b"),
+    )  # fmt: skip
+    made = refined(study, picks)
+    (scale,) = [one for one in made.choices if one.dimension.name == "lora.scale"]
+    kept = [one for one in scale.verdicts if one.kept]
+    assert 0.4 in {one.value.number for one in kept}
+    assert "won 100% of" in next(one.why for one in kept if one.value.number == 0.4)
+    assert 1.2 in {one.value.number for one in scale.verdicts if not one.kept}
+
+
+def test_rejects_lose_and_an_axis_is_never_emptied(study):
+    folder, _ = study
+    run = folder / "runs" / "study-preview"
+    picks = write_picks(folder / "p.json", run, lambda at: "reject" if at["animal"] == "fox" else 2)
+    assert values(refined(study, picks).target)["animal"] == ["owl"]
+    # The fox is why most pictures of each LoRA are rejects; which one is better is another question.
+    said = lambda at: "reject" if at["animal"] == "fox" else 4 if at["lora.name"] == "ink" else 2  # noqa: E731
+    picks = write_picks(folder / "p.json", run, said)
+    assert yaml.safe_load(refined(study, picks, force=True).target.read_text())["matrix"]["lora"]["name"] == [
+        "ink"
+    ]
+    picks = write_picks(folder / "p.json", run, lambda _: "reject")
+    with pytest.raises(UsageError, match="nothing would be left of animal: every value loses"):
+        refined(study, picks, out=folder / "b.yaml")
+    with pytest.raises(UsageError, match="nothing would be left of seed"):
+        refined(study, out=folder / "b.yaml", drop={"seed": ["1", "2"]})
+    assert not (folder / "b.yaml").exists()
+
+
+def test_two_people_are_heard(study):
+    folder, mine = study
+    ben = write_picks(
+        folder / "ben.json", folder / "runs" / "study-preview",
+        lambda at: 5 if at["animal"] == "owl" and at["lora.scale"] == 0.6 else None, who="Ben",
+    )  # fmt: skip
+    made = refined(study, mine, ben)
+    assert made.people == ("Ann", "Ben")
+
+
+@pytest.mark.parametrize(
+    ("wishes", "words"),
+    [
+        ({"only": ("scale",)}, "'scale' is no axis of this manifest"),
+        ({"keep": {"animal": ["wolf"]}}, "animal has no value 'wolf'"),
+        ({"drop": {"lora.scale": ["0.61"]}}, "lora.scale has no value '0.61'"),
+    ],
+)
+def test_wishes_that_mean_nothing(study, wishes, words):
+    with pytest.raises(UsageError, match=words):
+        refined(study, **wishes)
+
+
+def test_nothing_stands_out_nothing_is_written(study):
+    folder, _ = study
+    picks = write_picks(folder / "p.json", folder / "runs" / "study-preview", lambda _: 3)
+    with pytest.raises(UsageError, match="nothing would change"):
+        refined(study, picks)
+    assert not (folder / "study-2.yaml").exists()
+
+
+def test_picks_that_are_not_of_this_run(study):
+    folder, mine = study
+    said = json.loads(mine.read_text())
+    said["run"]["identity"] = "another"
+    mine.write_text(json.dumps(said))
+    assert any("was made for another run" in note for note in refined(study).notes)
+    some = dict(list(said["jobs"].items())[:30])
+    said["jobs"] = {**some, "f" * 64: {"rating": 1}}
+    mine.write_text(json.dumps(said))
+    made = refined(study, force=True)
+    assert any("30 of the 31 images" in note for note in made.notes)
+    said["jobs"] = {"f" * 64: {"rating": 1}}
+    mine.write_text(json.dumps(said))
+    with pytest.raises(UsageError, match="of another run"):
+        refined(study, force=True)
+    said["jobs"], said["run"] = {}, {"identity": made_identity(folder)}
+    mine.write_text(json.dumps(said))
+    with pytest.raises(UsageError, match="nothing about any image"):
+        refined(study, force=True)
+    mine.write_text(mine.read_text()[:40])
+    with pytest.raises(UsageError, match="cut off"):
+        refined(study, force=True)
+
+
+def made_identity(folder):
+    with Run(folder / "runs" / "study-preview") as run:
+        return run.about("identity")
+
+
+def test_nothing_is_overwritten_unless_forced(study):
+    folder, _ = study
+    (folder / "study-2.yaml").write_text("mine")
+    with pytest.raises(UsageError, match="is there already"):
+        refined(study)
+    assert (folder / "study-2.yaml").read_text() == "mine"
+    refined(study, force=True)
+    with pytest.raises(UsageError, match="is a directory"):
+        refined(study, out=folder / "shared")
+    with pytest.raises(UsageError, match="there is no directory"):
+        refined(study, out=folder / "no" / "a.yaml")
+
+
+def test_an_edited_manifest_is_refined_as_it_was(study):
+    folder, _ = study
+    (folder / "study.yaml").write_text(MANIFEST.replace("fox", "wolf"))
+    made = refined(study)
+    assert any("has changed since the run: refined from the copy" in note for note in made.notes)
+    assert values(made.target)["animal"] == ["fox"]
+    shutil.rmtree(folder / "runs" / "study-preview" / "manifest.src")
+    with pytest.raises(UsageError, match="keeps no copy of its manifest that could be read"):
+        refined(study, force=True)
+
+
+def test_a_manifest_that_is_gone_is_refined_from_the_copy(study, monkeypatch):
+    folder, _ = study
+    (folder / "study.yaml").unlink()
+    shutil.rmtree(folder / "shared")
+    made = refined(study)
+    assert any("is not found any more" in note for note in made.notes)
+    assert "extends: runs/study-preview/manifest.src/shared/base.yaml" in made.target.read_text()
+    assert (made.plan.jobs, made.plan.reused) == (11, 3)
+
+
+def test_elsewhere_its_files_are_found(study):
+    folder, _ = study
+    (folder / "next").mkdir()
+    made = refined(study, out=folder / "next" / "fox.yaml")
+    text = made.target.read_text()
+    assert "extends: ../shared/base.yaml     # size and seeds" in text
+    assert "name: fox\n" in text
+    assert made.plan.reused == 3
+
+
+def test_the_next_one_of_the_next_one(study, monkeypatch):
+    folder, _ = study
+    made = refined(study)
+    second = folder / "runs" / "study-2-preview"
+    done = finish(resolve(load_manifest(made.target), Settings(run_dir=second, reuse=(made.run,))))
+    assert sum(job.attempts for job in done.jobs.values()) >= 1
+    picks = write_picks(folder / "p2.json", second, lambda at: 5 if at["lora.scale"] == 0.65 else 1)
+    with Run(second) as run:
+        third = refine(run, Request((picks,), Wishes({}, {})))
+    third.write()
+    text = third.target.read_text()
+    assert third.target.name == "study-3.yaml"
+    assert text.count("# Refined by zbatch") == 1
+    assert "scale: [0.625, 0.6375, 0.65, 0.6625, 0.675]   # seven" in text
+    assert third.plan.reused == 3
+
+
+def test_the_same_run_goes_on(study):
+    folder, _ = study
+    made = refined(study, same_run=True, out=folder / "study.yaml", force=True)
+    assert "name: study\n" in made.target.read_text()
+    assert (made.plan.done, made.plan.reused, made.plan.to_submit) == (3, 0, 8)
+    assert "--reuse" not in made.command("run")
+    assert len(list(Expansion(load_manifest(made.target)))) == 11
+
+
+def test_a_directory_of_its_own_name_is_another(study):
+    folder, _ = study
+    text = MANIFEST + "output: {dir: runs/study}\n"
+    (folder / "study.yaml").write_text(text)
+    finish(resolve(load_manifest("study.yaml"), Settings()))
+    made = refined(study)
+    assert "output: {dir: runs/study-2}" in made.target.read_text()
+
+
+def test_as_a_command(study):
+    folder, _ = study
+    done = zbatch("refine", "study.yaml", "--picks", "picks.json", "--keep", "lora.scale=0", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "lora.scale  now   0, 0.5, 0.55, 0.6, 0.65, 0.7" in done.stdout
+    assert "plan: 13 jobs: 5 images made already, 8 to submit, 0.08 USD (the built-in endpoint" in done.stdout
+    command = done.stdout.splitlines()[-1].split()
+    assert shlex.join(command) == (
+        "zbatch run study-2.yaml --endpoint preview --reuse runs/study-preview"  # as the run was given it
+    )
+    assert "exclude: animal: owl, lora.scale: 1.2: taken out" in done.stderr
+    again = zbatch("refine", "study.yaml", "--picks", "picks.json", cwd=folder)
+    assert (again.returncode, "is there already" in again.stderr) == (2, True)
+    assert zbatch("refine", "study.yaml", cwd=folder).returncode == 2
+    bad = zbatch("refine", "study.yaml", "--picks", "picks.json", "--keep", "owl", cwd=folder)
+    assert (bad.returncode, "AXIS=VALUE" in bad.stderr) == (2, True)
+    assert zbatch(*command[1:], "--no-report", cwd=folder).returncode == 0
+    status = zbatch("status", "runs/study-2-preview", cwd=folder)
+    assert "5 pictures taken over from runs/study-preview" in status.stdout
