@@ -103,7 +103,8 @@ def _written(selection: Selection, output: str, progress: Callable[[int, int], N
         _WRITERS[selection.options.format](work)
         if selection.options.alike is not None:
             with destination.stream(PAIRS) as report:
-                report.write(b"".join(_pair_lines(selection)))
+                for line in _pair_lines(selection):
+                    report.write(line)
         destination.put("README.md", write_card(selection, work.last_shard))
         destination.put(ABOUT, orjson.dumps(about, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
         destination.finish()
