@@ -126,6 +126,9 @@ def test_runs_that_share_nothing_are_refused_with_what_each_has(folder):
         (["v1", "v2", "--axis", "subject:animal"], "names no axis of the earlier run"),
         (["v1", "v2", "-o", "v1"], "v1 is a directory"),
         (["v1", "v2", "-o", "v1.yaml"], "is no page that `zbatch diff` wrote"),
+        (["v1", "v2", "-o", "v1/jobs.jsonl", "--force"], "v1/jobs.jsonl belongs to a run"),
+        (["v1", "v2", "-o", "v2/state.sqlite3", "--force"], "v2/state.sqlite3 belongs to a run"),
+        (["v1", "v2", "--tolerance", "nan"], "a number from 0 to 1"),
     ],
 )
 def test_what_cannot_be_done_is_said(folder, arguments, words):

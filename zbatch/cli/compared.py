@@ -55,6 +55,9 @@ def _counted(pairs: Pairs, counts: Mapping[Verdict, int]) -> str:
 
 def _change_lines(pairs: Pairs) -> Iterator[str]:
     known = [change for change in pairs.change if change is not None]
+    unknown = sum(pairs.pictured(cell) and pairs.change[cell] is None for cell in pairs.cells)
+    if unknown:
+        yield f"{plural(unknown, 'pair')} not measured: the sizes differ, or a thumbnail is gone"
     if not any(known):
         return
     ninth = quantiles(known, n=10, method="inclusive")[-1] if len(known) > 1 else known[0]
@@ -62,11 +65,9 @@ def _change_lines(pairs: Pairs) -> Iterator[str]:
         f"change (FLIP, 0 to 1): median {median(known):.3f}, nine of ten up to {ninth:.3f}, "
         f"largest {max(known):.3f}"
     )
-    for cell in itertools.islice(pairs.biggest(), _MOST_SHOWN):
-        change = pairs.change[cell]
-        if change != 0:
-            said = "not measured" if change is None else f"{change:.3f}"
-            yield f"  {said}  {_where(pairs.coordinates(cell))}"
+    changed = (cell for cell in pairs.biggest() if pairs.change[cell])
+    for cell in itertools.islice(changed, _MOST_SHOWN):
+        yield f"  {pairs.change[cell]:.3f}  {_where(pairs.coordinates(cell))}"
     for axis, rows in pairs.medians():
         if len(rows) <= _MOST_VALUES:
             yield from _axis_lines(axis, rows)

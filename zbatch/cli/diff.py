@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -82,6 +83,8 @@ def command(
     Exits with 0 where every pair is the same, with 1 where one differs or has not both pictures. Cells of one
     run only are told, and change nothing in that.
     """
+    if tolerance is not None and math.isnan(tolerance):
+        raise UsageError("--tolerance is a number from 0 to 1", hint="0.02 is what hardly anybody sees")
     places = _places(before, after, endpoint, reproduced=reproduced)
     with Run(places[0]) as first, Run(places[1]) as second:
         pairs = read_pairs(first, second, lambda *runs: read_renames(pair, axis, *runs))

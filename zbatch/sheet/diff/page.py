@@ -19,6 +19,7 @@ from zbatch.sheet.diff.pairs import VERDICTS, Pairs, Side
 from zbatch.sheet.diff.telling import renamed_lines, request_lines
 from zbatch.sheet.packing import packed_numbers
 from zbatch.sheet.page import Kind, render_page, script_of
+from zbatch.state.directory import RunDirectory
 
 INSIDE: Final = 20_000_000
 """Bytes of thumbnails that a page carries inside: as much as most mail takes."""
@@ -39,15 +40,23 @@ def page_path(pairs: Pairs) -> Path:
 
 
 def check_place(path: Path, *, force: bool = False) -> None:
-    """Refuse to replace what is no page of pairs.
+    """Refuse to replace what is no page of pairs; what a run stands on is not replaced with `force` either.
 
     Raises:
         UsageError: something else lies there.
-        DiskError: it cannot be read.
+        DiskError: it cannot be read, or there is no such directory.
     """
     if path.is_dir():
         raise UsageError(f"{path} is a directory", hint="name a file in it: -o DIR/diff.html")
-    if force or not path.exists():
+    if not path.parent.is_dir():
+        raise DiskError(f"cannot write {path}: there is no directory {path.parent}", hint="make it first")
+    if not path.exists():
+        return
+    if path.suffix not in (".html", ".htm") and RunDirectory(path.parent).exists():
+        raise UsageError(
+            f"{path} belongs to a run", hint="choose another name, one that ends in .html: -o diff.html"
+        )
+    if force:
         return
     try:
         with path.open("rb") as stream:
