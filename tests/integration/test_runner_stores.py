@@ -235,6 +235,14 @@ def test_many_puts_are_on_their_way_at_once(tmp_path, place, proxy, server):
     assert most[0] >= 16
 
 
+def test_a_store_that_takes_long_is_told_of(tmp_path, place, proxy, server, monkeypatch):
+    monkeypatch.setattr("zbatch.runner.fetching._LONG_PUT", 0.1)
+    proxy.behave = lambda method, path: "0.3" if "/images/" in path else "pass"
+    finished = finish(order_for(write_manifest(tmp_path, 3), server.url, run_dir=place))
+    assert finished.ending == "complete"
+    assert any(f"{place} takes long over pictures" in event.message for event in finished.told.events)
+
+
 def test_the_manifest_names_the_place(tmp_path, place, server):
     bucket = place.split("/")[2]
     manifest = write_manifest(tmp_path, 1, more=f'output: {{dir: "s3://{bucket}/{{{{ name }}}}"}}')

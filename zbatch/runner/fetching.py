@@ -9,6 +9,7 @@ from zbatch.api.errors import TOO_LARGE, ApiError, BadAnswerError, GoneError, Ta
 from zbatch.api.pictures import MAX_IMAGE
 from zbatch.clock import monotonic
 from zbatch.errors import SurroundingsError, ZbatchError
+from zbatch.model import Artifact
 from zbatch.runner.events import EventName
 from zbatch.runner.loss import loss_of
 from zbatch.runner.room import Room
@@ -25,6 +26,8 @@ _SLACK = 64 * 1024
 """Bytes that a file may have on top of its pixels: its head, a profile, words."""
 _LONGEST_PAUSE = 60.0
 """Seconds a host of pictures may ask for: the link does not live for ever."""
+_LONG_PUT = 15.0
+"""Seconds after which it is said that an object store takes long."""
 _SHORTEST_FETCH = 60.0
 """Seconds that a picture may take, to the last byte, however soon its job's deadline is."""
 
@@ -38,6 +41,7 @@ class Fetcher:
         self._queue: asyncio.Queue[tuple[OpenTask, TaskResult]] = asyncio.Queue(_QUEUE)
         self._room = Room(_ROOM)
         self._open = 0
+        self._told_of_store = False
 
     @property
     def busy(self) -> bool:
@@ -144,12 +148,37 @@ class Fetcher:
             finally:
                 self._room.give(size)
 
+    async def _kept(self, asked: Asked, data: bytes) -> Artifact:
+        """Have a picture saved; where that takes long because a store does, say so once."""
+        wiring = self._wiring
+        if wiring.location is None:
+            return await wiring.savers.save(asked, data)
+        telling = asyncio.get_running_loop().call_later(_LONG_PUT, self._tell_of_store)
+        try:
+            artifact = await wiring.savers.save(asked, data)
+        finally:
+            telling.cancel()
+        self._told_of_store = False
+        return artifact
+
+    def _tell_of_store(self) -> None:
+        if not self._told_of_store:
+            self._told_of_store = True
+            minutes = self._wiring.policy.patience.unstored / 60
+            self._wiring.tell(
+                EventName.NOTICE,
+                None,
+                "store",
+                f"{self._wiring.location} takes long over pictures, or fails; each is tried again for up to "
+                f"{minutes:.0f} minutes",
+            )
+
     async def _save(self, task: OpenTask, data: bytes, image: ResultImage) -> None:
         wiring = self._wiring
         width, height = task.request.pixels
         asked = Asked(task.key, task.file, task.request.output_format, width, height)
         try:
-            artifact = await wiring.savers.save(asked, data)
+            artifact = await self._kept(asked, data)
         except SurroundingsError as error:
             message = f"its picture could not be saved: {error.message}"
             await wiring.writer.commit(lambda store: store.note(task.id, NOT_SAVED, message))
