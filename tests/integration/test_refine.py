@@ -14,7 +14,7 @@ from support.runs import finish
 from zbatch.errors import UsageError
 from zbatch.manifest.jobs import Expansion
 from zbatch.manifest.loader import load_manifest
-from zbatch.refining.choosing import Wishes
+from zbatch.refining.choosing import Wishes, new_text
 from zbatch.refining.refinement import Request, refine
 from zbatch.settings import Settings, resolve
 from zbatch.state.run import Run
@@ -177,6 +177,26 @@ def test_blind_comparisons_decide_where_there_are_enough(study):
     assert 0.4 in {one.value.number for one in kept}
     assert "won 100% of" in next(one.why for one in kept if one.value.number == 0.4)
     assert 1.2 in {one.value.number for one in scale.verdicts if not one.kept}
+
+
+def test_a_list_of_loras_gets_denser_by_name(study):
+    folder, _ = study
+    text = MANIFEST.replace(
+        "    name: [film, ink]\n    scale: {from: 0, to: 1.2, step: 0.2}   # seven",
+        "    - none\n    - film@0.4  # low\n    - film@0.6\n    - film@0.8\n    - [film@0.5, ink@0.5]",
+    )
+    (folder / "study.yaml").write_text(text[: text.index("exclude:")])
+    finish(resolve(load_manifest("study.yaml"), Settings()))
+    picks = write_picks(
+        folder / "p.json", folder / "runs" / "study-preview",
+        lambda at: 5 if (at["lora.name"], at["lora.scale"]) in {("film", 0.6), ("none", 0)} else 2,
+    )  # fmt: skip
+    made = refined(study, picks)
+    assert yaml.safe_load(made.target.read_text())["matrix"]["lora"] == [
+        "none", "film@0.5", "film@0.55", "film@0.6", "film@0.65", "film@0.7",
+    ]  # fmt: skip
+    (lora,) = [one for one in made.choices if one.dimension.name == "lora"]
+    assert new_text(lora) == "none, film@0.6, film@0.5, film@0.55, film@0.65, film@0.7"
 
 
 def test_rejects_lose_and_an_axis_is_never_emptied(study):

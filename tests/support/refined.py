@@ -10,7 +10,7 @@ from zbatch.manifest.loader import load_manifest
 from zbatch.manifest.parser import Manifest
 from zbatch.refining.choosing import Choice, Verdict
 from zbatch.refining.denser import denser
-from zbatch.refining.dimensions import dimensions
+from zbatch.refining.dimensions import dimensions, single_lora
 from zbatch.refining.rewriting import Rewriting
 from zbatch.refining.yamltext import YamlText
 
@@ -29,7 +29,11 @@ def random_choices(manifest: Manifest, dice: random.Random) -> list[Choice]:
         if dimension.span is not None and len(kept) < len(dimension.values):
             numbers = [value.number for value in dimension.values]
             new = denser(numbers, [numbers[number] for number in won], dimension.span)
-        choices.append(Choice(dimension, verdicts, tuple(new)))
+        loras: list[tuple[str, int | float]] = []
+        if dimension.lora_span is not None and len(kept) < len(dimension.values):
+            names = sorted({single[0] for value in dimension.values if (single := single_lora(value))})
+            loras = [(name, 0.37) for name in names if dice.random() < 0.5]
+        choices.append(Choice(dimension, verdicts, tuple(new), tuple(loras)))
     return choices
 
 
@@ -41,7 +45,10 @@ def rewritten(manifest: Manifest, choices: Sequence[Choice]) -> str:
 def expected_values(choice: Choice) -> set[object]:
     """What the dimension must hold afterwards, by what tells values apart."""
     kept = {one.value.key for one in choice.kept}
-    return kept | {((choice.dimension.names[0], False, number),) for number in choice.new}
+    loras = {
+        tuple(zip(choice.dimension.names, (False, False), lora, strict=True)) for lora in choice.new_loras
+    }
+    return kept | loras | {((choice.dimension.names[0], False, number),) for number in choice.new}
 
 
 def check_text(path: Path, choices: Sequence[Choice], text: str) -> Manifest:

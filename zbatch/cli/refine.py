@@ -84,8 +84,8 @@ def command(
         say(line)
     for note in refinement.notes:
         tell(f"note: {note}")
-    for warning in refinement.plan.warnings:
-        tell(str(warning))
+    for warning in refinement.warnings:
+        tell(warning)
     return ExitCode.OK
 
 
@@ -125,7 +125,7 @@ def _choice(choice: Choice, width: int) -> Iterator[str]:
     if not choice.changed:
         yield f"  {name:<{width}}  all {len(choice.verdicts)} stay: {_some(choice.verdicts)}"
         return
-    if choice.new:
+    if choice.new or choice.new_loras:
         yield f"  {name:<{width}}  now   {new_text(choice)}"
         name = ""
     yield f"  {name:<{width}}  kept  {_some(choice.kept)}"

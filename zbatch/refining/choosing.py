@@ -11,7 +11,7 @@ none was not chosen. First the words, then, over the images of what stays, the n
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,7 +19,7 @@ from zbatch.errors import UsageError
 from zbatch.manifest.findings import nearest
 from zbatch.picks.merging import Merged
 from zbatch.refining.denser import denser, written
-from zbatch.refining.dimensions import Dimension, Key, Value
+from zbatch.refining.dimensions import Dimension, Key, Value, single_lora
 from zbatch.refining.evidence import Cells, Said, gather
 
 MARGIN: Final = 0.5
@@ -41,11 +41,15 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What becomes of a dimension: its values, in their order, and numbers that come new."""
+    """What becomes of a dimension: its values, in their order, and numbers that come new.
+
+    `new_loras` are LoRAs at scales that come new to a list of them.
+    """
 
     dimension: Dimension
     verdicts: tuple[Verdict, ...]
     new: tuple[int | float, ...] = ()
+    new_loras: tuple[tuple[str, int | float], ...] = ()
 
     @property
     def dropped(self) -> frozenset[Key]:
@@ -60,7 +64,7 @@ class Choice:
     @property
     def changed(self) -> bool:
         """Tell whether anything becomes of it."""
-        return bool(self.new) or any(not one.kept for one in self.verdicts)
+        return bool(self.new or self.new_loras) or any(not one.kept for one in self.verdicts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,23 @@ def _choice(dimension: Dimension, cells: Cells, picks: Merged, wishes: Wishes) -
         numbers = [value.number for value in dimension.values if value.number is not None]
         winners = [one.value.number for one in verdicts if one.won and one.value.number is not None]
         new = denser(numbers, winners, dimension.span)
-    return Choice(dimension, tuple(verdicts), tuple(new))
+    loras = _new_loras(dimension, verdicts) if lost and touched else ()
+    return Choice(dimension, tuple(verdicts), tuple(new), tuple(loras))
+
+
+def _new_loras(dimension: Dimension, verdicts: Sequence[Verdict]) -> Iterator[tuple[str, int | float]]:
+    """Give what comes new to a list of LoRAs: scales of each, denser round those that won."""
+    if dimension.lora_span is None:
+        return
+    scales: dict[str, list[int | float]] = {}
+    won: dict[str, list[int | float]] = {}
+    for one in verdicts:
+        single = single_lora(one.value)
+        if single is not None:
+            scales.setdefault(single[0], []).append(single[1])
+            won.setdefault(single[0], []).extend([single[1]] if one.won else [])
+    for name, numbers in scales.items():
+        yield from ((name, number) for number in denser(numbers, won[name], dimension.lora_span))
 
 
 def _untouched(dimension: Dimension) -> list[Verdict]:
@@ -235,5 +255,8 @@ def _check_names(dimensions: Sequence[Dimension], wishes: Wishes) -> None:
 
 def new_text(choice: Choice) -> str:
     """Write the numbers of a dimension as they are afterwards."""
+    if choice.new_loras:
+        texts = [one.value.text for one in choice.kept]
+        return ", ".join([*texts, *(f"{name}@{written(scale)}" for name, scale in choice.new_loras)])
     numbers = [one.value.number for one in choice.kept if one.value.number is not None]
     return ", ".join(written(number) for number in sorted([*numbers, *choice.new]))

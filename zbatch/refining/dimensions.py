@@ -49,7 +49,7 @@ class Value:
 class Dimension:
     """A list of values that is refined for itself. `names` are its coordinates, `axis` where it is written.
 
-    `span` is there where values may come new between its own.
+    `span` is there where values may come new between its own, `lora_span` where scales of listed LoRAs may.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Dimension:
     names: tuple[str, ...]
     values: tuple[Value, ...]
     span: Span | None = None
+    lora_span: Span | None = None
 
     @property
     def numeric(self) -> bool:
@@ -92,7 +93,9 @@ def _of_axis(axis: Axis, manifest: Manifest) -> Iterator[Dimension]:
     names = axis.coordinate_names
     values = _distinct(axis.values, names)
     plain = axis.name not in ("seed", "zip", "lora")
-    yield Dimension(axis.name, axis, names, values, _span(axis.name, values, manifest) if plain else None)
+    span = _span(axis.name, values, manifest) if plain else None
+    listed = axis.name == "lora" and isinstance(spec, list)
+    yield Dimension(axis.name, axis, names, values, span, _scales(manifest) if listed else None)
 
 
 def _has_scale(value: AxisValue | ZipRow) -> bool:
@@ -121,11 +124,28 @@ def _span(name: str, values: Sequence[Value], manifest: Manifest) -> Span | None
     if None in numbers or labelled or name == "lora.name":
         return None
     if name == "lora.scale":
-        lifted = "scale" in manifest.limits.unchecked
-        return Span(beyond=True, low=None if lifted else 0, high=None if lifted else MAX_SCALE)
+        return _scales(manifest)
     if name == "strength":
         return Span(beyond=True, low=0, high=1)
     return Span(whole=all(isinstance(number, int) for number in numbers))
+
+
+def _scales(manifest: Manifest) -> Span:
+    lifted = "scale" in manifest.limits.unchecked
+    return Span(beyond=True, low=None if lifted else 0, high=None if lifted else MAX_SCALE)
+
+
+def single_lora(value: Value) -> tuple[str, int | float] | None:
+    """Give name and scale of a value that is one LoRA, without a label of its own."""
+    source = value.source
+    if (
+        not isinstance(source, AxisValue)
+        or not isinstance(source.value, LoraValue)
+        or source.label is not None
+    ):
+        return None
+    parts = source.value.parts
+    return (parts[0][0].name, parts[0][1]) if len(parts) == 1 else None
 
 
 def is_off(coordinates: Coordinates) -> bool:

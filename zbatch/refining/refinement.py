@@ -54,6 +54,7 @@ class Refinement:
     people: tuple[str, ...]
     judged: int
     notes: tuple[str, ...]
+    warnings: tuple[str, ...]
     plan: Plan
     order: Order
     options: tuple[str, ...]
@@ -122,6 +123,7 @@ def refine(run: Run, request: Request) -> Refinement:
     options = _options(run, original.manifest, same_run=request.same_run)
     changed = _changed(original, choices, target, name, request, notes)
     text = _with_header(changed, _header(run, request.picks, picks.people, target, options))
+    text = _BOM + text if original.data.startswith(_BOM.encode()) else text
     refinement = _checked(run, text, target, options, same_run=request.same_run)
     return replace(
         refinement,
@@ -304,7 +306,8 @@ def _checked(run: Run, text: str, target: Path, options: tuple[str, ...], *, sam
             plan = make_plan(order)
         except ManifestError as error:
             raise _invalid(error, path, target) from error
-    return Refinement(run.directory.path, target, text, (), (), 0, (), plan, order, options)
+        warnings = tuple(str(warning).replace(str(path), str(target)) for warning in plan.warnings)
+    return Refinement(run.directory.path, target, text, (), (), 0, (), warnings, plan, order, options)
 
 
 def _order(run: Run, manifest: Manifest, options: Sequence[str], *, same_run: bool) -> Order:

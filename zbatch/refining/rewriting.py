@@ -13,7 +13,7 @@ from zbatch.manifest.parser import Manifest
 from zbatch.manifest.values import Axis, AxisValue, ZipRow
 from zbatch.refining.choosing import Choice
 from zbatch.refining.denser import ordered, written
-from zbatch.refining.dimensions import lora_text, written_as
+from zbatch.refining.dimensions import lora_text, single_lora, written_as
 from zbatch.refining.yamltext import Slot, YamlText, scalar_text
 
 _IMAGES: Final = ("image_url", "mask")
@@ -64,6 +64,8 @@ class Rewriting:
         values = [self._value_text(one.value.source) for one in choice.kept]
         if choice.new:
             values = _merged(choice)
+        elif choice.new_loras:
+            values = self._lora_values(choice)
         if slot is not None and isinstance(spec, list):
             self._yaml.rearrange(slot, _plan(choice, spec))
         elif slot is not None:
@@ -73,6 +75,12 @@ class Rewriting:
             self._top("zip", values)
         else:
             self._inherited[axis.name] = values
+
+    def _lora_values(self, choice: Choice) -> list[str]:
+        """Write a list of LoRAs that a base has, with those that come new."""
+        kept = dict(enumerate(choice.kept))
+        plan = _lora_plan(choice, {one.value.key: number for number, one in kept.items()})
+        return [one if isinstance(one, str) else self._value_text(kept[one].value.source) for one in plan]
 
     def _lora(self, slot: Slot | None, spec: Mapping[str, Any], choices: Mapping[str, Choice]) -> None:
         """Write the names and scales of a product of LoRAs."""
@@ -217,6 +225,8 @@ def _plan(choice: Choice, spec: Sequence[Any]) -> list[int | str]:
     numbers: dict[Any, int] = {}
     for one in choice.kept:
         numbers[one.value.key] = _item_number(choice, one.value.source, spec)
+    if choice.new_loras:
+        return _lora_plan(choice, numbers)
     if not choice.new:
         return sorted(numbers.values())
     by_number = {
@@ -226,6 +236,20 @@ def _plan(choice: Choice, spec: Sequence[Any]) -> list[int | str]:
         by_number[number] if number in by_number else written(number)
         for number in ordered(list(by_number), choice.new)
     ]
+
+
+def _lora_plan(choice: Choice, numbers: Mapping[Any, int]) -> list[int | str]:
+    """Put LoRAs at new scales behind the last of theirs at a lower one, or before the first of theirs."""
+    order: list[tuple[tuple[str, int | float] | None, int | str]] = [
+        (single_lora(one.value), numbers[one.value.key])
+        for one in sorted(choice.kept, key=lambda one: numbers[one.value.key])
+    ]
+    for name, scale in choice.new_loras:
+        same = [place for place, (lora, _) in enumerate(order) if lora is not None and lora[0] == name]
+        lower = [place for place in same if (order[place][0] or ("", 0))[1] < scale]
+        at = lower[-1] + 1 if lower else same[0] if same else len(order)
+        order.insert(at, ((name, scale), scalar_text(f"{name}@{written(scale)}")))
+    return [item for _, item in order]
 
 
 def _item_number(choice: Choice, source: AxisValue | ZipRow, spec: Sequence[Any]) -> int:

@@ -344,7 +344,10 @@ class YamlText:
             if not moved and not self._goes(begin, end):
                 continue
             if moved:
-                yield _Edit(begin, self._behind_anchor(begin), "")
+                after = self._behind_anchor(begin)
+                if self.text[after : after + 1] in ("\r", "\n") and self.text[begin - 1 : begin] == " ":
+                    begin -= 1  # noqa: PLW2901 - nothing is left on the line to be parted from
+                yield _Edit(begin, after, "")
             for alias, alias_end, called in self._aliases:
                 if called == name and alias > begin and not self._goes(alias, alias_end):
                     if any(edit.begin <= alias < edit.end for edit in self._edits):
