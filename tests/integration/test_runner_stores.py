@@ -280,3 +280,11 @@ def test_pictures_in_a_store_are_taken_over_into_a_directory_and_not_the_other_w
         finish(order_for(manifest, server.url, run_dir=f"{place}-2", reuse=(here.outcome.directory,)))
     assert not (tmp_path / "runs" / "trial-2").exists()
     assert submits(server) == 2
+
+
+def test_a_name_that_is_too_long_for_a_store_is_told_before_it_is_paid(tmp_path, place, server):
+    long = "/".join(["d" * 150] * 5)
+    manifest = write_manifest(tmp_path, 1, more=f'output: {{file: "{long}/{{{{ seed }}}}"}}')
+    finished = finish(order_for(manifest, server.url, run_dir=f"{place}/{'p' * 250}"))
+    assert "is longer than object stores take" in str(finished.outcome.error)
+    assert submits(server) == 0

@@ -16,7 +16,7 @@ from zbatch.api.errors import (
     ThrottledError,
     WrongAddressError,
 )
-from zbatch.errors import DiskError, EndpointError, SurroundingsError, ZbatchError
+from zbatch.errors import DiskError, EndpointError, StorageError, SurroundingsError, ZbatchError
 from zbatch.manifest.inputs import InputChangedError, data_uri
 from zbatch.model import InputImage, JobState, Request
 from zbatch.runner.access import refusal
@@ -26,6 +26,7 @@ from zbatch.runner.order import Ending
 from zbatch.runner.wiring import Wiring
 from zbatch.state.advances import Advance, Submitted, Submitting
 from zbatch.state.store import OpenTask, PendingJob, Store
+from zbatch.storage import MAX_URL
 
 _PAGE = 500
 _WRITE_TRIES = 8
@@ -115,8 +116,14 @@ class Submitter:
 
     def _closed(self, page: Sequence[PendingJob]) -> DiskError | None:
         directory = self._wiring.directory
-        if self._wiring.location is not None:
-            return None
+        if (location := self._wiring.location) is not None:
+            longest = max((job.file for job in page), key=lambda file: len(file.encode()), default="")
+            if len(location.url(longest).encode()) <= MAX_URL:
+                return None
+            return StorageError(
+                f"the name {location.url(longest)} is longer than object stores take",
+                hint="what it is for was not submitted; shorten output.file and run again",
+            )
         folders = {str((directory.path / job.file).parent) for job in page}
         return next(
             (

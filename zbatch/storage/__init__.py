@@ -6,6 +6,15 @@
 from __future__ import annotations
 
 from zbatch.storage.bucket import PATIENCE, Bucket, Stored
-from zbatch.storage.location import Location, is_url, parse_location, parse_run_location
+from zbatch.storage.location import MAX_URL, Location, is_url, parse_location, parse_run_location
 
-__all__ = ["PATIENCE", "Bucket", "Location", "Stored", "is_url", "parse_location", "parse_run_location"]
+__all__ = [
+    "MAX_URL",
+    "PATIENCE",
+    "Bucket",
+    "Location",
+    "Stored",
+    "is_url",
+    "parse_location",
+    "parse_run_location",
+]
