@@ -9,7 +9,7 @@ from typing import Final
 from zbatch.errors import UsageError
 
 MAX_URL: Final = 1024
-"""Bytes of an object's URL that every store takes: the bound is one on its name, which is a little shorter."""
+"""Bytes of an object's URL that every store takes: the bound is one on its name, a little shorter."""
 
 _SCHEMES: Final = ("s3", "gs", "az")
 _BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
