@@ -49,7 +49,7 @@ class Preparation:
         self._order = order
         self._stopped = stopped
         self._tell = tell
-        self._reuse = Reuse(order, stopped)
+        self._reuse = Reuse(order, stopped, lambda word: self._say([("reuse", word)]))
         self._unchanged = False
         self._checked = False
         self.taken = False

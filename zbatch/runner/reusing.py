@@ -7,13 +7,14 @@ import contextlib
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from zbatch.api.endpoint import EndpointKind
+from zbatch.clock import monotonic
 from zbatch.errors import UsageError
 from zbatch.model import JobState
 from zbatch.runner.order import Order
@@ -29,6 +30,8 @@ _AT_ONCE: Final = 256
 _PAGE: Final = 2_000
 _THREADS: Final = 4
 _EXAMPLES: Final = 3
+_SILENT: Final = 5.0
+"""Seconds after which a word is said of how far it is."""
 
 
 @contextlib.contextmanager
@@ -89,10 +92,11 @@ class Reuse:
     as done. Killed in between, the next run finds the job as it was and does that again.
     """
 
-    def __init__(self, order: Order, stopped: threading.Event) -> None:
+    def __init__(self, order: Order, stopped: threading.Event, tell: Callable[[str], None]) -> None:
         self._order = order
         self._directory = RunDirectory(order.directory)
         self._stopped = stopped
+        self._tell = tell
         self._words: list[tuple[str, str]] = []
         self._taken: Counter[Path] = Counter()
         self._unfit: dict[str, str] = {}
@@ -119,7 +123,7 @@ class Reuse:
                         ("reuse", f"the pictures of {donor.path} were made by {donor.endpoint}")
                     )
             await self._take_back_lost(writer)
-            after = -1
+            after, told = -1, monotonic()
             while not self._stopped.is_set():
                 wanted = await writer.commit(partial(Store.takeable, after=after, limit=_AT_ONCE))
                 if not wanted:
@@ -128,6 +132,9 @@ class Reuse:
                 notes = await asyncio.to_thread(self._place, wanted, found, threads)
                 if notes:
                     await writer.commit(partial(Store.take_over, pictures=notes))
+                if monotonic() > told + _SILENT:
+                    told = monotonic()
+                    self._tell(f"{self._taken.total():,} pictures taken over so far")
         return [*self._words, *self._told()]
 
     async def _take_back_lost(self, writer: StateWriter) -> None:
@@ -170,7 +177,7 @@ class Reuse:
         for path, count in self._taken.items():
             if count:
                 yield "reuse", f"{count:,} pictures taken over from {path}: not submitted, not paid again"
-            else:
+            elif not self._unfit:
                 yield "reuse", f"{path} has nothing that this run still needs"
         if self._unfit:
             examples = "; ".join(list(self._unfit.values())[:_EXAMPLES])

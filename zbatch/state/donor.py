@@ -30,7 +30,7 @@ _OFFERED: Final = """
         (SELECT task_id FROM attempts WHERE job_id = j.id AND task_id IS NOT NULL ORDER BY number)) AS tasks
     FROM json_each(?) AS wanted JOIN jobs AS j ON j.key = wanted.value
         LEFT JOIN taken_over AS t ON t.job_id = j.id
-    WHERE j.state = 'done'
+    WHERE +j.state = 'done'  -- by its key each, not through all that are done
 """
 _LYING: Final = "SELECT key, file, bytes FROM jobs WHERE +state = 'done' ORDER BY id"
 _ENDS: Final = tuple(EXTENSIONS.values())
