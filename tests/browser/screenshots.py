@@ -7,13 +7,21 @@ person would, so that a picture can show nothing that a reader would not find.
 from __future__ import annotations
 
 import io
+import json
+import random
 import subprocess
 import sys
 import tempfile
+from itertools import combinations
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
 
 from PIL import Image
 from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
+
+from zbatch.state.database import Meta
+from zbatch.state.run import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".github" / "images"
@@ -54,7 +62,7 @@ def main() -> None:
     sizes = []
     with tempfile.TemporaryDirectory() as directory, chromium() as browser:
         index = run_study(Path(directory))
-        for drive, height in ((grid, 930), (lightbox, 760), (compare, 760)):
+        for drive, height in ((grid, 930), (lightbox, 760), (compare, 760), (picks, 620)):
             page = new_page(browser, height)
             watch.over(page)
             page.goto(address(index))
@@ -99,7 +107,7 @@ def lightbox(page: Page) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 4 / 6, middle, steps=12)
     page.mouse.up()
-    expect(page.locator(".scrubber output")).to_have_text("0.8")
+    expect(page.locator(".scrubber output")).to_contain_text("0.8")
 
 
 def compare(page: Page) -> None:
@@ -115,6 +123,43 @@ def compare(page: Page) -> None:
     page.mouse.down()
     page.mouse.move(frame["x"] + frame["width"] * 0.63, middle, steps=12)
     page.mouse.up()
+
+
+def picks(page: Page) -> None:
+    """What came out of a person's forty blind pairs and some ratings, brought along as a file."""
+    page.locator("input[type=file]").set_input_files(
+        {"name": "picks.json", "mimeType": "application/json", "buffer": judged(page)}
+    )
+    page.get_by_role("button", name="They are mine").click()
+    page.keyboard.press("j")
+    expect(page.locator(".verdictwords")).to_be_visible()
+
+
+def judged(page: Page) -> bytes:
+    """Picks of somebody who likes scales round 0.8, mostly."""
+    run = Path(unquote(urlparse(page.url).path)).parent
+    dice = random.Random(4)
+    lines: dict[tuple[Any, ...], list[tuple[float, str]]] = {}
+    with Run(run) as opened:
+        identity = opened.about(Meta.IDENTITY)
+        for cell in opened.cells():
+            held = tuple(value for name, value in cell.coordinates.items() if name != "lora.scale")
+            lines.setdefault(held, []).append((float(cell.coordinates["lora.scale"] or 0), cell.key or ""))
+    scales = sorted({scale for line in lines.values() for scale, _ in line})
+    pairs = [pair for _ in range(2) for pair in combinations(range(len(scales)), 2)][:40]
+    comparisons = []
+    for number, pair in enumerate(pairs):
+        line = sorted(list(lines.values())[number % len(lines)])
+        (one, a), (other, b) = (line[at] for at in pair)
+        liked = abs(other - 0.8) - abs(one - 0.8) + dice.gauss(0, 0.12)
+        winner = "tie" if abs(liked) < 0.05 else "a" if liked > 0 else "b"
+        comparisons.append({"a": a, "b": b, "winner": winner, "axis": "lora.scale"})
+    jobs = {}
+    for scale, key in dice.sample([one for line in lines.values() for one in line], 40):
+        rating = max(1, min(5, round(4.6 - 4 * abs(scale - 0.8) + dice.gauss(0, 0.5))))
+        jobs[key] = {"rating": rating, **({"favourite": True} if rating == 5 else {})}
+    document = {"version": 1, "run": {"identity": identity}, "jobs": jobs, "comparisons": comparisons}
+    return json.dumps(document).encode()
 
 
 def box_of(found: Locator) -> FloatRect:

@@ -28,13 +28,13 @@ def test_different_shapes_stand_whole(visit, mixed):
     assert boxes[0]["height"] == pytest.approx(boxes[1]["height"], abs=1)
     assert differing(page)["size"] == ["portrait", "768*768"]
     for mode in "134":
-        page.keyboard.press(mode)
+        page.keyboard.press(f"Shift+Digit{mode}")
         assert page.locator(".pane").count() == 2
 
 
 def test_what_has_no_picture_says_why_in_its_pane(visit, small):
     page = open_first(visit, small)
-    for key in ("c", "2", "ArrowDown", "ArrowDown"):
+    for key in ("c", "Shift+Digit2", "ArrowDown", "ArrowDown"):
         page.keyboard.press(key)
     expect(page.locator(".pane.current .note")).to_contain_text("failed")
     expect(page.locator(".pane.reference:visible .under")).to_be_visible()
@@ -81,7 +81,7 @@ def test_what_differs_in_long_prompts_shows_on_the_strip_and_between_four(visit,
 
 def test_a_path_breaks_between_its_parts_if_at_all(visit, calm):
     page = open_first(visit, calm)
-    for key in ("c", "ArrowRight", "c", "ArrowRight", "2"):
+    for key in ("c", "ArrowRight", "c", "ArrowRight", "Shift+Digit2"):
         page.keyboard.press(key)
     assert page.get_by_role("table", name="loras").locator("td").all_inner_texts() == [
         "\u2014", "org/film-v2 @ 0.4", "org/film-v2 @ 0.8",
@@ -125,7 +125,7 @@ def test_names_stand_in_their_pictures_whole_however_narrow_those_are(visit, nar
     for key in ("c", "ArrowRight", "ArrowDown"):
         page.keyboard.press(key)
     for mode in "1234":
-        page.keyboard.press(mode)
+        page.keyboard.press(f"Shift+Digit{mode}")
         assert set(page.evaluate(NAMES_AND_PICTURES)) == {True}, mode
     page.keyboard.press("Shift+Digit2")
     for number in (3, 4):
@@ -139,7 +139,7 @@ def test_names_stand_in_their_pictures_whole_however_narrow_those_are(visit, nar
 @pytest.mark.parametrize("mode", ["1", "3", "4"])
 def test_nothing_to_compare_with_is_said_and_what_there_is_stays_in_view(visit, small, mode):
     page = open_first(visit, small)
-    for key in ("c", mode, "ArrowDown", "ArrowDown"):
+    for key in ("c", f"Shift+Digit{mode}", "ArrowDown", "ArrowDown"):
         page.keyboard.press(key)
     note = page.locator(".pane.current .note")
     expect(note).to_contain_text("There is nothing to compare with")

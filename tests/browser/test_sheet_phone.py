@@ -20,7 +20,10 @@ def tall(tmp_path_factory):
 
 
 def boxes(page):
-    return [page.locator(name).bounding_box() for name in ("#lightbox .top", ".frame", ".scrubber", ".side")]
+    return [
+        page.locator(name).bounding_box()
+        for name in ("#lightbox .top", ".frame", ".judge", ".scrubber", ".side")
+    ]
 
 
 def open_on(visit, index, **options):
@@ -148,17 +151,17 @@ def test_the_values_close_by_their_button_by_escape_and_by_a_tap_beside(visit, s
 
 
 def test_nothing_is_empty_and_all_of_it_is_on_the_screen(visit, small):
-    top, frame, scrubber, side = boxes(open_on(visit, small))
+    top, frame, judge, scrubber, side = boxes(open_on(visit, small))
     assert (frame["x"], frame["width"]) == (0, 390)
     assert frame["height"] == pytest.approx(390, abs=1)  # the pictures are square: no bands
-    for upper, lower in ((top, frame), (frame, scrubber), (scrubber, side)):
+    for upper, lower in ((top, frame), (frame, judge), (judge, scrubber), (scrubber, side)):
         assert lower["y"] == pytest.approx(upper["y"] + upper["height"], abs=1)
     assert scrubber["y"] + scrubber["height"] < 700
     assert side["y"] + side["height"] == pytest.approx(844, abs=1)
 
 
 def test_a_tall_picture_leaves_room_for_what_is_below(visit, tall):
-    _, frame, scrubber, side = boxes(open_on(visit, tall))
+    _, frame, _, scrubber, side = boxes(open_on(visit, tall))
     assert frame["height"] <= 0.57 * 844
     assert scrubber["y"] + scrubber["height"] < 844 - 100
     assert side["height"] >= 180 - 1
@@ -178,7 +181,7 @@ def test_what_is_known_scrolls_under_the_picture(visit, small):
 
 def test_a_phone_that_lies_has_all_beside_each_other(visit, small):
     page = open_on(visit, small, viewport={"width": 844, "height": 390})
-    _, frame, scrubber, side = boxes(page)
+    _, frame, _, scrubber, side = boxes(page)
     assert frame["height"] > 200
     assert side["x"] >= frame["x"] + frame["width"]
     assert scrubber["y"] + scrubber["height"] <= 391

@@ -25,7 +25,7 @@ def face(page, number):
 @pytest.mark.parametrize("mode", ["1", "4"])
 def test_a_click_on_a_pin_chooses_which_faces_this(visit, calm, mode):
     page = three_pinned(visit, calm)
-    page.keyboard.press(mode)
+    page.keyboard.press(f"Shift+Digit{mode}")
     assert names(page) == ["Ref 1 scale 0", "This scale 1.2"]
     assert differing(page)["lora.scale"] == ["0", "1.2"]
     face(page, 2).click()

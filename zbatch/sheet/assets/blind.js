@@ -93,8 +93,8 @@ class Blind {
   // ── what there is to see ─────────────────────────────────────────────────────────────────────────────
 
   #build() {
-    this.prints = [new Print("Left picture"), new Print("Right picture")];
-    this.sides = this.prints.map(({ canvas }, at) => make("button", { type: "button", class: "print", "data-side": at ? "b" : "a", "aria-label": at ? "The right one is better" : "The left one is better", onclick: () => this.#choose(at ? "b" : "a") }, canvas));
+    this.prints = [new Print("First picture"), new Print("Second picture")];
+    this.sides = this.prints.map(({ canvas }, at) => make("button", { type: "button", class: "print", "data-side": at ? "b" : "a", "aria-label": at ? "The second one is better" : "The first one is better", onclick: () => this.#choose(at ? "b" : "a") }, canvas));
     this.single = new Print("Picture");
     this.bar = new JudgeBar((field, value) => this.#judge(field, value));
     this.stage = make("div", { class: "blindstage" });
@@ -186,8 +186,10 @@ class Blind {
   #offer() {
     if (this.acts.dataset.way === "pairs" && this.acts.childElementCount) return;
     this.acts.dataset.way = "pairs";
-    const act = (words, key, does, kind = "") => make("button", { type: "button", class: `button big ${kind}`, onclick: does }, make("span", { text: words }), make("kbd", { text: key }));
-    this.acts.replaceChildren(act("Left", "←", () => this.#choose("a")), act("Tie", "↓", () => this.#choose("tie")), act("Right", "→", () => this.#choose("b")), make("span", { class: "gap" }),
+    const act = (words, key, does, kind = "", tall = null) => make("button", { type: "button", class: `button big ${kind}`, onclick: does },
+      make("span", { class: tall && "broad", text: words }), tall && make("span", { class: "tall", text: tall }), make("kbd", { text: key }));
+    // Upright, one picture stands under the other.
+    this.acts.replaceChildren(act("Left", "←", () => this.#choose("a"), "", "Upper"), act("Tie", "↓", () => this.#choose("tie")), act("Right", "→", () => this.#choose("b"), "", "Lower"), make("span", { class: "gap" }),
       act("Skip", "Space", () => this.#skip(), "quiet"), act("Undo", "Ctrl Z", () => this.#undo(), "quiet"));
   }
 

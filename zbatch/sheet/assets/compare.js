@@ -316,12 +316,12 @@ class Compare {
     }
     if (!this.on) return false;
     const modes = Object.keys(MODES);
-    // With Shift: alone they rate. By where they lie, as the sign that Shift makes of them is another on each keyboard.
-    const digit = event.shiftKey && !/^\d$/.test(key) ? /^Digit([1-4])$/.exec(event.code)?.[1] : null;
-    const free = !this.data.judgeable && /^[1-4]$/.test(key) ? key : null; // nothing is rated here
-    if (digit ?? free) this.choose(modes[Number(digit ?? free) - 1]);
+    // With Shift, as alone they rate where pictures are judged. By where they lie, as the sign that Shift makes of them is another on each keyboard.
+    const bare = !this.data.judgeable;
+    const digit = bare && /^[1-4]$/.test(key) ? key : event.shiftKey && !/^\d$/.test(key) ? /^Digit([1-4])$/.exec(event.code)?.[1] : null;
+    if (digit) this.choose(modes[Number(digit) - 1]);
     else if (key === "m") this.choose(modes[(modes.indexOf(this.mode) + (event.shiftKey ? 3 : 1)) % 4]);
-    else if (key === "s") this.swap();
+    else if (key === "s" || (bare && key === "x")) this.swap();
     else if (key === "Escape" && !this.home) this.leave();
     else if (event.shiftKey && ["ArrowLeft", "ArrowRight"].includes(key)) this.adjust(key === "ArrowLeft" ? -1 : 1);
     else if (key === " " && this.mode === "blink" && !event.target.closest("button, input, select, summary, a")) this.flip();

@@ -11,16 +11,16 @@ class Controls {
     });
     document.getElementById("tools").append(
       make("label", { class: "searchbox" }, icon("search"), this.search, make("kbd", { text: "/" })),
+      button({ label: "Picks: how values are judged, blind mode, files (J)", glyph: "star", words: "Picks", act: picks, kind: "filter picking", hidden: !data.judgeable }),
       button({ label: "Light or dark (T)", glyph: "theme", act: theme, kind: "square" }),
       button({ label: "Keys and help (?)", glyph: "help", act: help, kind: "square" }),
     );
     this.panel = button({ label: "Show or hide values (V)", glyph: "filter", words: "Values", act: panel, kind: "filter" });
-    this.judged = button({ label: "Picks: how values are judged, blind mode, files (J)", glyph: "star", words: "Picks", act: picks, kind: "filter", hidden: !data.judgeable });
     this.size = make("input", { type: "range", id: "size", max: SIZES.most, step: 4, "aria-label": "Size of the pictures", oninput: () => this.resize(Number(this.size.value)) });
     this.shape = make("div", { class: "shape", role: "group", "aria-label": "Grid or wall" });
     this.where = make("div", { class: "where" });
     this.groups = make("div", { class: "groups" });
-    this.axes.append(this.panel, this.judged, this.shape, this.where, this.groups, make("span", { class: "spring" }), make("label", { class: "sizing" }, icon("missing"), this.size));
+    this.axes.append(this.panel, this.shape, this.where, this.groups, make("span", { class: "spring" }), make("label", { class: "sizing" }, icon("missing"), this.size));
     later.do(() => [this.axes, this.facts].forEach(fadeEdges));
   }
 

@@ -174,7 +174,7 @@ class Judging {
     if (field !== "rating") delete said[field === "favourite" ? "reject" : "favourite"];
     this.#commit((own) => { own.jobs[key] = { ...said, when: new Date().toISOString() }; }, [key]);
     this.steps.push({ key, before, cell });
-    announce(this.#told(field, said[field]), { time: 900 });
+    announce(this.#told(field, said[field]), { time: 900, quiet: true });
     return true;
   }
 

@@ -93,7 +93,9 @@ class Lightbox {
     if (this.cell === null) return;
     const { judging } = this.data;
     this.judge.root.hidden = !this.data.judgeable || this.data.state(this.cell) !== "done";
-    this.judge.draw(judging.said(this.cell), judging.shared && judging.opinion(this.cell) ? `all: ${judging.words(this.cell)}` : "");
+    const said = judging.said(this.cell);
+    const others = (judging.opinion(this.cell)?.judges ?? 0) > (said ? 1 : 0);
+    this.judge.draw(said, others ? `all: ${judging.words(this.cell)}` : "");
   }
 
   /** On to the next picture of which nothing is said. */

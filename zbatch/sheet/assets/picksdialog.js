@@ -1,5 +1,7 @@
 // What was judged, as numbers: by value of each axis. And what is done with it: blind mode, files, other people's picks.
 
+const HARDLY = 500; // further comparisons; a larger number says no more than that
+
 class PicksDialog {
   constructor(judging, { show, blind }) {
     Object.assign(this, { judging, data: judging.data, show, blind });
@@ -84,12 +86,13 @@ class PicksDialog {
   #table(axis, rates, means) {
     const ofValue = new Map(rates.map((rate) => [rate.value, rate]));
     const values = axis.values.map((_, value) => value).filter((value) => ofValue.has(value) || means.has(value));
-    if (rates.length) values.sort((one, other) => rates.indexOf(ofValue.get(one)) - rates.indexOf(ofValue.get(other)));
+    const placeOf = (value) => (ofValue.has(value) ? rates.indexOf(ofValue.get(value)) : rates.length); // what was not compared comes last
+    if (rates.length) values.sort((one, other) => placeOf(one) - placeOf(other));
     const rated = [...means.values()].some((own) => own.ratings);
     const marked = [...means.values()].some((own) => own.favourites || own.rejects);
     const head = (text, title) => make("th", { scope: "col", text, title });
     return make("div", { class: "scrolling", tabindex: 0, role: "region", "aria-label": `Results by ${axis.name}` }, make("table", { class: "results" },
-      make("thead", {}, make("tr", {}, head(axis.short), rates.length ? head("Wins, 95 % interval") : null, rates.length ? head("Compared") : null, rated ? head("Mean rating") : null, rated ? head("Rated") : null, marked ? head("♥") : null, marked ? head("✕") : null)),
+      make("thead", {}, make("tr", {}, head(axis.short), rates.length ? head("Wins", "with the 95 % interval") : null, rates.length ? head("Compared") : null, rated ? head("Mean rating") : null, rated ? head("Rated") : null, marked ? head("♥") : null, marked ? head("✕") : null)),
       make("tbody", {}, ...values.map((value) => {
         const [rate, mean] = [ofValue.get(value), means.get(value)];
         return make("tr", {}, make("th", { scope: "row", dir: "auto", text: axis.brief(value, 40), title: hint(axis.label(value)) }),
@@ -107,7 +110,8 @@ class PicksDialog {
     const names = [best, second].map(({ value }) => `${axis.short} ${axis.brief(value, 30)}`);
     const words = more === null ? `${names[0]} and ${names[1]} are equal so far: no number of comparisons that go on like this would part them.`
       : more === 0 ? `${names[0]} is better than ${names[1]}, as sure as 95 % is.`
-        : `${names[0]} leads ${names[1]}. If it goes on so, ${more === 1 ? "one more comparison" : `about ${count(more)} more comparisons`} of each would part them.`;
+        : more > HARDLY ? `${names[0]} is barely ahead of ${names[1]}: to part them would take more than ${HARDLY} further comparisons of each, if it goes on so.`
+          : `${names[0]} leads ${names[1]}. If it goes on so, ${more === 1 ? "one more comparison" : `about ${count(more)} more comparisons`} of each would part them.`;
     return [make("p", { class: "verdictwords", dir: "auto", text: words }), make("details", { class: "how" }, make("summary", { text: "How this is counted" }),
       make("p", { text: "A tie is half a win for both. The interval is Wilson's, at 95 %: pairs are drawn so that every value meets every other equally often, so the plain rate ranks values as a Bradley–Terry fit would, and unlike that it stays finite where a value won everything, which a dozen comparisons often bring." }),
       make("p", { text: "What would part the two best: with p = (wins + 1) / (comparisons + 2) of each (Agresti and Caffo), n = 1.96² · (p₁(1−p₁) + p₂(1−p₂)) / (p₁−p₂)² comparisons of each, two of which are the ones added; what was compared is taken off." }))];
