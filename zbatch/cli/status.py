@@ -137,7 +137,9 @@ def _print_pictures(run: Run) -> None:
         say(f"  pictures are in {run.location}")
     gone, unknown = _gone(run)
     if gone:
-        say(f"  pictures of {plural(gone, 'done job')} are gone: the next run asks for them, for nothing")
+        taken = " (for those taken over, with --reuse)" if run.taken_over() else ""
+        words = f"the next run asks for them{taken}, for nothing"
+        say(f"  pictures of {plural(gone, 'done job')} are gone: {words}")
     elif unknown:
         say(f"  whether all of them are there is not known: {unknown}")
 

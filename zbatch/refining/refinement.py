@@ -122,11 +122,12 @@ def refine(run: Run, request: Request) -> Refinement:
     notes += _baseline(choices)
     options = _options(run, original.manifest, same_run=request.same_run)
     changed = _changed(original, choices, target, name, request, notes)
-    text = _with_header(changed, _header(run, request.picks, picks.people, target, options))
-    text = _BOM + text if original.data.startswith(_BOM.encode()) else text
-    refinement = _checked(run, text, target, options, same_run=request.same_run)
+    refinement = _checked(run, changed, target, options, same_run=request.same_run)
+    header = _header(run, request.picks, picks.people, target, refinement.options)
+    mark = _BOM if original.data.startswith(_BOM.encode()) else ""
     return replace(
         refinement,
+        text=mark + _with_header(changed, header),
         choices=tuple(choices),
         people=picks.people,
         judged=len(cells),
