@@ -62,10 +62,11 @@ def main() -> None:
     sizes = []
     with tempfile.TemporaryDirectory() as directory, chromium() as browser:
         index = run_study(Path(directory))
-        for drive, height in ((grid, 930), (lightbox, 760), (compare, 760), (picks, 620)):
+        other = run_next(Path(directory))
+        for drive, height in ((grid, 930), (lightbox, 760), (compare, 760), (picks, 620), (pairs, 600)):
             page = new_page(browser, height)
             watch.over(page)
-            page.goto(address(index))
+            page.goto(address(other if drive is pairs else index))
             drive(page)
             settle(page)
             sizes.append(save(page, folder / f"{drive.__name__}.webp"))
@@ -80,6 +81,17 @@ def run_study(directory: Path) -> Path:
     (directory / "study.yaml").write_text(STUDY, "utf-8")
     subprocess.run([sys.executable, "-m", "zbatch", "run", "study.yaml"], cwd=directory, check=True)
     return directory / "runs" / "ink-or-riso-preview" / "index.html"
+
+
+def run_next(directory: Path) -> Path:
+    """Run the study once more with the next version of a LoRA, and compare the two."""
+    text = STUDY.replace("riso-print-v2", "riso-print-v3").replace("ink-or-riso", "next-riso")
+    (directory / "next.yaml").write_text(text, "utf-8")
+    runs = [directory / "runs" / name for name in ("ink-or-riso-preview", "next-riso-preview")]
+    for words in (["run", "next.yaml", "--no-report"], ["diff", *map(str, runs)]):
+        # The pictures differ, so comparing them ends with 1.
+        subprocess.run([sys.executable, "-m", "zbatch", *words], cwd=directory, check=words[0] == "run")
+    return runs[1] / "diff-ink-or-riso-preview.html"
 
 
 def new_page(browser: Browser, height: int) -> Page:
@@ -160,6 +172,12 @@ def judged(page: Page) -> bytes:
         jobs[key] = {"rating": rating, **({"favourite": True} if rating == 5 else {})}
     document = {"version": 1, "run": {"identity": identity}, "jobs": jobs, "comparisons": comparisons}
     return json.dumps(document).encode()
+
+
+def pairs(page: Page) -> None:
+    """Two runs against each other: foxes, the biggest change first."""
+    page.locator("#search").fill("fox change>0")
+    expect(page.locator(".pairtile").first).to_be_visible()
 
 
 def box_of(found: Locator) -> FloatRect:

@@ -108,6 +108,7 @@ def test_filters_search_and_bars_by_value(visit, pairs):
     expect(page.locator(".cell")).to_have_count(4)
     page.locator("#search").fill("change>0 fox")
     expect(page.locator(".cell")).to_have_count(4)
+    expect(bars).to_have_count(2)  # of the pairs that are shown
     page.locator("#search").fill("")
     page.get_by_role("group", name="subject").get_by_text("lighthouse").click()
     expect(page.locator(".cell")).to_have_count(12)

@@ -47,7 +47,7 @@ def test_every_link_leads_somewhere():
 
 def test_every_picture_is_told_in_words_and_all_are_light():
     pictures = re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", README)
-    assert len(pictures) == 4
+    assert len(pictures) >= 4
     assert all(len(words) > 40 for words, _ in pictures)
     assert sum((ROOT / target).stat().st_size for _, target in pictures) < 700_000
 

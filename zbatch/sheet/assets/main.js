@@ -82,6 +82,7 @@ class Page {
     const shown = this.panelShown;
     this.panel.hidden = !shown;
     this.selection = select(this.data, this.view);
+    this.data.chosen?.(this.selection.cells);
     // What stands round the grid comes first: it decides how much room the grid has.
     this.controls.draw(this.selection, shown);
     if (shown) later.do(() => this.chips.draw(this.selection.counts));

@@ -9,7 +9,13 @@ Object.assign(Pairs.prototype, {
     return make("section", { class: "preface" },
       make("h3", { text: "Between the two runs" }),
       make("ul", {}, ...words.map((line) => make("li", { dir: "auto", text: line }))),
-      this.measured.length ? make("p", { class: "many", text: "A bar under a value: the median change of its pairs (ꟻLIP, 0 to 1)." }) : null);
+      this.measured.length ? make("p", { class: "many", text: "A bar under a value: the median change of its pairs that are shown (ꟻLIP, 0 to 1)." }) : null);
+  },
+
+  /** The pairs that are shown: bars are of these. */
+  chosen(cells) {
+    this.shownPairs = cells;
+    for (const axis of this.axes) axis.medians = null;
   },
 
   /** The median change at a value, as a bar. */
@@ -26,7 +32,7 @@ Object.assign(Pairs.prototype, {
   medians(axis) {
     const heaps = new Map();
     if (axis.values.length > VALUES) return heaps;
-    for (let cell = 0; cell < this.size; cell += 1) {
+    for (const cell of this.shownPairs) {
       const change = this.change(cell);
       if (change === null) continue;
       if (!heaps.has(axis.column[cell])) heaps.set(axis.column[cell], []);
