@@ -73,7 +73,8 @@ class JobColumns:
 
     `rest` points to the request without prompt and seed; `shape` to `(width, height, thumb width, thumb
     height)` in pixels (the size asked for and zeros while there is no picture). `thumb` is -1 where it lies
-    at `thumbs/<key[:16]>.webp`. Times are milliseconds since 1970 UTC.
+    at `thumbs/<key[:16]>.webp`. `reused` names the run that a picture was taken over from. Times are
+    milliseconds since 1970 UTC.
     """
 
     key: list[str] = field(default_factory=list)
@@ -94,6 +95,7 @@ class JobColumns:
     message: list[int] = field(default_factory=list)
     attempts: list[int] = field(default_factory=list)
     task_ids: list[list[str]] = field(default_factory=list)
+    reused: list[int] = field(default_factory=list)
     submitted_at: list[int | None] = field(default_factory=list)
     done_at: list[int | None] = field(default_factory=list)
 
@@ -228,6 +230,7 @@ class JobReader:
         columns.message.append(text(_told(job.message)))
         columns.attempts.append(job.attempts)
         columns.task_ids.append(list(job.task_ids))
+        columns.reused.append(text(None if job.reused_from is None else _run_named(job.reused_from)))
         columns.submitted_at.append(_milliseconds(job.submitted_at))
         columns.done_at.append(_milliseconds(job.done_at))
         verdict = None if job.nsfw is None else orjson.dumps(job.nsfw)
@@ -311,6 +314,11 @@ def about_run(run: Run) -> dict[str, Any]:
 
 def _thousandths(column: Sequence[float | None]) -> list[int | None]:
     return [None if number is None else round(1000 * number) for number in column]
+
+
+def _run_named(reused_from: Mapping[str, Any]) -> str:
+    """Name a run that a picture was taken over from, by the last part of its directory."""
+    return str(reused_from["run"]).rstrip("/").rpartition("/")[2]
 
 
 def _milliseconds(time: str | None) -> int | None:

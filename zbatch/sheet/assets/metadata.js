@@ -88,6 +88,7 @@ function jobBlock(data, cell, job) {
     ["key", code(jobs.key[job])],
     ["attempts", count(jobs.attempts[job])],
     [jobs.task_ids[job].length > 1 ? "tasks" : "task", jobs.task_ids[job].join("\n")],
+    ["taken over from", jobs.reused[job] === ABSENT ? null : data.text(jobs.reused[job])],
     ["submitted", submitted === null ? null : timeText(submitted)],
     ["done", done === null ? null : timeText(done)],
     ["took", done === null || submitted === null ? null : durationText(done - submitted)],
