@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shlex
 import shutil
+import sqlite3
 from pathlib import Path
 
 import jsonschema
@@ -170,3 +173,22 @@ def test_what_was_reproduced_is_shown(folder, tmp_path):
     lines = said.stdout.splitlines()
     assert lines[0] == f"v1 → reproduced/{place.name}: 3 pairs, 3 the same"
     assert lines[-1] == str(place / "diff-v1.html")
+
+
+def test_drift_is_told_with_the_command_that_shows_it(folder, tmp_path):
+    run = shutil.copytree(folder / "v1", tmp_path / "v1")
+    with contextlib.closing(sqlite3.connect(run / "state.sqlite3")) as db, db:
+        columns = "file, thumb, sha256, bytes, received_sha256"
+        rows = db.execute(f"SELECT id, {columns} FROM jobs ORDER BY position").fetchall()
+        (one, file, thumb, *_), (_, other, other_thumb, *facts) = rows[0], rows[-1]
+        db.execute("UPDATE jobs SET sha256 = ?, bytes = ?, received_sha256 = ? WHERE id = ?", (*facts, one))
+    for own, source in ((file, other), (thumb, other_thumb)):
+        (run / own).write_bytes((run / source).read_bytes())
+    again = zbatch("verify", run, "--reproduce", "9", cwd=tmp_path)
+    assert again.returncode == 1
+    last = again.stdout.splitlines()[-1]
+    assert last.startswith(f"side by side: zbatch diff {run} {run}/reproduced/")
+    said = zbatch(*shlex.split(last.partition("zbatch ")[2]), cwd=tmp_path)
+    assert said.returncode == 1
+    assert "1 different, " in said.stdout.splitlines()[0]
+    assert said.stdout == zbatch("diff", run, "--reproduced", cwd=tmp_path).stdout
