@@ -13,8 +13,9 @@ from support.refined import check_text, random_choices, rewritten
 
 from zbatch.errors import ManifestError
 from zbatch.manifest.loader import load_manifest
-from zbatch.refining.denser import Span, denser, ordered, written
-from zbatch.refining.yamltext import YamlText, scalar_text
+from zbatch.refining.density import Span, denser, ordered, written
+from zbatch.refining.scalars import scalar_text
+from zbatch.refining.yamltext import YamlText
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "manifests").glob("*.yaml"))
@@ -46,6 +47,7 @@ def test_the_example_that_everybody_gives():
     assert denser(thirds, [2 / 3], Span()) == [0.5, 0.5833, 0.75, 0.8333]
 
 
+@settings(deadline=None)
 @given(numbers, st.data())
 def test_new_numbers_lie_between_the_winners_and_their_neighbours(values, data):
     winners = data.draw(st.lists(st.sampled_from(values), unique=True))
@@ -75,6 +77,7 @@ def test_new_numbers_lie_between_the_winners_and_their_neighbours(values, data):
         assert not new
 
 
+@settings(deadline=None)
 @given(numbers.filter(lambda values: len(values) > 1), st.data())
 def test_each_side_of_a_winner_is_half_filled_and_quartered(values, data):
     winner = data.draw(st.sampled_from(values))
@@ -89,6 +92,7 @@ def test_each_side_of_a_winner_is_half_filled_and_quartered(values, data):
     assert new == points
 
 
+@settings(deadline=None)
 @given(numbers, st.data())
 def test_new_numbers_take_their_place_in_the_order_there_is(values, data):
     new = data.draw(
@@ -109,6 +113,7 @@ scalars = st.one_of(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(scalars)
 def test_a_value_is_read_back_as_it_was(value):
     for text in (f"[{scalar_text(value)}]", f"- {scalar_text(value)}\n"):
@@ -127,7 +132,7 @@ LAYOUTS = {
 }
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(sorted(LAYOUTS)),
     st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=6, unique=True),
@@ -176,6 +181,7 @@ def test_every_manifest_is_rewritten_in_place(tmp_path, path):
             copy.write_bytes(before)
 
 
+@settings(deadline=None)
 @given(st.permutations([0, 1, 2, 3]))
 def test_anchors_move_to_their_first_alias(order):
     text = "a: &x [1, 2, 3, 4] # a\nb: *x\nc: [*x, 5]\nd: {e: &y word}\nf: *y\n"

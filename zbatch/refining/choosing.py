@@ -18,7 +18,7 @@ from typing import Final
 from zbatch.errors import UsageError
 from zbatch.manifest.findings import nearest
 from zbatch.picks.merging import Merged
-from zbatch.refining.denser import denser, written
+from zbatch.refining.density import denser, written
 from zbatch.refining.dimensions import Dimension, Key, Value, single_lora
 from zbatch.refining.evidence import Cells, Said, gather
 

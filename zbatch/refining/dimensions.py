@@ -11,7 +11,7 @@ from zbatch.manifest.loras import LoraValue
 from zbatch.manifest.parser import Manifest
 from zbatch.manifest.values import Axis, AxisValue, ZipRow, called, key_of
 from zbatch.model import Coordinates, Scalar
-from zbatch.refining.denser import Span
+from zbatch.refining.density import Span
 
 Key = tuple[tuple[str, bool, Scalar], ...]
 """What tells a value from the others of its dimension, by its coordinates."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from zbatch.clock import now_iso
 from zbatch.durable import settle
 from zbatch.errors import DiskError, ManifestError, UsageError
 from zbatch.expressions import compile_template
@@ -24,9 +23,12 @@ from zbatch.picks.standing import stand
 from zbatch.refining.choosing import Choice, Wishes, choose
 from zbatch.refining.dimensions import dimensions
 from zbatch.refining.evidence import judged_cells
+from zbatch.refining.heading import header, with_header
 from zbatch.refining.original import Original, find_original
-from zbatch.refining.rewriting import Rewriting, rebase
-from zbatch.refining.yamltext import YamlText, scalar_text
+from zbatch.refining.rebasing import rebase
+from zbatch.refining.rewriting import Rewriting
+from zbatch.refining.scalars import scalar_text
+from zbatch.refining.yamltext import YamlText
 from zbatch.runner.order import Order
 from zbatch.runner.plan import Plan, make_plan
 from zbatch.settings import Settings, resolve
@@ -35,8 +37,6 @@ from zbatch.state.run import Run
 
 _NUMBERED: Final = re.compile(r"(.+)-([2-9]|[1-9][0-9]{1,2})")
 _SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_MARK: Final = "# Refined by zbatch from "
-_COMMAND: Final = "#   zbatch run "
 _BOM: Final = "\ufeff"
 
 
@@ -123,11 +123,11 @@ def refine(run: Run, request: Request) -> Refinement:
     options = _options(run, original.manifest, same_run=request.same_run)
     changed = _changed(original, choices, target, name, request, notes)
     refinement = _checked(run, changed, target, options, same_run=request.same_run)
-    header = _header(run, request.picks, picks.people, target, refinement.options)
+    head = header(run, request.picks, picks.people, target, refinement.options)
     mark = _BOM if original.data.startswith(_BOM.encode()) else ""
     return replace(
         refinement,
-        text=mark + _with_header(changed, header),
+        text=mark + with_header(changed, head),
         choices=tuple(choices),
         people=picks.people,
         judged=len(cells),
@@ -249,38 +249,6 @@ def _following_directory(text: str) -> str:
     plain = text.rstrip("/")
     numbered = _NUMBERED.fullmatch(plain)
     return f"{numbered[1]}-{int(numbered[2]) + 1}" if numbered else f"{plain}-2"
-
-
-def _header(
-    run: Run, files: Sequence[Path], people: Sequence[str], target: Path, options: Sequence[str]
-) -> list[str]:
-    manifest = str(run.about(Meta.MANIFEST_SHA256) or "")[:16]
-    where = os.path.relpath(run.directory.path, target.absolute().parent)
-    names = ", ".join(path.name for path in files)
-    command = shlex.join(["zbatch", "run", str(target), *options])
-    by = f"by {names} of {', '.join(people)}"
-    return [
-        _plain(f"{_MARK}the run {run.name} ({where}, manifest {manifest})"),
-        _plain(f"# on {now_iso()[:10]}, {by}. What that run has made is not paid again:"),
-        _plain(f"#   {command}"),
-    ]
-
-
-def _plain(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text)
-
-
-def _with_header(text: str, header: Sequence[str]) -> str:
-    """Put a header at the top, below the line that names the schema; that of an earlier refinement goes."""
-    newline = "\r\n" if "\r\n" in text else "\n"
-    lines = text.split("\n")
-    at = 1 if lines[0].startswith("# yaml-language-server:") else 0
-    if lines[at : at + 1] and lines[at].startswith(_MARK):
-        ends = [number for number in range(at, min(at + 4, len(lines))) if lines[number].startswith(_COMMAND)]
-        if ends:
-            del lines[at : ends[0] + 1]
-    mine = [line + ("\r" if newline == "\r\n" else "") for line in header]
-    return "\n".join([*lines[:at], *mine, *lines[at:]])
 
 
 # ── the check ────────────────────────────────────────────────────────────────────────────────────────────
