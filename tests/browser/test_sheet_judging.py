@@ -190,8 +190,10 @@ def test_what_cannot_be_read_is_set_aside(visit, calm):
     assert page.evaluate("localStorage.getItem('zbatch.picks.sample.damaged')") == '{"half'
     page.locator(".cell").nth(1).focus()
     page.keyboard.press("4")
+    page.evaluate("localStorage.setItem('zbatch.picks.sample.others', '[{\"version\": 1')")
     page.reload()
     assert marks(page) == ["4★"]
+    expect(page.locator("#toast")).to_contain_text("import them again")
 
 
 def test_where_nothing_is_kept_that_is_said_and_export_helps(browser, watch, calm, tmp_path):
@@ -207,7 +209,7 @@ def test_where_nothing_is_kept_that_is_said_and_export_helps(browser, watch, cal
     expect(page.locator("#toast")).to_be_visible()
     assert marks(page) == ["4★", "5★"]
     page.keyboard.press("j")
-    expect(page.locator(".picks .warned")).to_contain_text("keeps nothing")
+    expect(page.locator(".picks .warned")).to_contain_text("does not keep your picks")
     with page.expect_download() as download:
         page.get_by_role("button", name="Export picks.json").click()
     document = json.loads(download.value.path().read_text())

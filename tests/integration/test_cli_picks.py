@@ -10,6 +10,7 @@ import pytest
 from support.picks_files import WRONG
 from support.sample_run import Sample, write_sample
 
+import zbatch as library
 from zbatch.cli import run_command_line
 from zbatch.state.run import Run
 
@@ -128,6 +129,8 @@ def test_preference_pairs_are_written_for_training(zbatch, made, by_prompt, tmp_
     assert len(list(Path("pairs", "train").glob("*.webp"))) == 4  # the others are in no pair
     code, _, err = zbatch(*words)
     assert "is this export already" in err
+    done = library.export(made, "pairs", format="pairs", picks=[ann, str(ben)])
+    assert not done.made  # the same in a notebook
     write_picks(ann, {c: {"rating": 1}, d: {"rating": 5}})  # Ben has 3 for the one
     code, _, err = zbatch(*words)
     assert code == 2

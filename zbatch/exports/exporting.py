@@ -25,6 +25,8 @@ from zbatch.exports.splits import Split
 from zbatch.exports.tables import write_csv, write_jsonl
 from zbatch.exports.webdataset import write_webdataset
 from zbatch.exports.writing import Work
+from zbatch.picks.merging import Merged, merge_picks
+from zbatch.picks.reading import read_picks
 from zbatch.state.database import Meta
 from zbatch.state.run import Run
 from zbatch.storage import is_url, parse_location
@@ -65,8 +67,8 @@ def export(
     `output` may be a place in an object store (`s3://bucket/prefix`): there `export.json` comes last.
 
     Options are given as a record, or by name as in `format="parquet", where="lora.scale > 0.4"`, where
-    `split="test=0.1", split_by="subject"` are text. The same export again does nothing; one that was
-    interrupted goes on.
+    `split="test=0.1", split_by="subject"` are text, and `picks` may be files, one or several. The same export
+    again does nothing; one that was interrupted goes on.
 
     Raises:
         UsageError: a name or a template is wrong, no image is left, or something else lies at `output`.
@@ -74,6 +76,9 @@ def export(
     """
     if isinstance(more.get("split"), str):
         more["split"] = Split.parse(more["split"], more.pop("split_by", None))
+    if (files := more.get("picks")) is not None and not isinstance(files, Merged):
+        paths = [files] if isinstance(files, str | Path) else files
+        more["picks"] = merge_picks(read_picks(path) for path in paths)
     try:
         chosen = options or Options(**more)
     except TypeError as error:

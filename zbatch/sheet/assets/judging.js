@@ -31,7 +31,7 @@ class Judging {
     if (this.own && text === this.text && others === this.othersText) return false;
     Object.assign(this, { text, othersText: others });
     this.own = this.#parsed(text, this.place) ?? { ...noPicks(this.run), who: "", source: "" };
-    this.added = JSON.parse(others ?? "[]");
+    this.added = this.#others(others);
     this.merged = null;
     return true;
   }
@@ -48,6 +48,16 @@ class Judging {
     }
   }
 
+  #others(text) {
+    try {
+      return JSON.parse(text ?? "[]").map((picks) => parsePicks(JSON.stringify(picks), "What was kept of others"));
+    } catch {
+      keep(`${this.place}.others.damaged`, text);
+      later.do(() => announce(`What was kept of others' picks cannot be read: import them again. It is set aside as ${this.place}.others.damaged`, { time: 8000 }));
+      return [];
+    }
+  }
+
   #heard() {
     if (this.#read()) this.changed(null);
   }
@@ -59,16 +69,33 @@ class Judging {
     this.own.source ||= Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
     this.own.when = new Date().toISOString();
     this.exported = false;
-    this.merged = null;
+    this.#merge(elsewhere ? null : keys);
     this.text = JSON.stringify(this.own);
     this.#keep(this.place, this.text);
     this.changed(elsewhere ? null : keys);
   }
 
+  /** Where nobody else's count, what changed can be put in its place; else all is merged anew when it is asked for. */
+  #merge(keys) {
+    if (!keys?.length || this.shared || !this.merged) {
+      this.merged = null;
+      return;
+    }
+    for (const key of keys) {
+      const said = this.own.jobs[key];
+      if (saidNothing(said)) this.merged.opinions.delete(key);
+      else {
+        const opinion = new Opinion();
+        opinion.add(said);
+        this.merged.opinions.set(key, opinion);
+      }
+    }
+  }
+
   #keep(place, text) {
     const before = this.unsaved;
     this.unsaved = !keep(place, text);
-    if (this.unsaved && !before) announce("This browser keeps nothing for this page: export your picks before you close it (J)", { time: 9000 });
+    if (this.unsaved && !before) announce("This browser does not keep your picks (its storage is refused or full): export them before you close the page (J)", { time: 9000 });
   }
 
   // ── said ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -48,10 +48,15 @@ class Page {
     if (this.blind.on || !this.selection) return;
     const cells = keys?.flatMap((key) => this.data.cellsOf(this.data.jobOfKey(key))) ?? null;
     this.grid.mark(cells);
-    this.controls.drawFacts(this.selection);
-    if (this.panelShown) this.chips.drawMeans();
     this.box?.drawJudged();
     if (this.dialog?.root.open) this.dialog.draw();
+    // Numbers follow what was pressed: who rates fast does not wait for them.
+    clearTimeout(this.counting);
+    this.counting = setTimeout(() => {
+      if (this.blind.on) return;
+      keepingFocus(() => this.controls.drawFacts(this.selection), this.grid);
+      if (this.panelShown) this.chips.drawMeans();
+    }, 60);
   }
 
   /** Blind mode was left: what is what is to be seen again, and how what was compared came out. */
@@ -75,6 +80,7 @@ class Page {
   }
 
   refresh({ keep = false } = {}) {
+    if (this.blind.on) return; // it is drawn anew when it comes back into the document
     keepingFocus(() => this.#refresh(keep), this.grid);
   }
 
@@ -164,6 +170,7 @@ class Page {
   }
 
   #remember(cell) {
+    if (this.blind.on) return; // the address would tell
     const words = this.view.hash;
     if (cell !== null) words.set("at", this.#nameOf(cell));
     this.box?.write(words, (other) => this.#nameOf(other));
