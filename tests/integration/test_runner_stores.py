@@ -8,10 +8,13 @@ import orjson
 import pytest
 from support.misbehaving import MisbehavingServer
 from support.object_store import KEY_ID, SECRET, misbehaving, objects
+from support.picked import write_picks
 from support.runs import QUICK, Recorder, finish, order_for, write_manifest
 
 from zbatch.errors import DiskError, StorageError, UsageError
 from zbatch.exports.provenance import write_provenance
+from zbatch.refining.choosing import Wishes
+from zbatch.refining.refinement import Request, refine
 from zbatch.state.pictures import CLAIM
 from zbatch.state.run import Run
 from zbatch.storage import Bucket, parse_location
@@ -288,3 +291,13 @@ def test_a_name_that_is_too_long_for_a_store_is_told_before_it_is_paid(tmp_path,
     finished = finish(order_for(manifest, server.url, run_dir=f"{place}/{'p' * 250}"))
     assert "is longer than object stores take" in str(finished.outcome.error)
     assert submits(server) == 0
+
+
+def test_a_run_in_a_store_is_refined_in_itself(tmp_path, place):
+    manifest = write_manifest(tmp_path, 4)
+    there = finish(order_for(manifest, "preview", run_dir=place)).outcome.directory
+    picks = write_picks(tmp_path / "picks.json", there, lambda at: 5 if at["seed"] in {1, 2} else 1)
+    asked = Request((picks,), Wishes({}, {}, votes=1), same_run=True)
+    with Run(there) as run:
+        refined = refine(run, asked)
+    assert (refined.plan.jobs, refined.plan.done, refined.plan.to_submit) == (2, 2, 0)

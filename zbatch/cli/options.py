@@ -69,7 +69,7 @@ reuse = click.option(
     "--reuse",
     multiple=True,
     metavar="RUN",
-    type=click.Path(path_type=Path),
+    type=PLACE,
     help="Take over pictures that this run has made already, by links; may be repeated.",
 )
 max_cost = click.option("--max-cost", metavar="USD", help="Stop before all attempts cost more than this.")

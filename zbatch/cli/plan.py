@@ -48,7 +48,7 @@ def command(
     first: int | None,
     rate: str | None,
     retry: tuple[str, ...],
-    reuse: tuple[Path, ...],
+    reuse: tuple[Path | str, ...],
     max_cost: str | None,
     allow_outside: bool,
     out: Path | None,

@@ -26,7 +26,7 @@ _LONGEST = 48
     "zbatch refine fox.yaml --picks ann.json --picks ben.json -o denser.yaml --keep lora.scale=0 · "
     "zbatch refine runs/fox --picks picks.json --axis lora.scale",
 )
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=options.PLACE)
 @click.option(
     "--picks",
     "picks",
@@ -58,7 +58,7 @@ _LONGEST = 48
 @click.option("--same-run", is_flag=True, help="Keep the name: the next run goes on in the directory of RUN.")
 @options.endpoint
 def command(
-    run: Path,
+    run: Path | str,
     picks: tuple[Path, ...],
     out: Path | None,
     force: bool,

@@ -65,7 +65,7 @@ def command(
     only: tuple[str, ...],
     first: int | None,
     retry: tuple[str, ...],
-    reuse: tuple[Path, ...],
+    reuse: tuple[Path | str, ...],
     max_cost: str | None,
     api_key_file: Path | None,
     no_report: bool,
