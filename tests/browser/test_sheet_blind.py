@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 from playwright.sync_api import expect
 from support.axe import faults
-from support.browser import PHONE, until
+from support.browser import PHONE
 from support.sample_run import Sample, write_sample
 
 from zbatch.picks.rates import pair_values
@@ -46,7 +46,7 @@ def everything(page):
 
 
 def ready(page):
-    until(page, "[...document.querySelectorAll('.blind canvas')].every((one) => one.width > 1)")
+    expect(page.locator(".blind[data-ready]")).to_be_visible()
 
 
 def kept(page):
@@ -65,7 +65,7 @@ def compare(page, keys):
         before = page.locator(".blindsaid").inner_text()
         page.keyboard.press(key)
         expect(page.locator(".blindsaid")).not_to_have_text(before)
-        page.wait_for_timeout(60)
+        expect(page.locator(".blind[data-ready], .blindnothing")).to_be_visible()
 
 
 def test_nothing_tells_what_a_picture_is(visit, run):
@@ -185,7 +185,6 @@ def test_fingers_choose_on_a_phone(visit, run):
     page.locator(".print").first.tap()
     expect(page.locator(".blindsaid")).to_contain_text("1 of 48")
     ready(page)
-    page.wait_for_timeout(100)
     page.get_by_role("button", name="Tie").tap()
     expect(page.locator(".blindsaid")).to_contain_text("2 of 48")
     winners = [pair["winner"] for pair in kept(page)["comparisons"]]

@@ -22,6 +22,8 @@ matrix:
 report: {x: lora.scale, y: seed}
 """
 STARS = "1234221"
+COMPARED = """(() => { const kept = Object.keys(localStorage).find((name) => name.startsWith("zbatch.picks"));
+    return JSON.parse(localStorage.getItem(kept)).comparisons.at(-1); })()"""
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +72,35 @@ def test_judged_exported_refined_and_run_again(study, visit):
 
     compared = zbatch("diff", "runs/fox-preview", "runs/fox-2-preview", cwd=study)
     assert compared.returncode == 0, compared.stdout  # what both have is the same to the byte
+
+
+def test_judged_blind_and_refined_by_the_win_rates(study, visit):
+    first = study / "runs" / "fox-preview"
+    with Run(first) as run:
+        off = {job.key: abs(float(job.coordinates["lora.scale"]) - 0.6) for job in run.jobs()}
+    page = visit(first / "index.html", "#blind=3&way=pairs&axis=lora.scale")
+    said = page.locator(".blindsaid")
+    for number in range(21):  # each scale meets each other once
+        expect(page.locator(".blind[data-ready]")).to_be_visible()
+        page.keyboard.press("ArrowLeft")
+        expect(said).to_have_text(f"{number + 1} of 42 pairs")
+        pair = page.evaluate(COMPARED)
+        if off[pair["a"]] > off[pair["b"]]:  # somebody thinks better of it
+            page.keyboard.press("Control+z")
+            expect(said).to_have_text(f"{number} of 42 pairs")
+            expect(page.locator(".blind[data-ready]")).to_be_visible()
+            page.keyboard.press("ArrowRight")
+            expect(said).to_have_text(f"{number + 1} of 42 pairs")
+    page.get_by_role("button", name="Leave and reveal").click()
+    best = page.get_by_role("dialog", name="Picks").locator("tbody tr").first
+    expect(best).to_contain_text("0.6")
+    expect(best).to_contain_text("100 %")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export picks.json").click()
+    download.value.save_as(study / "blind.json")
+    refined = zbatch("refine", "runs/fox-preview", "--picks", "blind.json", "-o", "blind.yaml", cwd=study)
+    assert refined.returncode == 0, refined.stderr
+    text = (study / "blind.yaml").read_text("utf-8")
+    scales = next(line for line in text.splitlines() if "scale:" in line and "[" in line)
+    assert "0.55, 0.6, 0.65" in scales
+    assert "1.2" not in scales

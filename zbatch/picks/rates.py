@@ -47,7 +47,8 @@ def wilson(wins: float, count: int) -> tuple[float, float]:
     rate, z2 = wins / count, Z * Z
     middle = (rate + z2 / (2 * count)) / (1 + z2 / count)
     half = Z / (1 + z2 / count) * math.sqrt(rate * (1 - rate) / count + z2 / (4 * count * count))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # Rounding may lead past the rate itself, where that is 0 or 1.
+    return max(0.0, min(rate, middle - half)), min(1.0, max(rate, middle + half))
 
 
 def win_rates(comparisons: Iterable[Comparison], axis: str, cells: Cells) -> list[Rate]:

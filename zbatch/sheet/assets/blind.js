@@ -157,6 +157,7 @@ class Blind {
     const { judging, pairs, axis } = this;
     const compared = pairs.done(judging.own.comparisons).size;
     this.pair = null; // no key counts before both are to be seen
+    delete this.root.dataset.ready;
     this.said.textContent = `${count(compared)} of ${plural(pairs.total, "pair")}`;
     if (pair === null) {
       const words = pairs.many ? `${axis.short} has more than ${MOST_VALUES} values: hide some in the page first, and compare the rest.`
@@ -178,6 +179,7 @@ class Blind {
     }
     images.forEach((image, at) => this.prints[at].draw(image, this.#foot(image)));
     this.pair = pair;
+    this.root.dataset.ready = "";
     // Whichever is chosen, the next is the same: it can be fetched meanwhile.
     const next = pairs.next(judging.own.comparisons, [pair]);
     if (next) next.forEach((cell) => this.#image(cell));

@@ -7,7 +7,7 @@ function wilson(wins, games) {
   const [rate, z2] = [wins / games, Z * Z];
   const middle = (rate + z2 / (2 * games)) / (1 + z2 / games);
   const half = (Z / (1 + z2 / games)) * Math.sqrt((rate * (1 - rate)) / games + z2 / (4 * games * games));
-  return [Math.max(0, middle - half), Math.min(1, middle + half)];
+  return [Math.max(0, Math.min(rate, middle - half)), Math.min(1, Math.max(rate, middle + half))];
 }
 
 /** How many more comparisons each of two needs to be told apart, if it goes on so; `null` where none would do (Agresti and Caffo). */
