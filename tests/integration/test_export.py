@@ -393,9 +393,13 @@ def test_two_runs_give_each_job_once_and_say_where_images_differ(zbatch, made, o
     assert (len(rows), {row["run"] for row in rows}) == (JOBS, {"fox-preview"})
     import sqlite3
 
-    with sqlite3.connect(state) as database:
-        database.execute("UPDATE jobs SET sha256 = ? WHERE position = 0", ("0" * 64,))
-    database.close()
+    for column in ("sha256", "received_sha256"):  # what is written into a file makes it no other image
+        code, _, err = zbatch("export", made, own, "--format", "jsonl", "-o", f"before-{column}")
+        assert (code, "other images" in err) == (0, False)
+        assert json.loads(Path(f"before-{column}/export.json").read_text())["differing"] == []
+        with sqlite3.connect(state) as database:
+            database.execute(f"UPDATE jobs SET {column} = ? WHERE position = 0", ("0" * 64,))
+        database.close()
     code, _, err = zbatch("export", made, own, "--format", "jsonl", "-o", "other")
     assert code == 0
     assert "1 jobs of later runs have other images than in an earlier one" in err

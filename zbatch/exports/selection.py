@@ -9,7 +9,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import NamedTuple, Self
 
 import orjson
 
@@ -149,7 +149,7 @@ class Selection:
         for caption in captions:
             caption.check()
         where = self._where()
-        seen: dict[bytes, bytes] = {}
+        seen: dict[bytes, _Content] = {}
         presence = Presence(self.runs)
         for number, run in enumerate(self.runs):
             for facts in run.facts():
@@ -157,7 +157,7 @@ class Selection:
                 if entry is None:
                     continue
                 entry = entry._replace(caption=captions[number].of(entry))
-                if self._taken(entry, where) and self._is_first(entry, seen):
+                if self._taken(entry, where) and self._is_first(facts, seen):
                     presence.look(entry)
                     self._found.add(entry)
                     self._spool.add(entry)
@@ -190,17 +190,17 @@ class Selection:
             orjson.loads(facts.request),
         )
 
-    def _is_first(self, entry: Entry, seen: dict[bytes, bytes]) -> bool:
-        """Tell whether no earlier run has the job; with other bytes, that is told."""
+    def _is_first(self, facts: JobFacts, seen: dict[bytes, _Content]) -> bool:
+        """Tell whether no earlier run has the job; with another image, that is told."""
         if len(self.runs) == 1:
             return True
-        mark, content = bytes.fromhex(entry.key)[:16], bytes.fromhex(entry.sha256)[:16]
-        first = seen.setdefault(mark, content)
+        content = _Content(_short(facts.received_sha256), _short(facts.sha256))
+        first = seen.setdefault(_short(facts.key), content)
         if first is content:
             return True
         self.tally.taken_out["in an earlier run"] += 1
-        if first != content:
-            self.tally.differing.append(entry.key)
+        if first.differs(content):
+            self.tally.differing.append(facts.key)
         return False
 
     def _where(self) -> Where | None:
@@ -317,6 +317,26 @@ class Selection:
 
 
 _WORDS = {"flagged": "flagged as nsfw", "warned": "kept with a warning", "blank": "blank"}
+
+
+class _Content(NamedTuple):
+    """What tells the image of a job from that of another run: hashes, empty where there is none."""
+
+    received: bytes
+    kept: bytes
+
+    def differs(self, other: _Content) -> bool:
+        """Tell whether two are of different images.
+
+        What a run writes into its files differs from run to run, so the bytes as they came decide.
+        """
+        if self.received and other.received:
+            return self.received != other.received
+        return self.kept != other.kept
+
+
+def _short(sha256: str | None) -> bytes:
+    return bytes.fromhex(sha256 or "")[:16]
 
 
 def _labels(runs: Sequence[Run]) -> list[str]:
