@@ -341,13 +341,43 @@ def test_a_share_that_comes_out_far_from_what_was_asked_is_told(zbatch, made):
     images = json.loads(Path("out/export.json").read_text())["images"]
     share = images["test"] / JOBS
     assert (f"test has {share:.1%} of the images (asked for: 50.0%)" in err) == (abs(share - 0.5) > 0.15)
-    code, _, err = zbatch("export", made, "--format", "kohya", "-o", "all", "--split", "test=1")
-    assert code == 0, err
-    assert (
-        tomllib.loads(Path("all/dataset.toml").read_text())["datasets"][0]["subsets"][0]["image_dir"]
-        == "test"
-    )
-    assert not Path("all/train").exists()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_split_that_leaves_nothing_to_train_on_is_an_error(zbatch, made, form):
+    everything = "test=red fox|owl|=2+3"
+    for more, said in (
+        (
+            ("test=1",),
+            "the shares of the other sides take them all\n  hint: take a smaller share; or make none",
+        ),
+        ((everything, "--split-by", "subject"), "values of subject that are named for the other sides"),
+    ):
+        code, out, err = zbatch("export", made, "--format", form, "-o", "out", "--split", *more)
+        assert (code, out) == (2, ""), err
+        assert "the split leaves no image for train: " in err
+        assert said in err
+        assert list(Path.cwd().iterdir()) == []
+
+
+def test_hints_of_splits_do_not_lead_into_the_next_error(zbatch, made):
+    for more in (("test=1e-9",), ("test=film",)):
+        code, _, err = zbatch(
+            "export", made, "--format", "jsonl", "-o", "out", "--split", *more, "--split-by", "lora.name",
+            "--where", "mood == 'dawn'",
+        )  # fmt: skip
+        assert code == 2
+        assert "hint: split by another axis" in err
+        assert "name the" not in err
+        assert "name them" not in err
+    code, _, err = zbatch("export", made, "--format", "jsonl", "-o", "out", "--split", "test=1e-9",
+                          "--split-by", "subject")  # fmt: skip
+    assert (code, "--split-by subject --split 'test==2+3'" in err) == (2, True)
+    assert zbatch("export", made, "--format", "jsonl", "-o", "out", "--split", "test==2+3",
+                  "--split-by", "subject")[0] == 0  # fmt: skip
+    code, _, err = zbatch("export", made, "--format", "jsonl", "-o", "next", "--split", "test=1e-9",
+                          "--split-by", "seed")  # fmt: skip
+    assert (code, "hint: take a larger share, or split by another axis" in err) == (2, True)
 
 
 def test_images_that_are_gone_or_not_as_long_are_told_at_once(zbatch, own):

@@ -9,6 +9,7 @@ dataset, unless one of them joins two groups into one.
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -114,7 +115,7 @@ class Splitter:
         """Give the side of every entry, as indexes of `SIDES`.
 
         Raises:
-            UsageError: a side that was asked for gets nothing, or a group belongs to two sides by its values.
+            UsageError: a side gets nothing, or a group belongs to two sides by its values.
         """
         side_of: dict[int, int] = {}
         hashes: dict[int, bytes] = {}
@@ -127,9 +128,9 @@ class Splitter:
             if token in self._values or root not in named:
                 hashes[root] = min(digest, hashes.get(root, digest))
         for root, digest in hashes.items():
-            side_of[root] = self._side(digest, named.get(root, []))
+            side_of[root] = self._side(digest, named.get(root, []), alone=len(hashes) == 1)
         sides = bytearray(side_of[self._groups.root(group)] for group in self._of)
-        self._check(sides, len(hashes))
+        self._check(sides, len(hashes), named)
         return sides
 
     def _token(self, kind: bytes, what: list[Any]) -> int:
@@ -139,7 +140,7 @@ class Splitter:
             self._called.append(digest)
         return token
 
-    def _side(self, digest: bytes, values: list[Scalar]) -> int:
+    def _side(self, digest: bytes, values: list[Scalar], *, alone: bool) -> int:
         split = self._split
         found = {
             side
@@ -154,7 +155,9 @@ class Splitter:
                 raise UsageError(
                     f"the values {shown} of {split.by} cannot be parted: images of them share prompt and "
                     "seed, or are one image in several cells",
-                    hint="name them all for one side, or split by another axis",
+                    hint="split by another axis"
+                    if alone
+                    else "name them all for one side, or split by another axis",
                 )
             return found.pop()
         point = int.from_bytes(digest[:8], "big") / 2**64
@@ -164,18 +167,35 @@ class Splitter:
             return _TEST
         return _VALIDATION if point < test + validation else _TRAIN
 
-    def _check(self, sides: bytearray, groups: int) -> None:
+    def _check(self, sides: bytearray, groups: int, named: Mapping[int, list[Scalar]]) -> None:
         for side in self._split.sides:
-            if side != "train" and SIDES.index(side) not in sides:
-                share = self._split.test if side == "test" else self._split.validation
+            if SIDES.index(side) in sides:
+                continue
+            if side == "train":
                 raise UsageError(
-                    f"the split {side} ({_shown(share)}) gets no image: {self._why(share, groups)}",
-                    hint=f"{self._hint(side)}; or make none: --split none",
+                    f"the split leaves no image for train: {self._why_all(groups)}",
+                    hint=f"{self._hint_train(groups)}; or make none: --split none",
                 )
+            share = self._split.test if side == "test" else self._split.validation
+            raise UsageError(
+                f"the split {side} ({_shown(share)}) gets no image: {self._why(share, groups)}",
+                hint=f"{self._hint(side, groups, named)}; or make none: --split none",
+            )
 
     def _why(self, share: Share, groups: int) -> str:
         if isinstance(share, tuple):
             return f"none of those that are left has such a value of {self._split.by}"
+        return self._by_hash(groups)
+
+    def _why_all(self, groups: int) -> str:
+        shares = [share for share in (self._split.test, self._split.validation) if share]
+        if sum(share for share in shares if isinstance(share, float)) >= 1:
+            return "the shares of the other sides take them all"
+        if all(isinstance(share, tuple) for share in shares):
+            return f"the values of {self._split.by} that are named for the other sides have them all"
+        return self._by_hash(groups)
+
+    def _by_hash(self, groups: int) -> str:
         total = len(self._of)
         images = f"{total:,} image{'s' * (total != 1)}"
         if groups == 1:
@@ -184,12 +204,30 @@ class Splitter:
         what = f"values of {self._split.by}" if self._split.by else "different pairs of prompt and seed"
         return f"a hash decides for each group of images, and there are {groups:,} ({what}) for {images}"
 
-    def _hint(self, side: str) -> str:
+    def _hint_train(self, groups: int) -> str:
+        if groups == 1:
+            return self._hint_alone()
+        shares = (self._split.test, self._split.validation)
+        less = "take a smaller share" if any(isinstance(share, float) and share for share in shares) else ""
+        return less or f"name fewer values of {self._split.by}"
+
+    def _hint_alone(self) -> str:
+        """Say what parts images that are one group: no share and no value does."""
+        return (
+            "split by another axis, or by none" if self._split.by else "make images of other prompts or seeds"
+        )
+
+    def _hint(self, side: str, groups: int, named: Mapping[int, list[Scalar]]) -> str:
         by = self._split.by
+        if groups == 1:
+            return self._hint_alone()
         if by is None:
             return "take a larger share, or split by an axis: --split-by AXIS"
-        values = sorted(str(value) for value in self._values.values())[:1]
-        return f"name the values: --split-by {by} --split '{side}={values[0] if values else 'VALUE'}'"
+        choices = [choice for values in named.values() if (choice := _choice(values))]
+        if not choices:
+            return "take a larger share, or split by another axis"
+        choice = min(choices, key=lambda words: (words.count("|"), words))
+        return f"name the values: --split-by {shlex.quote(by)} --split '{side}={choice}'"
 
 
 class _Groups:
@@ -225,6 +263,15 @@ def _values(entry: Entry, by: str) -> Iterable[Scalar]:
 def _named(value: Scalar, share: tuple[Scalar, ...]) -> bool:
     """Tell whether a value is in a list: as itself, or as it is written on a command line."""
     return any(value == one or str(value) == one for one in share)
+
+
+def _choice(values: list[Scalar]) -> str:
+    """Write the values of a group as they can be named on a command line; nothing where they cannot."""
+    words = sorted({str(value) for value in values})
+    text = "|".join(words)
+    if any(not word.strip() or word != word.strip() or set(word) & set(",|'\n") for word in words):
+        return ""
+    return text if isinstance(_share(text), tuple) else ""
 
 
 def _share(text: str) -> Share:
