@@ -154,6 +154,44 @@ def test_datasets_loads_it(zbatch, made, datasets, form, more, image):
         assert (facts["seed"], facts["lora.scale"]) == (1, 0.0)
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("form", "builder"), [("csv", "csv"), ("jsonl", "json")])
+@pytest.mark.parametrize("more", [(), ("--split", "none"), ("--split", "validation=0.4")])
+def test_datasets_loads_a_table(zbatch, made, datasets, form, builder, more):
+    folder = export(zbatch, made, form, *more)
+    images = json.loads((folder / "export.json").read_text())["images"]
+    for loaded in (datasets.load_dataset(builder, data_dir=str(folder)), datasets.load_dataset(str(folder))):
+        assert {name: split.num_rows for name, split in loaded.items()} == images
+        first = loaded["train"][0]
+        assert (first["text"], first["split"]) == (" red fox in dawn light, film@0", "train")
+        assert (first["seed"], first["lora.scale"], first["width"]) == (1, 0.0, 256)
+        assert {"file", "key", "sha256", "cells"} <= set(loaded["train"].column_names)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_datasets_loads_tables_whose_splits_look_different(zbatch, datasets, form):
+    for name, axes in (
+        ("plain", "thing: [1, two, 3.5]"),
+        ("odd", "thing: [two]\n  odd: [wow, 7]\n  n: [1, 2]"),
+    ):
+        prompt = " ".join(f"{{{{ {line.split(':')[0].strip()} }}}}" for line in axes.splitlines())
+        text = (
+            f'version: 1\nname: {name}\nrequest: {{prompt: "{prompt}", size: 256*256}}\nmatrix:\n  {axes}\n'
+        )
+        Path(f"{name}.yaml").write_text(text)
+        library.run(f"{name}.yaml", run_dir=name, report=False).close()
+    folder = export(zbatch, "plain", form, "odd", "--split", "test=two", "--split-by", "thing")
+    loaded = datasets.load_dataset(str(folder))
+    assert {name: split.num_rows for name, split in loaded.items()} == {"train": 2, "test": 5}
+    assert loaded["train"].features == loaded["test"].features
+    assert {row["odd"] for row in loaded["train"]} == {None}
+    assert {(row["odd"], row["n"]) for row in loaded["test"]} == {
+        (None, None), ("wow", 1), ("wow", 2), ("7", 1), ("7", 2),
+    }  # fmt: skip
+    assert set(loaded["train"]["thing"]) == {"1", "3.5"}
+
+
 def test_parquet_streams_and_says_what_it_is(zbatch, made):
     parquet = pytest.importorskip("pyarrow.parquet")
     folder = export(zbatch, made, "parquet", "--shard-size", "50kB")
@@ -205,12 +243,14 @@ def test_kohya_has_captions_of_one_line_and_a_config(zbatch, made):
 
 
 def test_tables_are_exact_and_harmless(zbatch, made):
-    rows = lines(export(zbatch, made, "jsonl", "--caption", '{{ subject }}\n"{{ mood }}"') / "images.jsonl")
-    assert rows[-1]["split"] == "test"
+    folder = export(zbatch, made, "jsonl", "--caption", '{{ subject }}\n"{{ mood }}"')
+    rows = lines(folder / "train.jsonl")
+    assert {row["split"] for row in rows} == {"train"}
+    assert {(row["split"], row["subject"]) for row in lines(folder / "test.jsonl")} == {("test", "owl")}
     assert {row["text"] for row in rows if row["subject"] == "=2+3"} == {'=2+3\n"dawn"'}
     assert rows[0]["request"]["prompt"] == rows[0]["prompt"]
     assert len(rows[0]["cells"]) == 2
-    table = export(zbatch, made, "csv", "--caption", '{{ subject }}\n"{{ mood }}"', to="csv") / "images.csv"
+    table = export(zbatch, made, "csv", "--caption", '{{ subject }}\n"{{ mood }}"', to="csv") / "train.csv"
     with table.open(newline="") as stream:
         read = list(csv.DictReader(stream))
     assert {row["text"] for row in read if row["subject"] == "'=2+3"} == {'\'=2+3\n"dawn"'}
@@ -229,6 +269,7 @@ def test_the_card_says_what_it_is_and_how_to_make_it_again(zbatch, made):
     for said in (
         "# fox\n\nFoxes and an owl.\n",
         "LoRA `film`: `org/film`, trigger `filmgrain`",
+        "There is nothing to load here: this is the card alone",
         "- `train`: 12 images\n- `test`: 6 images\n",
         "- Left out: 1 (--where mood == 'dawn')",
         "zbatch export fox.yaml --format card --where 'mood == '\"'\"'dawn'\"'\"'' --license cc-by-4.0",
@@ -252,7 +293,7 @@ def test_where_takes_what_it_is_true_for(zbatch, made, where, images):
     if where == "lora.scale > 0.4":
         where = "lora.scale is not none and lora.scale > 0.4"
     folder = export(zbatch, made, "jsonl", "--where", where, "--split", "none")
-    assert len(lines(folder / "images.jsonl")) == images
+    assert len(lines(folder / "train.jsonl")) == images
 
 
 @pytest.mark.parametrize(
@@ -325,12 +366,12 @@ def test_a_place_may_be_here_or_behind_a_link(zbatch, made, tmp_path, monkeypatc
     Path("real").mkdir()
     Path("link").symlink_to("real")
     export(zbatch, made, "jsonl", to="link")
-    assert Path("real/images.jsonl").exists()
+    assert Path("real/train.jsonl").exists()
     Path("here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     code, _, err = zbatch("export", made, "--format", "jsonl", "-o", ".")
     assert code == 0, err
-    assert (tmp_path / "here" / "images.jsonl").exists()
+    assert (tmp_path / "here" / "train.jsonl").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "link", "real"]
 
 
@@ -419,7 +460,7 @@ def test_an_image_that_was_changed_is_told_and_what_is_done_is_kept(zbatch, own,
 def test_two_runs_give_each_job_once_and_say_where_images_differ(zbatch, made, own, tmp_path):
     state = own / "state.sqlite3"
     assert zbatch("export", made, own, "--format", "jsonl", "-o", "same")[0] == 0
-    rows = lines(Path("same/images.jsonl"))
+    rows = lines(Path("same/train.jsonl")) + lines(Path("same/test.jsonl"))
     assert (len(rows), {row["run"] for row in rows}) == (JOBS, {"fox-preview"})
     import sqlite3
 
@@ -448,7 +489,7 @@ def test_an_edited_caption_takes_effect_with_the_next_run(zbatch, made, own):
         library.run(path, run_dir=own, report=False).close()
     finally:
         path.write_text(before)
-    row = lines(export(zbatch, own, "jsonl") / "images.jsonl")[0]
+    row = lines(export(zbatch, own, "jsonl") / "train.jsonl")[0]
     assert row["text"] == " red fox at dawn, film@0"
 
 

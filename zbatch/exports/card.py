@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import yaml
 
+from zbatch.exports.columns import Columns
 from zbatch.exports.options import Options
 from zbatch.exports.selection import Selection
+from zbatch.exports.tables import csv_types, jsonl_types
 from zbatch.state.database import Meta
 from zbatch.state.run import Run
 from zbatch.version import __version__
@@ -25,6 +27,8 @@ _FILES: Final[Mapping[str, str]] = {
     "imagefolder": "{side}/**",
     "webdataset": "{side}-*.tar",
     "parquet": "data/{side}-*.parquet",
+    "csv": "{side}.csv",
+    "jsonl": "{side}.jsonl",
 }
 """Where a hub finds the files of a split."""
 
@@ -32,7 +36,11 @@ _LOAD: Final[Mapping[str, str]] = {
     "imagefolder": 'datasets.load_dataset("imagefolder", data_dir="THIS_FOLDER")',
     "webdataset": 'webdataset.WebDataset("THIS_FOLDER/train-{LAST}.tar")',
     "parquet": 'datasets.load_dataset("parquet", data_dir="THIS_FOLDER")',
+    "csv": 'datasets.load_dataset("./THIS_FOLDER")',
+    "jsonl": 'datasets.load_dataset("./THIS_FOLDER")',
 }
+
+_TYPES: Final[Mapping[str, Callable[[Columns], dict[str, str]]]] = {"csv": csv_types, "jsonl": jsonl_types}
 
 
 def write_card(selection: Selection, last_shard: int = 0) -> bytes:
@@ -54,6 +62,10 @@ def _header(selection: Selection) -> dict[str, Any]:
             {"split": side, "path": _FILES[options.format].format(side=side)} for side in selection.sides
         ]
         header["configs"] = [{"config_name": "default", "data_files": files}]
+    if options.format in _TYPES:
+        types = _TYPES[options.format](selection.columns)
+        features = [{"name": name, "dtype": type_} for name, type_ in types.items()]
+        header["dataset_info"] = {"config_name": "default", "features": features}
     return header
 
 
@@ -69,6 +81,10 @@ def _body(selection: Selection, options: Options, last_shard: int) -> str:
         last = f"{{000000..{last_shard:06}}}" if last_shard else "000000"
         call = _LOAD[options.format].replace("{LAST}", last)
         parts.append(f"## Load it\n\n```python\n{call}\n```")
+    elif options.format == "card":
+        parts.append(
+            "There is nothing to load here: this is the card alone, without images and without rows."
+        )
     parts.append("\n".join(["## Make it again", "", *_again(selection)]))
     parts.append(f"Written by zbatch {__version__}; `checksums.sha256` has the hash of every file.")
     return "\n\n".join(parts) + "\n"

@@ -53,9 +53,15 @@ class Found:
     differ: set[str] = field(default_factory=set)
     several: bool = False
     """Whether an image stands in several cells."""
+    everywhere: set[str] | None = None
+    """Coordinates that every image has; one may be null."""
 
     def add(self, entry: Entry) -> None:
         """Look at an entry."""
+        if self.everywhere is None:
+            self.everywhere = set(entry.coordinates)
+        else:
+            self.everywhere.intersection_update(entry.coordinates)
         for name, value in entry.coordinates.items():
             kinds = self.names.get(name)
             if kinds is None:
@@ -95,6 +101,13 @@ class Columns:
         if found.several:
             kinds["cells"] = "text"
         self.kinds = kinds
+        everywhere = found.everywhere or set()
+        self.with_nulls = {
+            column
+            for name, column in self.coordinates.items()
+            if name not in everywhere or "nothing" in found.names[name]
+        }
+        """Coordinates' columns that are null in some row."""
         convert: dict[Kind, Callable[[Any], Any]] = {"text": _text, "number": float}
         self._converted = {
             name: convert[kinds[column]]

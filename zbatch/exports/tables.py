@@ -1,29 +1,57 @@
-"""`csv` and `jsonl`: a row an image, without the images."""
+"""`csv` and `jsonl`: a row an image, without the images; a table for each split, where `datasets` looks."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
 
+from zbatch.exports.columns import Columns, Kind
 from zbatch.exports.writing import Work
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet take text for a formula, and run it."""
 
+_TYPES: Final[Mapping[Kind, str]] = {
+    "text": "string",
+    "integer": "int64",
+    "number": "float64",
+    "boolean": "bool",
+    "nothing": "string",
+}
+_WITH_NULLS: Final[Mapping[Kind, str]] = {**_TYPES, "integer": "float64", "boolean": "string"}
+"""As pandas reads CSV with an empty field in it."""
+
+
+def csv_types(columns: Columns) -> dict[str, str]:
+    """Give the type of each column of `csv`, in the names of `datasets`: guessed, they differ by split."""
+    types = {
+        name: (_WITH_NULLS if name in columns.with_nulls else _TYPES)[kind]
+        for name, kind in columns.kinds.items()
+    }
+    return {"file": "string", "split": "string", **types}
+
+
+def jsonl_types(columns: Columns) -> dict[str, str]:
+    """Give the type of each column of `jsonl`, as `csv_types`."""
+    types = {name: _TYPES[kind] for name, kind in columns.kinds.items()}
+    nested = {"model": "string", "request": "json", "cells": "json"}
+    return {"file": "string", "split": "string", **types, **nested}
+
 
 def write_jsonl(work: Work) -> None:
-    """Write `images.jsonl`: everything, exactly; `cells` and `request` as they are.
+    """Write `train.jsonl` and so on: everything, exactly; `cells` and `request` as they are.
 
     Raises:
         DiskError: it cannot be written.
     """
     selection = work.selection
     columns = selection.columns
-    with work.destination.stream("images.jsonl") as table:
-        for side in selection.sides:
+    for side in selection.sides:
+        with work.destination.stream(f"{side}.jsonl") as table:
             for entry in selection.entries(side):
                 row = {
                     "file": entry.file,
@@ -38,18 +66,18 @@ def write_jsonl(work: Work) -> None:
 
 
 def write_csv(work: Work) -> None:
-    """Write `images.csv`: UTF-8, quoted where it must be; text that a spreadsheet would run begins with `'`.
+    """Write `train.csv` and so on: UTF-8; text that a spreadsheet would run begins with `'`.
 
     Raises:
         DiskError: it cannot be written.
     """
     selection = work.selection
     columns = selection.columns
-    with work.destination.stream("images.csv") as table:
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(["file", "split", *map(_cell, columns.kinds)])
-        for side in selection.sides:
+    for side in selection.sides:
+        with work.destination.stream(f"{side}.csv") as table:
+            buffer = io.StringIO()
+            writer = csv.writer(buffer, lineterminator="\n")
+            writer.writerow(["file", "split", *map(_cell, columns.kinds)])
             for entry in selection.entries(side):
                 row = columns.row(entry)
                 writer.writerow([_cell(entry.file), side, *(_cell(row[name]) for name in columns.kinds)])
