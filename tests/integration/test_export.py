@@ -311,6 +311,8 @@ def test_where_takes_what_it_is_true_for(zbatch, made, where, images):
         (("--caption", "{{ 1 / (lora.scale or 0) }}"), "the caption of the image"),
         (("--caption", "{{ subject"), "does not parse"),
         (("--caption-column", "prompt"), "is another column's name"),
+        (("--caption-column", ""), "--caption-column is empty"),
+        (("--caption-column", " "), "--caption-column is empty"),
         (("--split", "test"), "is no split"),
         (("--split", "test=0.7,validation=0.6"), "all together too"),
         (("--split", "test=owl"), "add --split-by AXIS"),

@@ -155,6 +155,9 @@ def test_columns_are_of_one_type_and_called_apart():
     assert (rows[0]["axis.width"], rows[1]["axis.width"]) == (None, str(2**63))
     assert columns.kinds["odd"] == "nothing"
     assert columns.filled(rows[0])["warnings"] == ""
+    assert columns.with_nulls == {"axis.text", "odd", "axis.width"}
+    with pytest.raises(UsageError, match=r"two columns would be called 'axis\.width'"):
+        Columns(found, ["run"], "axis.width")
 
 
 def test_a_run_of_an_older_zbatch_has_the_plain_caption_and_says_why_no_other(tmp_path):

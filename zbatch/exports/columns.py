@@ -83,7 +83,7 @@ class Columns:
         the same throughout. A column of several types is text.
 
         Raises:
-            UsageError: the caption's column is called like another.
+            UsageError: two columns are called the same.
         """
         self.caption = caption
         self._runs = runs
@@ -96,6 +96,11 @@ class Columns:
             if name in FIXED and name not in found.differ:
                 continue
             column = f"axis.{name}" if name in _TAKEN or name == caption else name
+            if column in kinds:
+                raise UsageError(
+                    f"two columns would be called {column!r}",
+                    hint="give another --caption-column, such as text",
+                )
             self.coordinates[name] = column
             kinds[column] = _common(of)
         if found.several:

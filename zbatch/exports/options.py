@@ -55,6 +55,8 @@ class Options:
             raise UsageError(f"near duplicates differ in 0 to 32 bits of 64 (got {self.alike})", hint="try 4")
         if self.shard_bytes < 1 or self.shard_count < 1:
             raise UsageError("a shard holds at least one byte and one image")
+        if not self.caption_column.strip():
+            raise UsageError("--caption-column is empty", hint="such as text")
         if (self.format == "pairs") is (self.picks is None):
             raise UsageError(
                 "the format pairs is written from picks, and needs a file of them"
