@@ -287,6 +287,8 @@ def test_the_card_says_what_it_is_and_how_to_make_it_again(zbatch, made):
         ("width == 256 and not warnings and 'fox' in prompt and run == 'fox-preview'", 7),
         ("caption.endswith('ink@0.2')", 1),
         ("lora.name in ['ink']", 6),
+        ("state == 'done' and attempts == 1 and file.startswith('images/barn-owl/') and reason is none", 6),
+        ("sha256 | length == 64 and request.size == '256*256' and seed == 9", 1),
     ],
 )
 def test_where_takes_what_it_is_true_for(zbatch, made, where, images):
@@ -516,3 +518,20 @@ def test_it_is_one_call_in_python(made, tmp_path):
         library.export(made, tmp_path / "out", fromat="imagefolder")
     with pytest.raises(library.UsageError, match="no run to export"):
         library.export([], tmp_path / "out")
+
+
+def test_jobs_that_where_gave_are_exported_under_their_condition(made, own, tmp_path):
+    with library.Run(made) as run, library.Run(own) as other:
+        foxes = run.where("subject == 'red fox' or subject == 'owl'")
+        done = library.export(foxes.where("seed == 1").done(), tmp_path / "out", format="jsonl", split="none")
+        assert done.images == {"train": len(foxes.where("seed == 1"))} == {"train": 6}
+        less = library.export(foxes, tmp_path / "less", format="jsonl", split="none", where="seed == 9")
+        assert less.images == {"train": 1}
+        about = json.loads((tmp_path / "less" / "export.json").read_text())
+        assert about["where"] == "(subject == 'red fox' or subject == 'owl') and (seed == 9)"
+        both = [one.where("seed == 9") for one in (run, other)]
+        assert library.export(both, tmp_path / "both", format="jsonl", split="none").images == {"train": 1}
+        with pytest.raises(library.UsageError, match="one condition") as caught:
+            library.export([foxes, other], tmp_path / "none", format="jsonl")
+        assert "where=" in caught.value.hint
+        assert len(library.export(run.done(), tmp_path / "all", format="card").images) == 2

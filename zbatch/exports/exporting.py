@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from zbatch.exports.webdataset import write_webdataset
 from zbatch.exports.writing import Work
 from zbatch.picks.merging import Merged, merge_picks
 from zbatch.picks.reading import read_picks
+from zbatch.state.collection import Jobs
 from zbatch.state.database import Meta
 from zbatch.state.run import Run
 from zbatch.storage import is_url, parse_location
@@ -55,7 +57,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def export(
-    runs: Run | str | Path | Iterable[Run | str | Path],
+    runs: Run | Jobs | str | Path | Iterable[Run | Jobs | str | Path],
     output: str | Path,
     options: Options | None = None,
     *,
@@ -68,7 +70,8 @@ def export(
 
     Options are given as a record, or by name as in `format="parquet", where="lora.scale > 0.4"`, where
     `split="test=0.1", split_by="subject"` are text, and `picks` may be files, one or several. The same export
-    again does nothing; one that was interrupted goes on.
+    again does nothing; one that was interrupted goes on. Jobs of a run that `Run.where` gave are taken with
+    their condition, as `where` is; of several runs all have the same.
 
     Raises:
         UsageError: a name or a template is wrong, no image is left, or something else lies at `output`.
@@ -83,7 +86,10 @@ def export(
         chosen = options or Options(**more)
     except TypeError as error:
         raise UsageError(f"there is no such option of an export: {error}") from error
-    given = [runs] if isinstance(runs, Run | str | Path) else list(runs)
+    given, where = _given([runs] if isinstance(runs, Run | Jobs | str | Path) else list(runs))
+    if where is not None:
+        both = where if chosen.where is None else f"({where}) and ({chosen.where})"
+        chosen = replace(chosen, where=both)
     with contextlib.ExitStack() as stack:
         opened = [run if isinstance(run, Run) else stack.enter_context(Run(run)) for run in given]
         if not opened:
@@ -91,6 +97,17 @@ def export(
         selection = stack.enter_context(Selection(opened, chosen))
         selection.choose(lambda done, total: progress("looking", done, total))
         return _written(selection, str(output), lambda done, total: progress("writing", done, total))
+
+
+def _given(runs: Sequence[Run | Jobs | str | Path]) -> tuple[list[Run | str | Path], str | None]:
+    """Give the runs that were given, and the expression that takes the jobs that were."""
+    conditions = {run.expression if isinstance(run, Jobs) else None for run in runs}
+    if len(conditions) > 1:
+        raise UsageError(
+            "jobs of several runs are exported under one condition, and these have several",
+            hint='give the runs themselves, with where="..."',
+        )
+    return [run.run if isinstance(run, Jobs) else run for run in runs], next(iter(conditions), None)
 
 
 def _written(selection: Selection, output: str, progress: Callable[[int, int], None]) -> Exported:

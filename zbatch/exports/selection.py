@@ -157,7 +157,7 @@ class Selection:
                 if entry is None:
                     continue
                 entry = entry._replace(caption=captions[number].of(entry))
-                if self._taken(entry, where) and self._is_first(facts, seen):
+                if self._taken(entry, facts, where) and self._is_first(facts, seen):
                     presence.look(entry)
                     self._found.add(entry)
                     self._spool.add(entry)
@@ -211,13 +211,13 @@ class Selection:
         )
         return Where(self.options.where, names, self.labels)
 
-    def _taken(self, entry: Entry, where: Where | None) -> bool:
+    def _taken(self, entry: Entry, facts: JobFacts, where: Where | None) -> bool:
         reason = None
         if "flagged" in self.options.drop and entry.nsfw:
             reason = "flagged"
         elif "warned" in self.options.drop and entry.warnings:
             reason = "warned"
-        elif where is not None and not where.takes(entry):
+        elif where is not None and not where.takes(entry, facts):
             reason = f"--where {where.source}"
         if reason is None:
             return True

@@ -18,17 +18,28 @@ class Condition:
     A coordinate comes before a fact of the same name.
     """
 
-    def __init__(self, source: str, coordinates: Iterable[str], facts: Collection[str]) -> None:
+    def __init__(
+        self,
+        source: str,
+        coordinates: Iterable[str],
+        facts: Collection[str],
+        *,
+        option: str = "",
+        what: str = "job",
+    ) -> None:
         """Compile an expression over the names of coordinates (`lora.scale` with its dot) and facts.
+
+        Messages name the `option` that it was given by, and `what` it tells of.
 
         Raises:
             UsageError: it does not compile, or uses a name that is neither.
         """
         self.source = source
+        self._written = f"{option} {source!r}".lstrip()
         try:
             self._expression = compile_expression(source)
         except ExpressionError as error:
-            raise UsageError(f"{source!r}: the expression {error.message}", hint=error.hint) from error
+            raise UsageError(f"{self._written}: the expression {error.message}", hint=error.hint) from error
         self._flat: set[str] = set()
         self._deep: dict[str, list[str]] = {}
         for name in coordinates:
@@ -41,7 +52,7 @@ class Condition:
         for unknown in sorted(self._expression.names - known):
             close = get_close_matches(unknown, known, n=1)
             hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(sorted(known))}"
-            raise UsageError(f"{source!r} uses {unknown!r}, which no job has", hint=hint)
+            raise UsageError(f"{self._written} uses {unknown!r}, which no {what} has", hint=hint)
 
     def holds(self, coordinates: Coordinates, fact: Callable[[str], Any], called: str) -> bool:
         """Tell whether a job is meant, by its coordinates and whatever `fact` gives for a name.
@@ -56,7 +67,7 @@ class Condition:
                 raise ExpressionError("gives text, not true or false")
         except ExpressionError as error:
             raise UsageError(
-                f"{self.source!r} fails for {called}: the expression {error.message}",
+                f"{self._written} fails for {called}: the expression {error.message}",
                 hint=error.hint or self._hint(coordinates),
             ) from error
         return bool(value)

@@ -35,6 +35,7 @@ _FACTS: Final[dict[str, Callable[[JobRecord], Any]]] = {
     "width": lambda job: job.artifact and job.artifact.width,
     "height": lambda job: job.artifact and job.artifact.height,
     "bytes": lambda job: job.artifact and job.artifact.bytes,
+    "sha256": lambda job: job.artifact and job.artifact.sha256,
     "nsfw": lambda job: is_flagged(job.nsfw),
     "warnings": lambda job: list(job.artifact.warnings) if job.artifact else [],
     "attempts": lambda job: job.attempts,
@@ -44,10 +45,14 @@ _FACTS: Final[dict[str, Callable[[JobRecord], Any]]] = {
 
 
 class Check(NamedTuple):
-    """What a collection holds its jobs against, where they stand, and how it was written."""
+    """What a collection holds its jobs against, where they stand, and how it was written.
+
+    `expression` tells whether `source` is one: `done` is none.
+    """
 
     source: str
     holds: Callable[[Coordinates, JobRecord], bool]
+    expression: bool = True
 
 
 class NoSuchJobError(UsageError, LookupError):
@@ -111,7 +116,7 @@ class Collection:
 
         The expressions are those of a manifest's `when` and of `zbatch export --where`, over coordinates
         (null where a job does not stand on that axis) and `key, state, model, prompt, seed, request, file,
-        width, height, bytes, nsfw, warnings, attempts, reason`.
+        width, height, bytes, sha256, nsfw, warnings, attempts, reason`.
 
         Raises:
             UsageError: it does not compile, or uses a name that no job has. While they are given: it fails
@@ -129,7 +134,7 @@ class Collection:
 
     def done(self) -> Jobs:
         """Give those of them that are done and so have an image."""
-        done = Check("done", lambda _, job: job.artifact is not None)
+        done = Check("done", lambda _, job: job.artifact is not None, expression=False)
         return Jobs(self._source(), (*self._conditions, done))
 
     def images(self) -> Iterator[tuple[JobRecord, Image.Image]]:
@@ -251,6 +256,12 @@ class Jobs(Collection):
     def __init__(self, run: Run, conditions: tuple[Check, ...]) -> None:
         self.run = run
         self._conditions = conditions
+
+    @property
+    def expression(self) -> str | None:
+        """The expressions of `where` as one; `None` where there is none."""
+        sources = [condition.source for condition in self._conditions if condition.expression]
+        return sources[0] if len(sources) == 1 else " and ".join(f"({one})" for one in sources) or None
 
     def _source(self) -> Run:
         return self.run
