@@ -461,6 +461,29 @@ def test_an_image_that_was_changed_is_told_and_what_is_done_is_kept(zbatch, own,
     assert sorted(path.name for path in Path.cwd().iterdir()) == ["out", "own", "whole"]
 
 
+@pytest.mark.parametrize(
+    ("form", "shards"), [("webdataset", "train-*.tar"), ("parquet", "data/train-*.parquet")]
+)
+def test_a_shard_that_was_changed_while_it_lay_aside_is_made_again(zbatch, own, form, shards):
+    image = max((own / "images" / "barn-owl").iterdir())  # on the side that is written last
+    good = image.read_bytes()
+    image.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    assert zbatch("export", own, "--format", form, "-o", "out", "--shard-count", 4)[0] == 4
+    aside = sorted(Path(".out.partial/tree").glob(shards))
+    assert len(aside) > 2
+    data = bytearray(aside[0].read_bytes())
+    data[len(data) // 2] ^= 1
+    aside[0].write_bytes(data)
+    aside[1].unlink()
+    kept = aside[2].stat().st_mtime_ns
+    image.write_bytes(good)
+    code, _, err = zbatch("export", own, "--format", form, "-o", "out", "--shard-count", 4)
+    assert code == 0, err
+    assert tree(Path("out")) == tree(export(zbatch, own, form, "--shard-count", 4, to="whole"))
+    assert sorted(Path("out").glob(shards))[2].stat().st_mtime_ns == kept
+    assert zbatch("verify", "out")[0] == 0
+
+
 def test_two_runs_give_each_job_once_and_say_where_images_differ(zbatch, made, own, tmp_path):
     state = own / "state.sqlite3"
     assert zbatch("export", made, own, "--format", "jsonl", "-o", "same")[0] == 0

@@ -155,7 +155,7 @@ class Destination:
         self._tree.mkdir(exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             for line in (self.partial / "shards.jsonl").read_bytes().splitlines():
-                with contextlib.suppress(ValueError, TypeError):
+                with contextlib.suppress(ValueError, TypeError, FileNotFoundError):
                     shard = Shard(**orjson.loads(line))
                     if (self._tree / shard.name).stat().st_size == shard.bytes:
                         self._shards[shard.name] = shard
@@ -246,11 +246,20 @@ class Destination:
             self._keep_shard(Shard(name, shard_of, stream.bytes, sha256))
 
     def shard(self, name: str) -> Shard | None:
-        """Give a large file that an interrupted run left whole; it is noted as done."""
+        """Give a large file that an interrupted run left whole, and that is so still; it is noted as done."""
         shard = self._shards.get(name)
-        if shard is not None:
-            self._note(name, shard.bytes, shard.sha256)
+        if shard is None or not self._is_whole(shard):
+            return None
+        self._note(name, shard.bytes, shard.sha256)
         return shard
+
+    def _is_whole(self, shard: Shard) -> bool:
+        """Read it: what lay aside may have been changed since, and would get a checksum that it has not."""
+        try:
+            with (self._tree / shard.name).open("rb", buffering=0) as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest() == shard.sha256
+        except OSError:
+            return False
 
     def _keep_shard(self, shard: Shard) -> None:
         path = self.partial / "shards.jsonl"
