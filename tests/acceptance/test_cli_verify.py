@@ -173,3 +173,26 @@ def test_one_run_is_asked_again_and_nothing_else(folder):
         said = zbatch("verify", *places, "--reproduce", 1, cwd=folder)
         assert said.returncode == 2
         assert "--reproduce takes one run" in said.stderr
+
+
+def test_a_loss_stays_one_until_it_is_made_good_also_where_max_cost_is_spent(tmp_path):
+    (tmp_path / "mc.yaml").write_text(
+        "version: 1\nname: mc\nrequest: {prompt: a red fox, size: 256*256}\n"
+        "matrix: {seed: {from: 1, count: 3}}\nprice: 0.01\nlimits: {max_cost: 0.03}\n"
+    )
+    assert zbatch("run", "mc.yaml", cwd=tmp_path).returncode == 0
+    min((tmp_path / "runs" / "mc-preview" / "images").iterdir()).unlink()
+    told = zbatch("verify", "mc.yaml", cwd=tmp_path)
+    assert told.returncode == 1
+    assert "zbatch run mc.yaml --max-cost 0.04  (makes 1 picture again" in told.stdout
+    refused = zbatch("run", "mc.yaml", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert (
+        "max_cost is reached: no more submits; to go on: zbatch run mc.yaml --max-cost 0.04" in refused.stderr
+    )
+    still = zbatch("verify", "mc.yaml", cwd=tmp_path)
+    assert still.returncode == 1
+    assert "its job is unknown since" in still.stdout
+    assert "zbatch run mc.yaml --max-cost 0.04" in zbatch("status", "mc.yaml", cwd=tmp_path).stdout
+    assert zbatch("run", "mc.yaml", "--max-cost", "0.04", cwd=tmp_path).returncode == 0
+    assert zbatch("verify", "mc.yaml", cwd=tmp_path).returncode == 0

@@ -5,6 +5,7 @@ import io
 import sqlite3
 
 import pytest
+import yaml
 from PIL import Image
 from support.misbehaving import MisbehavingServer
 from support.runs import Recorder, finish, order_for, write_manifest
@@ -13,7 +14,7 @@ from zbatch.errors import EndpointError, UsageError
 from zbatch.exports.comparison import Verdict, compare_jobs, counted
 from zbatch.runner.events import EventName
 from zbatch.runner.order import Ending
-from zbatch.runner.reproduce import plan_reproduction
+from zbatch.runner.reproduce import _Dumper, plan_reproduction
 from zbatch.settings import Settings
 from zbatch.state.run import Run
 from zbatch.workflow import perform_again
@@ -68,9 +69,9 @@ def test_what_an_endpoint_makes_again_is_the_same_and_the_first_run_is_as_it_was
     assert (str(plan.cost), plan.free) == ("0.04", False)
     assert again(plan).ending is Ending.COMPLETE
     assert verdicts(run, plan) == {Verdict.SAME_BYTES: 4}
-    assert [accepted.body["seed"] for accepted in server.ledger.accepted] == [
+    assert sorted(accepted.body["seed"] for accepted in server.ledger.accepted) == sorted(
         job.request.seed for job in plan.jobs
-    ]
+    )
     assert written(run) == before
     with Run(plan.directory) as second:
         assert second.attempts() == 4
@@ -253,3 +254,10 @@ def test_where_nothing_is_done_there_is_nothing_to_ask_for(tmp_path, server):
     run = made(tmp_path, server, 1)
     with pytest.raises(UsageError, match="nothing to ask for again"):
         planned(run)
+
+
+def test_keys_that_read_like_numbers_are_text_in_the_manifest():
+    for key in ("0beb4711daa20357", "250e394025050984", "7648175223837e11", "1234567890123456"):
+        text = yaml.dump({"include": [{"label": key, "prompt": "no", "seed": 3}]}, Dumper=_Dumper)
+        assert f'"{key}"' in text
+        assert yaml.safe_load(text) == {"include": [{"label": key, "prompt": "no", "seed": 3}]}

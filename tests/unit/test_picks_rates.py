@@ -50,4 +50,7 @@ def test_how_many_more_it_takes():
     assert still_needed(Rate(1, 9, 10), Rate(0, 1, 10)) == 0
     assert needed(6, 10, 5, 10) > 100
     assert needed(5, 10, 5, 10) is None
-    assert needed(2, 2, 0, 2) == 2
+    assert needed(2, 2, 0, 2) == 14
+    assert needed(11, 16, 5, 16) > 0  # 11 to 5 is no rarer than 1 in 5
+    assert needed(5, 5, 0, 5) > 0
+    assert needed(6, 6, 0, 6) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from zbatch.api.endpoint import EndpointKind
 from zbatch.cli.output import plural
 from zbatch.model import JobState
 from zbatch.state.again import Again
@@ -18,6 +19,8 @@ def advice(run: Run) -> list[str]:
     pending, known = counts[JobState.PENDING], counts[JobState.SUBMITTED]
     left = run.about(Meta.SELECTED_LEFT)
     selected = pending if left is None or not again.selects else min(left, pending)
+    if again_by_itself := remade(run):
+        pending, selected = pending + again_by_itself, selected + again_by_itself
     lines = []
     if known and (capped or not selected):
         lines.append(_line(again, "asks again, costs nothing"))
@@ -28,9 +31,7 @@ def advice(run: Run) -> list[str]:
     if pending and again.selects and (left is None or selected < pending):
         whole = again.everything()
         lines.append(
-            _line(
-                whole.up_to(_cost_with(run, pending)) if capped else whole, "all jobs, not only a selection"
-            )
+            _line(whole.up_to(cost_with(run, pending)) if capped else whole, "all jobs, not only a selection")
         )
     return lines + _retries(run, counts, capped=capped)
 
@@ -39,7 +40,7 @@ def _retries(run: Run, counts: dict[JobState, int], *, capped: bool) -> list[str
     def line(state: JobState, count: int, words: str) -> str:
         again = run.again
         if capped:
-            again = again.up_to(_cost_with(run, counts[JobState.PENDING] + count))
+            again = again.up_to(cost_with(run, counts[JobState.PENDING] + count))
             words += "; raises the cap"
         return f"{again} --retry {state}  ({words})"
 
@@ -57,6 +58,8 @@ def _retries(run: Run, counts: dict[JobState, int], *, capped: bool) -> list[str
         lines.append(line(JobState.SUBMITTED, count, words))
     if count := counts[JobState.UNKNOWN]:
         words = f"submits {plural(count, 'job')} again: their outcome is not known, they may have been billed"
+        if remade(run):
+            words = "also those whose attempts are used up; the built-in endpoint bills nothing"
         lines.append(line(JobState.UNKNOWN, count, words))
     if count := counts[JobState.FAILED]:
         lines.append(line(JobState.FAILED, count, "each new attempt may be billed"))
@@ -66,6 +69,12 @@ def _retries(run: Run, counts: dict[JobState, int], *, capped: bool) -> list[str
     return lines
 
 
+def remade(run: Run) -> int:
+    """Count the jobs of unknown outcome that a run submits again by itself: of the built-in endpoint."""
+    free = run.about(Meta.ENDPOINT_KIND) == EndpointKind.PREVIEW
+    return run.counts()[JobState.UNKNOWN] if free else 0
+
+
 def _line(again: Again, words: str) -> str:
     return f"{again}  ({words})"
 
@@ -73,7 +82,7 @@ def _line(again: Again, words: str) -> str:
 def cap_reached(run: Run) -> bool:
     """Tell whether another attempt would cost more than max_cost, of the manifest or of the last command."""
     budget = run.about(Meta.MAX_COST)
-    return budget is not None and run.price is not None and _cost_with(run, 1) > Decimal(budget)
+    return budget is not None and run.price is not None and cost_with(run, 1) > Decimal(budget)
 
 
 def raised(run: Run, left: int) -> str:
@@ -82,9 +91,9 @@ def raised(run: Run, left: int) -> str:
     some = run.counts()[JobState.PENDING] > left
     words = f"raises the cap to what {'the' if some else 'all'} {plural(left if some else jobs, 'job')}"
     words += " left bring it to" if some else " cost"
-    return _line(run.again.up_to(_cost_with(run, left)), words)
+    return _line(run.again.up_to(cost_with(run, left)), words)
 
 
-def _cost_with(run: Run, more: int) -> Decimal:
+def cost_with(run: Run, more: int) -> Decimal:
     """USD for every attempt made and `more` of them."""
     return run.spending.of(run.attempts() + more) or Decimal(0)

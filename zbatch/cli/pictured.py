@@ -61,7 +61,9 @@ def _lines(told: Told) -> Iterator[str]:
     size = f", {told.width}x{told.height} pixels" if told.width else ""
     yield f"{printable(str(told.path))}: {told.media_type or 'a picture'}{size}, {plural(told.bytes, 'byte')}"
     if told.record is None:
-        yield "made by another tool than zbatch, which says:"
+        ours = "Version: zbatch" in (told.parameters or "")
+        tool = "zbatch, whose own record in it cannot be read; its parameters say:" if ours else None
+        yield f"made by {tool or 'another tool than zbatch, which says:'}"
         yield from (f"  {printable(line)}" for line in (told.parameters or "").splitlines())
         return
     yield from _record(told.record)

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from zbatch.cli import options
-from zbatch.cli.advice import raised
+from zbatch.cli.advice import raised, remade
 from zbatch.cli.output import ExitCode, complain, complain_as_json, plural, say, tell
 from zbatch.cli.warned import warning_lines
 from zbatch.cli.whereabouts import locate_run
@@ -173,7 +173,8 @@ def _explain(outcome: Outcome, order: Order) -> None:
             tell("limits.run_deadline is over: run again to go on")
         case Ending.MAX_COST:
             with Run(outcome.directory) as run:
-                command = raised(run, outcome.selected[JobState.PENDING])
+                again = outcome.selected[JobState.UNKNOWN] if remade(run) else 0
+                command = raised(run, outcome.selected[JobState.PENDING] + again)
             tell(f"max_cost is reached: no more submits; to go on: {command}")
 
 

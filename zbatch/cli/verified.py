@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import click
 
+from zbatch.api.endpoint import EndpointKind
+from zbatch.cli.advice import cap_reached, cost_with
 from zbatch.cli.output import plural
 from zbatch.exports.mending import SET_ASIDE, Mended, can_set_aside
 from zbatch.exports.verification import Difference, LeftOver, Problem, Verification, on_a_line
@@ -139,7 +141,10 @@ def _next(run: Run, result: Verification, mended: Mended | None) -> Iterator[str
     if again:
         then = "then " if mended is None and aside else ""
         taken = sum(_was_taken_over(run, one) for one in result.differences if one.shown)
-        yield f"{then}{run.again}  ({_fetching(run, again, min(taken, again))})"
+        preview = run.about(Meta.ENDPOINT_KIND) == EndpointKind.PREVIEW
+        # Asking costs nothing; what the built-in endpoint makes again counts as if it did.
+        command = run.again.up_to(cost_with(run, again)) if preview and cap_reached(run) else run.again
+        yield f"{then}{command}  ({_fetching(run, again, min(taken, again))})"
     lost = sum(not one.shown for one in result.differences if one.problem is not Problem.THUMBNAIL)
     if lost:
         yield (

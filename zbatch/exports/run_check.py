@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ from zbatch.exports.sniffing import sniff
 from zbatch.exports.strays import strays
 from zbatch.exports.verification import Difference, Problem, Told, Verification
 from zbatch.state.directory import RunDirectory
-from zbatch.state.kept import KeptFile, KeptFiles
+from zbatch.state.kept import KeptFile, KeptFiles, Lost
 from zbatch.state.pictures import Pictures
 
 _IN_FLIGHT: Final = 32
@@ -55,6 +55,7 @@ def verify_run(path: str | Path, tell: Told | None = None, *, threads: int | Non
         return same and _has_thumbnail(directory, file)
 
     with KeptFiles(directory) as kept:
+        lost = list(kept.lost())  # what a run takes back meanwhile is not
         names = ((file, file.file) for page in kept.pages() for file in page)
         for seen in look_at_all(names, is_whole, look=look, threads=threads):
             result.add_seen(seen.files, seen.length, len(seen.odd))
@@ -63,10 +64,21 @@ def verify_run(path: str | Path, tell: Told | None = None, *, threads: int | Non
             if tell is not None:
                 tell(seen.files, seen.length)
         _name_holders(kept, result)
+        _count_lost(lost, result, look)
         for stray in strays(pictures, directory, kept, result.notes):
             result.add_left_over(stray)
     result.seconds = time.monotonic() - begun
     return result
+
+
+def _count_lost(lost: Iterable[Lost], result: Verification, look: Callable[[str], Found]) -> None:
+    """Count the pictures that runs found gone already, and have not brought back: they are no less gone."""
+    for key, file, digest, state, why in lost:
+        if look(file).lying is not Lying.NOTHING:
+            continue  # told of as left over
+        result.files += 1
+        words = f"its job is {state} since{f': {why}' if why else ''}"
+        result.add(Difference(Problem.MISSING, file, key, sha256=digest, found=words))
 
 
 def _look_in_store(pictures: Pictures, name: str) -> Found:

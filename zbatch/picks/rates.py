@@ -137,19 +137,37 @@ def marginals(opinions: Mapping[str, Opinion], axis: str, cells: Cells) -> list[
 
 
 def still_needed(best: Rate, second: Rate) -> int | None:
-    """Say how many more comparisons each of two values needs to be told apart at 95 %, if they go on as now.
+    """Say how many more comparisons each of two values needs to be told apart, if they go on as now.
 
-    By Agresti and Caffo: each rate with one win and one loss added, p = (wins + 1) / (count + 2), and
-    n = z² (p₁(1-p₁) + p₂(1-p₂)) / (p₁-p₂)² comparisons each, two of which are those added. 0 where they are
-    apart already; `None` where the two are equal, and no number would do.
+    They are told apart (0) where both have six comparisons at least and their intervals do not touch. For two
+    values that only met each other, whose rates add up to 1, that is where both leave out a half; for one
+    that leads several by chance it is strict, as it should be. Else rates are taken to be less sure than so
+    few comparisons make them, with one win and one loss added, p = (wins + 1) / (count + 2), and what is
+    sought is the least n at which Wilson's intervals of these part. `None` where no number would do.
     """
     return needed(best.wins, best.count, second.wins, second.count)
 
 
+LEAST: Final = 6
+"""Comparisons of each of two values before they are told apart: five to nothing is no rarer than 1 in 16."""
+_MOST: Final = 1 << 24
+
+
 def needed(wins: float, count: int, wins_other: float, count_other: int) -> int | None:
     """See `still_needed`."""
+    if min(count, count_other) >= LEAST and wilson(wins, count)[0] > wilson(wins_other, count_other)[1]:
+        return 0
     p, q = (wins + 1) / (count + 2), (wins_other + 1) / (count_other + 2)
-    if p <= q:
+
+    def apart(games: int) -> bool:
+        return wilson(p * games, games)[0] > wilson(q * games, games)[1]
+
+    if p <= q or not apart(_MOST):
         return None
-    total = Z * Z * (p * (1 - p) + q * (1 - q)) / (p - q) ** 2
-    return max(0, math.ceil(total) - 2 - min(count, count_other))
+    low, high = 0, 1  # not apart at the first, apart at the second
+    while not apart(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if apart(middle) else (middle, high)
+    return max(1, high - min(count, count_other))

@@ -1,12 +1,12 @@
 """Which values win, by a rule that is told with every outcome.
 
-Where a dimension was compared blind often enough, win rates decide: a value stays while its interval (95 %)
-reaches the best value's rate. Else stars do: a value stays while its images have at most half a star less
-than the best value's, on average, or while a favourite is among them. A value most of whose judged images are
-rejects goes (but where that is so of all of them, another axis is to blame, and they are compared). What too
-few have looked at stays, as nobody knows; unless all that anybody did was to mark favourites: then what holds
-none was not chosen. First the words, then, over the images of what stays, the numbers and seeds. `keep` and
-`drop` win over all of it.
+Where a dimension was compared blind often enough, win rates decide: a value stays while it is not told apart
+from the best one (see `zbatch.picks.rates`). Else stars do: a value stays while its images have at most half
+a star less than the best value's, on average, or while a favourite is among them. A value most of whose
+judged images are rejects goes, where enough of them are (but where that is so of all of them, another axis is
+to blame, and they are compared). What too few have looked at stays, as nobody knows; unless all that anybody
+did was to mark favourites: then what holds none was not chosen. First the words, then, over the images of
+what stays, the numbers and seeds. `keep` and `drop` win over all of it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Final
 from zbatch.errors import UsageError
 from zbatch.manifest.findings import nearest
 from zbatch.picks.merging import Merged
+from zbatch.picks.rates import Rate, still_needed
 from zbatch.refining.density import denser, written
 from zbatch.refining.dimensions import Dimension, Key, Value, single_lora
 from zbatch.refining.evidence import Cells, Said, gather
@@ -155,7 +156,7 @@ def judge(dimension: Dimension, said: Mapping[Key, Said], picks: Merged, votes: 
     blamed = all(one.rejected for one in judged) and any(one.rejects < one.images for one in judged)
     rates = [one.rate for one in said.values() if one.rate is not None and one.rate.count >= votes]
     if len(rates) > 1:
-        best = max(rate.rate for rate in rates)
+        best = max(rates, key=lambda rate: rate.rate)
         return [
             _by_rate(value, said[value.key], best, votes, rejects_go=not blamed) for value in dimension.values
         ]
@@ -178,24 +179,24 @@ class _Bar:
     rejects_go: bool
 
 
-def _by_rate(value: Value, said: Said, best: float, votes: int, *, rejects_go: bool) -> Verdict:
+def _by_rate(value: Value, said: Said, best: Rate, votes: int, *, rejects_go: bool) -> Verdict:
     rate = said.rate
-    if said.rejected and rejects_go:
+    if said.rejected and rejects_go and said.rejects >= votes:
         return Verdict(value, kept=False, won=False, why=_rejects(said))
     if rate is None or rate.count < votes:
         count = 0 if rate is None else rate.count
         return Verdict(value, kept=True, won=False, why=f"only {count} comparisons")
     low, high = rate.interval
     why = f"won {rate.rate:.0%} of {rate.count} ({low:.0%} to {high:.0%})"
-    stays = high >= best
-    return Verdict(value, kept=stays, won=stays, why=why)
+    # What is not told apart from the best stays; new numbers come only round what may well be the best.
+    return Verdict(value, kept=still_needed(best, rate) != 0, won=high >= best.rate, why=why)
 
 
 def _by_stars(value: Value, said: Said, bar: _Bar) -> Verdict:
     if not said.images:
         why = "no favourite" if bar.favourites_only else "not judged"
         return Verdict(value, kept=not bar.favourites_only, won=False, why=why)
-    if said.rejected and bar.rejects_go:
+    if said.rejected and bar.rejects_go and said.images >= bar.needed:
         return Verdict(value, kept=False, won=False, why=_rejects(said))
     why = f"{said.stars:.1f} stars of {said.images}"
     if said.favourites:

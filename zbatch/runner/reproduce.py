@@ -275,7 +275,16 @@ def _manifest_text(plan: Reproduction) -> str:
     text = "# Written by zbatch verify --reproduce: requests of a run, as they were sent.\n"
     if plan.price is not None:
         text += f"price: {plan.price:f}\n"
-    return text + yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=110)
+    return text + yaml.dump(whole, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes all text: a key such as 0beb4711 or 250e3940 is a number to some readers."""
+
+
+_Dumper.add_representer(
+    str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
+)
 
 
 def _row(job: JobRecord, root: Path | None) -> dict[str, Any]:

@@ -29,6 +29,16 @@ class KeptFile(NamedTuple):
     shown: bool
 
 
+class Lost(NamedTuple):
+    """A job that once was done: its picture's name and SHA-256, its state now, and why it is there."""
+
+    key: str
+    file: str
+    sha256: str
+    state: JobState
+    why: str
+
+
 class Owner(NamedTuple):
     """A job whose picture lies, or may come to lie, under a name."""
 
@@ -85,6 +95,15 @@ class KeptFiles:
                 return
             after = page[-1][0]
             yield [_kept(row) for row in page]
+
+    def lost(self) -> Iterator[Lost]:
+        """Give the jobs that the manifest shows, that once were done, and that are not any more."""
+        rows = self._all(
+            """SELECT key, file, sha256, state, coalesce(message, '') FROM jobs
+               WHERE state IN ('submitted', 'unknown', 'pending') AND sha256 IS NOT NULL
+               AND position IS NOT NULL ORDER BY id"""
+        )
+        return (Lost(key, file, digest, JobState(state), why) for key, file, digest, state, why in rows)
 
     def now(self, job_id: int) -> KeptFile | None:
         """Give what a job keeps now; `None` where it is not done any more."""

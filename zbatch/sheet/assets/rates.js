@@ -10,12 +10,23 @@ function wilson(wins, games) {
   return [Math.max(0, Math.min(rate, middle - half)), Math.min(1, Math.max(rate, middle + half))];
 }
 
-/** How many more comparisons each of two needs to be told apart, if it goes on so; `null` where none would do (Agresti and Caffo). */
+const LEAST_GAMES = 6;
+const MOST_GAMES = 2 ** 24;
+
+/** How many more comparisons each of two needs until their intervals part, if it goes on so; `null` where none would do. */
 function needed(wins, games, otherWins, otherGames) {
+  if (Math.min(games, otherGames) >= LEAST_GAMES && wilson(wins, games)[0] > wilson(otherWins, otherGames)[1]) return 0;
   const [p, q] = [(wins + 1) / (games + 2), (otherWins + 1) / (otherGames + 2)];
-  if (p <= q) return null;
-  const total = (Z * Z * (p * (1 - p) + q * (1 - q))) / (p - q) ** 2;
-  return Math.max(0, Math.ceil(total) - 2 - Math.min(games, otherGames));
+  const apart = (many) => wilson(p * many, many)[0] > wilson(q * many, many)[1];
+  if (p <= q || !apart(MOST_GAMES)) return null;
+  let [low, high] = [0, 1];
+  while (!apart(high)) [low, high] = [high, 2 * high];
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (apart(middle)) high = middle;
+    else low = middle;
+  }
+  return Math.max(1, high - Math.min(games, otherGames));
 }
 
 /** The values that a pair compared: those of cells of its images that differ in its axis alone. */
