@@ -214,7 +214,9 @@ class Splitter:
     def _hint_alone(self) -> str:
         """Say what parts images that are one group: no share and no value does."""
         return (
-            "split by another axis, or by none" if self._split.by else "make images of other prompts or seeds"
+            "split by another axis, or without --split-by"
+            if self._split.by
+            else "make images of other prompts or seeds, too"
         )
 
     def _hint(self, side: str, groups: int, named: Mapping[int, list[Scalar]]) -> str:
