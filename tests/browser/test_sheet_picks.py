@@ -254,3 +254,12 @@ def test_the_page_and_zbatch_count_alike(browser, run, keys):
     ]
     assert sorted(said["means"]) == [pytest.approx(one, rel=1e-12) for one in sorted(means)]
     assert said["needed"] == [needed(*one) for one in games]
+
+
+def test_a_click_after_a_name_was_typed_counts(visit, run):
+    page = visit(run / "index.html")
+    page.keyboard.press("j")
+    page.get_by_label("Your name").press_sequentially("Ann")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export picks.json").click()
+    assert json.loads(download.value.path().read_text())["who"] == "Ann"

@@ -36,7 +36,8 @@ def response_curves(run: Run) -> list[Curve]:
         axes = ", ".join(axis.name for axis in measured_axes(data))
         raise UsageError(
             "there is no curve in this run yet",
-            hint=f"no picture along {axes} has its baseline done: run it first"
+            hint=f"no picture along {axes} has its baseline beside it, done (scale 0, no LoRA, or the least "
+            "value): have the manifest show that, and run"
             if axes
             else "a curve needs an axis of numbers, the scale of a LoRA say, with two values or more",
         )

@@ -49,7 +49,8 @@ class Page {
     const cells = keys?.flatMap((key) => this.data.cellsOf(this.data.jobOfKey(key))) ?? null;
     this.grid.mark(cells);
     this.box?.drawJudged();
-    if (this.dialog?.root.open) this.dialog.draw();
+    // Of no image: who one is. The field for it is left by a click on a button, which must not be taken away.
+    if (this.dialog?.root.open && keys?.length !== 0) this.dialog.draw();
     // Numbers follow what was pressed: who rates fast does not wait for them.
     clearTimeout(this.counting);
     this.counting = setTimeout(() => {
