@@ -11,20 +11,7 @@ from support.picks_files import WRONG
 from support.sample_run import Sample, write_sample
 
 import zbatch as library
-from zbatch.cli import run_command_line
 from zbatch.state.run import Run
-
-
-@pytest.fixture
-def zbatch(tmp_path, monkeypatch, capfd):
-    monkeypatch.chdir(tmp_path)
-
-    def zbatch(*arguments):
-        code = run_command_line([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        return int(code), out, err
-
-    return zbatch
 
 
 @pytest.fixture(scope="module")

@@ -43,16 +43,6 @@ MANIFEST = {
 SISTER = "version: 1\nname: sister\nmodel: z-image-turbo\nrequest: {prompt: a hare, size: 256*256, seed: 3}\n"
 
 
-@pytest.fixture
-def zbatch(capfd):
-    def zbatch(*arguments):
-        code = run_command_line([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        return int(code), out, err
-
-    return zbatch
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")

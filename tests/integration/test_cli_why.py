@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from zbatch.cli import run_command_line
 from zbatch.manifest.loader import expand
 
 BASE = """\
@@ -36,20 +35,12 @@ include:
 """
 
 
-@pytest.fixture
-def zbatch(tmp_path, monkeypatch, capfd):
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(autouse=True)
+def _written(tmp_path):
     (tmp_path / "base.yaml").write_text(BASE)
     (tmp_path / "fox.yaml").write_text(MANIFEST)
     (tmp_path / "moods.csv").write_text("mood,seed\ndawn,11\nnoon,12\n")
     Image.new("RGB", (64, 64), "red").save(tmp_path / "hand.png")
-
-    def zbatch(*arguments):
-        code = run_command_line([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        return int(code), out, err
-
-    return zbatch
 
 
 @pytest.fixture

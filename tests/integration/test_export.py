@@ -14,7 +14,6 @@ import pytest
 import yaml
 
 import zbatch as library
-from zbatch.cli import run_command_line
 
 MANIFEST = """\
 version: 1
@@ -49,18 +48,6 @@ def made(tmp_path_factory):
     (folder / "fox.yaml").write_text(MANIFEST)
     library.run(folder / "fox.yaml", run_dir=folder / "fox-preview", report=False).close()
     return folder / "fox-preview"
-
-
-@pytest.fixture
-def zbatch(tmp_path, monkeypatch, capfd):
-    monkeypatch.chdir(tmp_path)
-
-    def zbatch(*arguments):
-        code = run_command_line([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        return int(code), out, err
-
-    return zbatch
 
 
 @pytest.fixture
@@ -127,7 +114,7 @@ def test_an_imagefolder_has_a_folder_for_each_split(zbatch, made):
 @pytest.fixture
 def datasets(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    module = pytest.importorskip("datasets")
+    module = pytest.importorskip("datasets", reason="pip install datasets (the test extra has it)")
     monkeypatch.setattr(module.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     module.disable_progress_bars()
     return module
@@ -193,7 +180,7 @@ def test_datasets_loads_tables_whose_splits_look_different(zbatch, datasets, for
 
 
 def test_parquet_streams_and_says_what_it_is(zbatch, made):
-    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pip install pyarrow (the test extra has it)")
     folder = export(zbatch, made, "parquet", "--shard-size", "50kB")
     files = sorted(folder.glob("data/train-*.parquet"))
     assert [file.name for file in files] == [
@@ -211,7 +198,7 @@ def test_parquet_streams_and_says_what_it_is(zbatch, made):
 
 @pytest.mark.filterwarnings("ignore")
 def test_webdataset_loads_it(zbatch, made):
-    webdataset = pytest.importorskip("webdataset")
+    webdataset = pytest.importorskip("webdataset", reason="pip install webdataset (the test extra has it)")
     folder = export(zbatch, made, "webdataset", "--shard-count", 5)
     index = json.loads((folder / "index.json").read_text())["shardlist"]
     assert [(shard["url"], shard["nsamples"]) for shard in index] == [

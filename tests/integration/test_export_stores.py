@@ -6,7 +6,7 @@ import os
 import threading
 
 import pytest
-from support.object_store import misbehaving, objects
+from support.object_store import objects
 
 import zbatch as library
 from zbatch.cli import run_command_line
@@ -43,18 +43,8 @@ def runs(s3, tmp_path_factory):
 
 
 @pytest.fixture
-def place(s3, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name, value in s3.variables.items():
-        monkeypatch.setenv(name, value)
-    return f"s3://{s3.new_bucket()}/sets/fox"
-
-
-@pytest.fixture
-def proxy(s3, place, monkeypatch):
-    with misbehaving(s3) as proxy:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
-        yield proxy
+def place(bucket):
+    return f"s3://{bucket}/sets/fox"
 
 
 def tree(folder):

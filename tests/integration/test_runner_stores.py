@@ -7,7 +7,7 @@ from dataclasses import replace
 import orjson
 import pytest
 from support.misbehaving import MisbehavingServer
-from support.object_store import KEY_ID, SECRET, misbehaving, objects
+from support.object_store import KEY_ID, SECRET, objects
 from support.picked import write_picks
 from support.runs import QUICK, Recorder, finish, order_for, write_manifest
 
@@ -22,19 +22,9 @@ from zbatch.workflow import perform
 
 
 @pytest.fixture
-def place(s3, tmp_path, monkeypatch):
+def place(bucket):
     """A fresh place for a run's pictures; its state lies in `runs/trial` below the test's own folder."""
-    monkeypatch.chdir(tmp_path)
-    for name, value in s3.variables.items():
-        monkeypatch.setenv(name, value)
-    return f"s3://{s3.new_bucket()}/all/trial"
-
-
-@pytest.fixture
-def proxy(s3, place, monkeypatch):
-    with misbehaving(s3) as proxy:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
-        yield proxy
+    return f"s3://{bucket}/all/trial"
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ import os
 
 import pytest
 
-from zbatch.cli import run_command_line
-
 MANIFEST = """\
 version: 1
 name: fox
@@ -19,18 +17,6 @@ output: {{file: "{{{{ subject | slug }}}}", sidecars: [{kinds}]}}
 export: {{caption: "{caption}"}}
 """
 SUBJECT = "a photo of {{ subject | default('a hand') }}"
-
-
-@pytest.fixture
-def zbatch(tmp_path, monkeypatch, capfd):
-    monkeypatch.chdir(tmp_path)
-
-    def zbatch(*arguments):
-        code = run_command_line([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        return int(code), out, err
-
-    return zbatch
 
 
 @pytest.fixture

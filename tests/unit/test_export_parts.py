@@ -63,7 +63,7 @@ def drawn(seed, *, noise=0):
 
 
 def test_the_hash_is_that_of_imagehash():
-    imagehash = pytest.importorskip("imagehash")
+    imagehash = pytest.importorskip("imagehash", reason="pip install ImageHash (the test extra has it)")
     for seed in range(20):
         image = drawn(seed).convert("L").resize((32, 32), Image.Resampling.LANCZOS)
         ours = looks_of(np.asarray(image)[None])[0, :8]

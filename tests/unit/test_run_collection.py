@@ -11,7 +11,7 @@ from zbatch.errors import DiskError, UsageError
 from zbatch.model import JobState
 from zbatch.state.store import Store
 
-pytest.importorskip("pandas")
+pytest.importorskip("pandas", reason="pip install pandas (the test extra has it)")
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +175,7 @@ def test_a_data_frame_names_coordinates_that_are_called_like_columns(tmp_path):
 
 
 def test_a_dataset_has_a_row_an_image_and_opens_them_when_asked(run):
-    pytest.importorskip("datasets")
+    pytest.importorskip("datasets", reason="pip install datasets (the test extra has it)")
     dataset = run.where("lora.name == 'film'").to_datasets()
     jobs = [job for job in run.where("lora.name == 'film'") if job.state is JobState.DONE]
     assert dataset["key"][:] == [job.key for job in jobs]

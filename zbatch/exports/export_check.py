@@ -11,8 +11,7 @@ from pathlib import Path
 from zbatch.errors import DiskError
 from zbatch.exports.checksums import ABOUT, CHECKSUMS, entries, leads_out
 from zbatch.exports.hashing import Found, look_at_all
-from zbatch.exports.run_check import difference_of
-from zbatch.exports.stored_check import is_stored_export, verify_stored_export
+from zbatch.exports.stored_check import is_stored_export, take, verify_stored_export
 from zbatch.exports.strays import files_below, size_of
 from zbatch.exports.verification import Difference, LeftOver, Problem, Told, Verification
 from zbatch.storage import is_url, parse_location
@@ -44,14 +43,7 @@ def verify_export(path: str | Path, tell: Told | None = None, *, threads: int | 
     path = Path(path)
     result = Verification("export", path)
     listed: set[int] = {hash(CHECKSUMS)}  # of a million names their hashes are a fifth
-    for seen in look_at_all(_files(path, result, listed), _is_whole, threads=threads):
-        result.add_seen(seen.files, seen.length, len(seen.odd))
-        for (file, sha256), found in seen.odd:
-            difference = difference_of(file, sha256, None, found)
-            if difference is not None:
-                result.add(difference)
-        if tell is not None:
-            tell(seen.files, seen.length)
+    take(look_at_all(_files(path, result, listed), _is_whole, threads=threads), result, tell)
     if hash(ABOUT) not in listed and (path / ABOUT).exists():
         result.add(Difference(Problem.UNLISTED, CHECKSUMS, found=f"it does not name {ABOUT}: it was cut off"))
     root = os.fspath(path)

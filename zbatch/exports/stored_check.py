@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from zbatch.errors import StorageError
 from zbatch.exports.bucket_destination import UNFINISHED
 from zbatch.exports.checksums import ABOUT, CHECKSUMS, entries, leads_out
-from zbatch.exports.hashing import Found, Lying, look_at_all
+from zbatch.exports.hashing import Found, Lying, Seen, look_at_all
 from zbatch.exports.run_check import difference_of
 from zbatch.exports.verification import Difference, LeftOver, Problem, Told, Verification
 from zbatch.state.pictures import READERS_PATIENCE
@@ -52,7 +52,18 @@ def verify_stored_export(
     def look(name: str) -> Found:
         return look_at_object(bucket, name)
 
-    for seen in look_at_all(_files(sums, result, listed), _is_whole, look=look, threads=threads or _AT_ONCE):
+    files = _files(sums, result, listed)
+    take(look_at_all(files, _is_whole, look=look, threads=threads or _AT_ONCE), result, tell)
+    if ABOUT not in there and ABOUT not in listed:
+        result.add(Difference(Problem.UNLISTED, CHECKSUMS, found=f"it does not name {ABOUT}: it was cut off"))
+    _add_left_over(result, {name: length for name, length in there.items() if name not in listed})
+    result.seconds = time.monotonic() - begun
+    return result
+
+
+def take(looks: Iterable[Seen[tuple[str, str]]], result: Verification, tell: Told | None) -> None:
+    """Count what was looked at of an export, and hold what is odd against its checksum."""
+    for seen in looks:
         result.add_seen(seen.files, seen.length, len(seen.odd))
         for (file, sha256), found in seen.odd:
             difference = difference_of(file, sha256, None, found)
@@ -60,11 +71,6 @@ def verify_stored_export(
                 result.add(difference)
         if tell is not None:
             tell(seen.files, seen.length)
-    if ABOUT not in there and ABOUT not in listed:
-        result.add(Difference(Problem.UNLISTED, CHECKSUMS, found=f"it does not name {ABOUT}: it was cut off"))
-    _add_left_over(result, {name: length for name, length in there.items() if name not in listed})
-    result.seconds = time.monotonic() - begun
-    return result
 
 
 def _add_left_over(result: Verification, left: dict[str, int]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, overload
@@ -59,7 +60,7 @@ class NoSuchJobError(UsageError, LookupError):
     """No job of the run is called so, or several are."""
 
 
-class Collection:
+class Collection(ABC):
     """The jobs of a run that its manifest shows, in grid order; or those of them that an expression takes.
 
     Nothing is kept: each look reads the state as it is then. A job stands where the first cell that shows it
@@ -68,8 +69,9 @@ class Collection:
 
     _conditions: tuple[Check, ...] = ()
 
+    @abstractmethod
     def _source(self) -> Run:
-        raise NotImplementedError
+        """Give the run whose jobs they are."""
 
     def __iter__(self) -> Iterator[JobRecord]:
         return (job for _, job in self._placed(every_cell=False))

@@ -159,12 +159,7 @@ def _nuance(words: list[str]) -> tuple[float, float]:
     """Add up the steps of the words that mean nothing else here; many of them lead no further than a few."""
     across = up = 0.0
     for word in dict.fromkeys(words):
-        if (
-            word in _SMALL
-            or word in _SNOW
-            or word in _TINTS
-            or any(next(found, None) for found in _meanings(word))
-        ):
+        if word in _SMALL or word in _SNOW or word in _TINTS or _is_known(word):
             continue
         angle = 2 * math.pi * int.from_bytes(hashlib.sha256(word.encode()).digest()[:4]) / 2**32
         across, up = across + math.cos(angle), up + math.sin(angle)
@@ -174,8 +169,8 @@ def _nuance(words: list[str]) -> tuple[float, float]:
     return round(across * scale, 3), round(up * scale, 3)
 
 
-def _meanings(word: str) -> Iterator[Iterator[str]]:
-    return (_found([word], table) for table in (_MOTIFS, _PLACES, _LIGHTS))
+def _is_known(word: str) -> bool:
+    return any(True for table in (_MOTIFS, _PLACES, _LIGHTS) for _ in _found([word], table))
 
 
 def _tint(words: list[str]) -> str | None:
