@@ -243,7 +243,7 @@ def test_a_run_against_itself_is_the_same_everywhere(visit, runs, tmp_path):
     expect(page.locator(".pill")).to_have_text(["12same"])
     open_first(page)
     expect(page.locator(".standing")).to_contain_text("The same to the byte")
-    expect(page.locator(".alike")).to_have_text("Nothing in their requests: it was asked for twice.")
+    expect(page.locator(".alike")).to_have_text("Nothing in their requests: they are equal.")
 
 
 def test_pairs_are_printed_as_pairs(visit, pairs):

@@ -74,3 +74,21 @@ def test_a_line_that_is_not_all_done_breaks_off(visit, tmp_path):
     else:
         pytest.fail("no line of this sample has a picture that is not there")
     assert page.locator(".curve .own").get_attribute("d").count("M") >= 1
+
+
+def test_values_that_are_not_evenly_spaced_stand_as_far_apart_as_they_are(visit, tmp_path):
+    sample = Sample(
+        subjects=("red fox",),
+        loras=("film",),
+        scales=(0, 0.9, 1.0, 1.2),
+        seeds=1,
+        troubles=False,
+        excluded=False,
+    )
+    with Run(write_sample(tmp_path / "run", sample)) as run:
+        data = SheetData.of(run)
+        measure_changes(data, run.directory)
+        page = visit(write_sheet(run, data=data))
+    page.locator(".cell").first.click()
+    drawn = page.locator(".curve .own").get_attribute("d").replace("M", "L").split("L")[1:]
+    assert [float(point.split()[0]) for point in drawn] == pytest.approx([0.5, 2.75, 3.0, 3.5])

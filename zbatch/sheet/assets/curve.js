@@ -25,6 +25,12 @@ function responses(data, axis, cell) {
   return found;
 }
 
+/** Where values stand across, in steps of the strip: as far apart as they are, so that a bend is none of the spacing. */
+function placed(values) {
+  const [first, last] = [values[0], values.at(-1)];
+  return values.map((value) => 0.5 + ((value - first) / (last - first)) * (values.length - 1));
+}
+
 class Curve {
   constructor(data) {
     this.data = data;
@@ -37,6 +43,7 @@ class Curve {
     this.axis = axis;
     this.cells = cells;
     const own = cells.map((cell) => data.change(cell, axis));
+    this.at = placed(cells.map((cell) => axis.values[axis.column[cell]]));
     this.root.hidden = !data.measured.includes(axis) || own.filter((change) => change !== null).length < 2;
     if (this.root.hidden) return;
     const all = responses(data, axis, cells[0]);
@@ -56,7 +63,7 @@ class Curve {
     if (this.root.hidden) return;
     const change = this.data.change(this.cells[at], this.axis);
     this.dot.hidden = change === null;
-    this.dot.style.left = `${(100 * (at + 0.5)) / this.cells.length}%`;
+    this.dot.style.left = `${(100 * this.at[at]) / this.cells.length}%`;
     this.dot.style.bottom = `${(100 * (change ?? 0)) / this.top}%`;
   }
 
@@ -67,7 +74,7 @@ class Curve {
   }
 
   #point(at, change) {
-    return `${at + 0.5} ${(1 - change / this.top).toFixed(4)}`;
+    return `${this.at[at]} ${(1 - change / this.top).toFixed(4)}`;
   }
 
   /** A line that breaks off where nothing is known. */

@@ -21,7 +21,7 @@ function sameWords(data, others) {
   if (new Set(others.map(({ cell }) => cell)).size === 1) return "Nothing yet: this is the reference itself. Walk with the arrows or drag the strip.";
   const alike = new Set(others.map(({ cell }) => data.jobs.key[data.job(cell)])).size === 1;
   if (!alike) return "Nothing but the words of the prompt.";
-  return data.sides ? "Nothing in their requests: it was asked for twice." : "Only where they stand: it is one image, their requests are equal.";
+  return data.sides ? "Nothing in their requests: they are equal." : "Only where they stand: it is one image, their requests are equal.";
 }
 
 function coordinateRows(data, others) {
