@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 from playwright.sync_api import expect
 from support.axe import faults
-from support.browser import PHONE
+from support.browser import PHONE, reload
 from support.sample_run import Sample, write_sample
 
 from zbatch.picks.rates import pair_values
@@ -75,7 +75,7 @@ def test_nothing_tells_what_a_picture_is(visit, run):
     for _ in range(2):
         text = everything(page)
         assert [word for word in HIDDEN if re.search(rf"\b{re.escape(word)}\b", text)] == []
-        page.reload()  # as good as new, and as blind
+        reload(page)  # as good as new, and as blind
         ready(page)
     page.get_by_role("button", name="One by one").click()
     page.keyboard.press("4")
@@ -120,7 +120,7 @@ def test_a_dozen_pairs_are_fair_and_come_out(visit, run, cells):
     assert set(met.values()) == {2}  # six pairs of values, each met twice
     assert len({frozenset((pair.a, pair.b)) for pair in picks.comparisons}) == 12
     page.keyboard.press("Escape")
-    page.reload()
+    reload(page)
     page.keyboard.press("j")
     expect(dialog).to_contain_text("12 comparisons")
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from playwright.sync_api import expect
-from support.browser import address, until
+from support.browser import address, reload, until
 from support.sample_run import HOSTILE, Sample, write_sample
 
 from zbatch.sheet import write_sheet, write_single_file
@@ -47,7 +47,7 @@ def test_swapping_and_choosing_axes_is_kept_in_the_address(visit, small):
     # The axis that left its place now cuts the sheet into sections.
     assert page.locator(".tag").all_inner_texts() == ["lora.scale", "lora.name"]
     until(page, "location.hash.includes('y=subject')")
-    page.reload()
+    reload(page)
     assert heads(page, "col") == ["1000", "1001", "1002"]
     assert heads(page, "row")[:2] == ["red fox", "barn owl"]
 
@@ -342,7 +342,7 @@ def test_four_columns_fit_and_a_chosen_size_stays(visit, tmp_path, width, size):
     page.locator("#axis-y").select_option("")
     assert page.locator(".cell").first.bounding_box()["width"] == before
     until(page, "location.hash.includes('size=')")
-    page.reload()
+    reload(page)
     assert page.locator(".cell").first.bounding_box()["width"] == before
 
 

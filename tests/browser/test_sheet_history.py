@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from playwright.sync_api import expect
-from support.browser import until
+from support.browser import reload, until
 from support.lightbox import crumbs, names
 
 STEPS = "history.length"
@@ -105,7 +105,7 @@ def test_a_reload_keeps_the_picture_and_the_way_back(visit, calm):
     until(page, GRID)
     opened(page, 1)
     page.wait_for_timeout(200)
-    page.reload()
+    reload(page)
     expect(lightbox(page)).to_be_visible()
     assert "scale 0.4" in crumbs(page)
     page.evaluate("history.back()")
@@ -113,7 +113,7 @@ def test_a_reload_keeps_the_picture_and_the_way_back(visit, calm):
     until(page, GRID)
     page.evaluate("history.forward()")
     expect(lightbox(page)).to_be_visible()
-    page.reload()
+    reload(page)
     page.keyboard.press("Escape")
     expect(lightbox(page)).to_be_hidden()
     until(page, GRID)

@@ -7,7 +7,7 @@ import json
 import pytest
 from playwright.sync_api import expect
 from support.axe import faults
-from support.browser import PHONE, address, until
+from support.browser import PHONE, address, reload, until
 
 KEPT = "JSON.parse(localStorage.getItem('zbatch.picks.sample'))"
 
@@ -27,7 +27,7 @@ def test_keys_judge_what_has_the_focus_and_it_is_kept(visit, calm):
     assert marks(page) == ["4★ ♥", "5★", "✕"]
     expect(page.locator(".pill.judged")).to_have_text("3of 28 judged")
     assert "rated 4 of 5, favourite" in page.locator(".cell[data-mark]").first.get_attribute("title")
-    page.reload()
+    reload(page)
     assert marks(page) == ["4★ ♥", "5★", "✕"]
 
 
@@ -185,13 +185,13 @@ def test_two_open_tabs_lose_nothing_of_each_other(visit, calm):
 def test_what_cannot_be_read_is_set_aside(visit, calm):
     page = visit(calm)
     page.evaluate("localStorage.setItem('zbatch.picks.sample', '{\"half')")
-    page.reload()
+    reload(page)
     expect(page.locator("#toast")).to_contain_text("set aside")
     assert page.evaluate("localStorage.getItem('zbatch.picks.sample.damaged')") == '{"half'
     page.locator(".cell").nth(1).focus()
     page.keyboard.press("4")
     page.evaluate("localStorage.setItem('zbatch.picks.sample.others', '[{\"version\": 1')")
-    page.reload()
+    reload(page)
     assert marks(page) == ["4★"]
     expect(page.locator("#toast")).to_contain_text("import them again")
 

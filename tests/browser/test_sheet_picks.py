@@ -10,6 +10,7 @@ import orjson
 import pytest
 from playwright.sync_api import expect
 from support.axe import faults
+from support.browser import reload
 from support.picks_files import WRONG
 from support.sample_run import Sample, write_sample
 
@@ -152,7 +153,7 @@ def test_others_stand_beside_ones_own_and_can_be_let_go(visit, run, keys):
     expect(page.locator(".judge .star.on")).to_have_count(2)
     expect(page.locator(".judge .others")).to_contain_text("rated 3.5 of 5, by 2 people")
     page.keyboard.press("Escape")
-    page.reload()
+    reload(page)
     assert marks(page) == ["3.5★"]
     assert "Ben" not in export(page).path().read_text()
     page.keyboard.press("j")

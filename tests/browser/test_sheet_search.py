@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import expect
-from support.browser import until
+from support.browser import reload, until
 
 
 def total(page):
@@ -83,7 +83,7 @@ def test_the_address_keeps_it_and_escape_empties_it(visit, small):
     page.keyboard.press("/")
     page.keyboard.type("scale>0.6")
     until(page, "location.hash.includes('q=scale%3E0.6')")
-    page.reload()
+    reload(page)
     expect(page.locator("#search")).to_have_value("scale>0.6")
     page.keyboard.press("/")
     page.keyboard.press("Escape")

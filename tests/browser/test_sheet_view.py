@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import expect
-from support.browser import until
+from support.browser import reload, until
 from support.sample_run import Sample, write_sample
 
 from zbatch.sheet import write_sheet
@@ -26,7 +26,7 @@ def test_groups_change_their_order(visit, small):
     assert page.locator(".tag").all_inner_texts() == ["lora.name", "subject"]
     assert page.locator(".sectionbar").first.inner_text().split("\n")[:2] == ["lora", "film"]
     until(page, "location.hash.includes('group=lora.name&group=subject')")
-    page.reload()
+    reload(page)
     assert page.locator(".tag").all_inner_texts() == ["lora.name", "subject"]
 
 
@@ -34,7 +34,7 @@ def test_groups_fold_one_and_all_and_the_address_keeps_it(visit, small):
     page = visit(small, "#x=lora.scale&y=seed&group=subject&group=lora.name&size=60")
     page.locator(".sectionbar").nth(1).click()
     until(page, "location.hash.includes('fold=')")
-    page.reload()
+    reload(page)
     folded = page.locator(".sectionbar[aria-expanded=false]")
     expect(folded).to_have_count(1)
     expect(folded).to_contain_text("ink")
@@ -44,7 +44,7 @@ def test_groups_fold_one_and_all_and_the_address_keeps_it(visit, small):
     page.locator(".sectionbar").first.click()
     expect(page.locator(".cell").first).to_be_visible()
     until(page, "/fold=all&fold=0/.test(location.hash)")
-    page.reload()
+    reload(page)
     expect(folded).to_have_count(3)
     page.locator("#fold").click()
     expect(folded).to_have_count(4)
@@ -163,7 +163,7 @@ def test_one_value_shown_alone_makes_a_short_address(visit, large):
     page = visit(large, "#x=lora.scale&y=seed&panel=1")
     page.locator(".chip", has_text="1004").click(modifiers=["Shift"])
     until(page, "location.hash.includes('only.seed=1004') && !location.hash.includes('hide')")
-    page.reload()
+    reload(page)
     assert page.locator(".rowhead").all_inner_texts() == ["1004"]
 
 
@@ -172,7 +172,7 @@ def test_a_long_value_that_is_hidden_makes_a_short_address(visit, alike):
     page.locator(".chip", has_text="snowy").click()
     until(page, "location.hash.includes('hide.subject=')")
     assert page.evaluate("location.hash.length") < 160
-    page.reload()
+    reload(page)
     expect(page.locator(".sectionbar")).to_have_count(2)
     expect(page.locator(".chip[aria-pressed=false]")).to_contain_text("snowy")
 

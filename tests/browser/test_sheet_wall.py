@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import expect
-from support.browser import until
+from support.browser import reload, until
 from support.sample_run import Sample, write_sample
 
 from zbatch.difference import measurable
@@ -51,7 +51,7 @@ def test_it_sorts_by_any_axis_both_ways_and_the_address_keeps_it(visit, plain):
     assert captions(page)[0] == "scale 0 · seed 1002"
     assert captions(page)[-1] == "scale 1.2 · seed 1000"
     until(page, "location.hash.includes('sort=axis.seed') && location.hash.includes('down=1')")
-    page.reload()
+    reload(page)
     assert captions(page)[0] == "scale 0 · seed 1002"
     page.locator("#scroller").focus()
     page.keyboard.press("r")
@@ -63,7 +63,7 @@ def test_it_sorts_by_time_and_by_file(visit, plain):
     files = page.locator(".cell img").evaluate_all("images => images.map(image => image.src)")
     assert files == sorted(files)
     page.goto(page.url.replace("sort=file", "sort=made&down=1"))
-    page.reload()
+    reload(page)
     assert captions(page)[0] == "scale 1.2 · seed 1002"
 
 

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 from playwright.sync_api import expect
-from support.browser import until
+from support.browser import reload, until
 from support.command import zbatch_started
 from support.growing_run import GrowingRun
 from support.sample_run import Sample
@@ -55,7 +55,7 @@ def test_an_open_page_fills_and_ends_by_itself(visit, growing):
     growing.end()
     expect(mark(page)).to_have_text("the run ended, 47 of 48 jobs done")
     assert page.evaluate("document.querySelectorAll('script').length") == 2
-    page.reload()
+    reload(page)
     expect(page.locator(".cell").first).to_be_visible()
     expect(mark(page)).to_be_hidden()
 
@@ -233,6 +233,6 @@ def test_ctrl_c_leaves_the_sheet_whole(visit, growing, number):
         watcher.communicate(timeout=20)
         assert watcher.returncode == 130
     expect(mark(page)).to_have_text("no longer watched, 2 of 48 jobs done")
-    page.reload()
+    reload(page)
     expect(pictures(page)).to_have_count(2)
     expect(mark(page)).to_be_hidden()

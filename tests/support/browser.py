@@ -82,3 +82,10 @@ def until(page: Page, expression: str, seconds: float = 8.0) -> None:
     while not page.evaluate(expression):
         assert time.monotonic() < end, f"never true: {expression}"
         page.wait_for_timeout(20)
+
+
+def reload(page: Page) -> None:
+    """Load a sheet anew once it has come to rest: a step back still under way would cancel the loading."""
+    opened = "Boolean(document.querySelector('#lightbox[open], .blind[open]'))"
+    until(page, f"Boolean(history.state?.picture) === {opened}")
+    page.reload()
