@@ -15,7 +15,8 @@ from zbatch.errors import UsageError
 from zbatch.manifest.jobs import Expansion
 from zbatch.manifest.loader import load_manifest
 from zbatch.refining.choosing import Wishes, new_text
-from zbatch.refining.refinement import Request, refine
+from zbatch.refining.naming import Request
+from zbatch.refining.refinement import refine
 from zbatch.settings import Settings, resolve
 from zbatch.state.run import Run
 
@@ -139,6 +140,77 @@ def test_wishes_win(study):
     data = yaml.safe_load(made.target.read_text())
     assert data["matrix"]["lora"] == {"name": ["film", "ink"], "scale": [0, 0.5, 0.55, 0.6, 0.65, 0.7, 1]}
     assert data["matrix"]["seed"] == [1]  # of the base, written over here
+
+
+def test_all_that_goes_is_told_with_what_keeps_it(study):
+    """An entry of a list, a number, a row: what, why, and an option that can be typed."""
+    folder, _ = study
+    made = refined(study)
+    notes = "\n".join(made.notes)
+    assert "animal: a value goes: owl (2.2 stars of 23); --keep animal=owl keeps it" in notes
+    assert "lora.scale: 6 values go: 0 (" in notes
+    assert "--keep lora.scale=0,0.2,0.4,0.8,1,1.2 keeps them" in notes
+    assert (
+        "include[1]: taken out, as it names animal owl and lora.name ink; "
+        "--keep animal=owl --keep lora.name=ink keeps it" in notes
+    )
+    text = MANIFEST.replace(
+        "    name: [film, ink]\n    scale: {from: 0, to: 1.2, step: 0.2}   # seven",
+        "    - none\n    - {label: 'dark, old', value: ink@0.5}\n    - film@0.6\n    - [film@0.5, ink@0.5]",
+    )
+    (folder / "study.yaml").write_text(text[: text.index("exclude:")])
+    finish(resolve(load_manifest("study.yaml"), Settings()))
+    picks = write_picks(
+        folder / "p.json", folder / "runs" / "study-preview",
+        lambda at: 5 if at["lora.scale"] == 0.6 else 2,
+    )  # fmt: skip
+    made = refined(study, picks, force=True)
+    goes, baseline = (note for note in made.notes if "--keep" in note)
+    few = "(2.0 stars of 4)"
+    assert goes == (
+        f"lora: 3 values go: none {few}, dark, old {few}, film@0.5+ink@0.5 {few}; "
+        """--keep 'lora=none,"dark, old",film@0.5+ink@0.5' keeps them; name fewer to keep those"""
+    )
+    assert baseline.startswith("the baseline, lora none, goes too")
+    assert "--keep lora=none keeps it" in baseline
+    for wish, many in (('none,"dark, old",film@0.5+ink@0.5', 3), ("dark, old", 1), ("none", 1)):
+        kept = refined(study, picks, force=True, keep={"lora": [wish]}, drop={"animal": ["owl"]})
+        (lora,) = [one for one in kept.choices if one.dimension.name == "lora"]
+        assert sum(one.why == "--keep" for one in lora.verdicts) == many
+        assert not any("animal" in note for note in kept.notes)  # as it was asked for
+    assert not any("baseline" in note for note in kept.notes)
+
+
+def test_what_is_to_stay_and_to_go_is_refused(study):
+    with pytest.raises(UsageError, match=r"--keep lora\.scale=0\.60,1 and --drop lora\.scale=0\.6 cannot"):
+        refined(study, keep={"lora.scale": ["0.60,1"]}, drop={"lora.scale": ["0.6"]})
+
+
+@pytest.mark.parametrize("name", ["'study'", '"study"', "study", "&n study"])
+def test_a_name_keeps_its_quotes_and_its_comment(study, name):
+    folder, _ = study
+    text = MANIFEST.replace("name: study\n", f"name: {name}  # of the fox\n")
+    (folder / "study.yaml").write_text(text)
+    finish(resolve(load_manifest("study.yaml"), Settings()))
+    written = name.removeprefix("&n ").replace("study", "study-2")
+    assert f"\nname: {written}  # of the fox\n" in refined(study).target.read_text()
+
+
+def test_a_run_that_is_there_is_not_gone_on_with_unnoticed(study):
+    folder, _ = study
+    runs = folder / "runs"
+    shutil.copytree(runs / "study-preview", runs / "study-2-preview")
+    made = refined(study)
+    assert made.target.name == "study-3.yaml"
+    assert "it is called study-3, not study-2: runs/study-2-preview is there already" in made.notes
+    assert made.warnings == ()
+    (folder / "new").mkdir()
+    shutil.copytree(runs / "study-preview", runs / "mars-preview")
+    (warning,) = refined(study, out=folder / "new" / "mars.yaml").warnings
+    assert warning.startswith("warning: runs/mars-preview is there already, with a run of study.yaml")
+    assert "new/mars.yaml` would go on in it\n  hint: name the file otherwise" in warning
+    assert refined(study, out=folder / "new" / "venus.yaml").warnings == ()
+    assert not (runs / "venus-preview").exists()
 
 
 def test_what_nothing_was_said_about_stays(study):

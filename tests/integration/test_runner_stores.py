@@ -14,7 +14,8 @@ from support.runs import QUICK, Recorder, finish, order_for, write_manifest
 from zbatch.errors import DiskError, StorageError, UsageError
 from zbatch.exports.provenance import write_provenance
 from zbatch.refining.choosing import Wishes
-from zbatch.refining.refinement import Request, refine
+from zbatch.refining.naming import Request
+from zbatch.refining.refinement import refine
 from zbatch.state.pictures import CLAIM
 from zbatch.state.run import Run
 from zbatch.storage import Bucket, parse_location

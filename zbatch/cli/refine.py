@@ -14,7 +14,8 @@ from zbatch.cli.whereabouts import find_run
 from zbatch.errors import UsageError
 from zbatch.manifest.findings import printable
 from zbatch.refining.choosing import VOTES, Choice, Verdict, Wishes, new_text
-from zbatch.refining.refinement import Refinement, Request, refine
+from zbatch.refining.naming import Request
+from zbatch.refining.refinement import Refinement, refine
 
 _MOST_SHOWN = 12
 _LONGEST = 48
@@ -95,7 +96,7 @@ def _by_axis(texts: Sequence[str], flag: str) -> dict[str, list[str]]:
         axis, equals, values = text.partition("=")
         if not equals or not values.strip():
             raise UsageError(f"{flag} takes AXIS=VALUE[,VALUE] (got {text!r})")
-        found.setdefault(axis.strip(), []).extend(value.strip() for value in values.split(","))
+        found.setdefault(axis.strip(), []).append(values.strip())
     return found
 
 

@@ -40,7 +40,7 @@ class Selection:
                 raise UsageError(f"--only takes axis=value[,value] (got {text!r})")
             if name not in known:
                 raise UsageError(f"--only: {name!r} is no axis of this manifest", hint=nearest(name, known))
-            conditions.append((name, _values(values)))
+            conditions.append((name, listed_values(values)))
         return cls(tuple(conditions), first)
 
     @property
@@ -56,7 +56,7 @@ class Selection:
 _FIELD: Final = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:,|\Z)|([^,]*)(?:,|\Z)')
 
 
-def _values(text: str) -> tuple[str, ...]:
+def listed_values(text: str) -> tuple[str, ...]:
     """Read `value,value`, as in CSV: in double quotes a value stands as it is, with `""` for a quote."""
     fields = [match for match in _FIELD.finditer(text) if match.start() < len(text)]
     values = [

@@ -17,6 +17,7 @@ from typing import Final
 
 from zbatch.errors import UsageError
 from zbatch.manifest.findings import nearest
+from zbatch.manifest.selection import listed_values
 from zbatch.picks.merging import Merged
 from zbatch.picks.rates import Rate, still_needed
 from zbatch.refining.density import denser, written
@@ -72,7 +73,8 @@ class Choice:
 class Wishes:
     """What a person wants whatever was picked: by dimension, values to `keep` and to `drop`.
 
-    With `only`, no other dimension is touched. `votes` is how many must have been looked at.
+    Each text is one value, or several with commas between (in double quotes where they have their own). With
+    `only`, no other dimension is touched. `votes` is how many must have been looked at.
     """
 
     keep: Mapping[str, Sequence[str]]
@@ -217,20 +219,51 @@ def _rejects(said: Said) -> str:
 
 def _wished(dimension: Dimension, verdicts: Sequence[Verdict], wishes: Wishes) -> list[Verdict]:
     found = list(verdicts)
-    for flag, wanted in (("keep", wishes.keep), ("drop", wishes.drop)):
-        for text in wanted.get(dimension.name, ()):
-            places = [number for number, one in enumerate(found) if _reads_as(one.value, text)]
-            if not places:
-                known = [one.value.text for one in found]
-                raise UsageError(
-                    f"--{flag}: {dimension.name} has no value {text!r}",
-                    hint=nearest(text, known) or f"it has {', '.join(known[:12])}",
-                )
-            for number in places:
-                found[number] = replace(found[number], kept=flag == "keep", why=f"--{flag}")
-                if flag == "drop":
-                    found[number] = replace(found[number], won=False)
+    kept, dropped = (
+        {number: text for text in wanted.get(dimension.name, ()) for number in _meant(dimension, text, flag)}
+        for flag, wanted in (("keep", wishes.keep), ("drop", wishes.drop))
+    )
+    for number in kept.keys() & dropped.keys():
+        name = dimension.name
+        raise UsageError(
+            f"--keep {name}={kept[number]} and --drop {name}={dropped[number]} cannot both be: "
+            f"{found[number].value.text} is in either",
+            hint="leave one of them out",
+        )
+    for number in kept:
+        found[number] = replace(found[number], kept=True, why="--keep")
+    for number in dropped:
+        found[number] = replace(found[number], kept=False, won=False, why="--drop")
     return found
+
+
+def _meant(dimension: Dimension, text: str, flag: str) -> Iterator[int]:
+    """Give the numbers of the values that a wish names: that of the whole text, else those between commas.
+
+    Raises:
+        UsageError: there is no such value.
+    """
+    values = dimension.values
+    whole = [number for number, value in enumerate(values) if _reads_as(value, text)]
+    yield from whole
+    if whole:
+        return
+    for part in _parts(text):
+        places = [number for number, value in enumerate(values) if _reads_as(value, part)]
+        if not places:
+            known = [value.text for value in values]
+            raise UsageError(
+                f"--{flag}: {dimension.name} has no value {part!r}",
+                hint=nearest(part, known) or f"it has {', '.join(known[:12])}",
+            )
+        yield from places
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Cut a wish at its commas."""
+    parts = listed_values(text)
+    # The first may be the whole text once more, where nothing in it is quoted.
+    yield from parts[1:] if len(parts) > 1 and parts[0] == text.strip() else parts
 
 
 def _reads_as(value: Value, text: str) -> bool:
@@ -240,7 +273,9 @@ def _reads_as(value: Value, text: str) -> bool:
             return float(text) == number
         except ValueError:
             return False
-    return text == value.text or (len(value.key) > 1 and any(text == at for _, _, at in value.key))
+    # Notes, which show how to keep a value, have it on one line.
+    names = {value.text, " ".join(value.text.split())}
+    return text in names or (len(value.key) > 1 and any(text == at for _, _, at in value.key))
 
 
 def _check_names(dimensions: Sequence[Dimension], wishes: Wishes) -> None:

@@ -34,7 +34,7 @@ def rebase(text: str, old: Path, new: Path) -> str:
         value = slot.node.value
         changed = moved(value, old, new)
         if changed != value and not slot.alias:
-            yaml.replace(slot, scalar_text(changed))
+            yaml.replace(slot, scalar_text(changed, slot.node.style))
     return yaml.changed()
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
-import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,29 +12,27 @@ from typing import Final
 
 from zbatch.durable import settle
 from zbatch.errors import DiskError, ManifestError, UsageError
-from zbatch.expressions import compile_template
 from zbatch.manifest.loader import load_manifest
 from zbatch.manifest.parser import Manifest
 from zbatch.picks.merging import Merged, merge_picks
 from zbatch.picks.reading import read_picks
 from zbatch.picks.standing import stand
-from zbatch.refining.choosing import Choice, Wishes, choose
+from zbatch.refining.choosing import Choice, choose
 from zbatch.refining.dimensions import dimensions
 from zbatch.refining.evidence import judged_cells
 from zbatch.refining.heading import header, with_header
+from zbatch.refining.naming import Request, following, foreign, has_name, next_names, next_options, next_order
 from zbatch.refining.original import Original, find_original
 from zbatch.refining.rebasing import rebase
 from zbatch.refining.rewriting import Rewriting
 from zbatch.refining.scalars import scalar_text
+from zbatch.refining.telling import going_notes
 from zbatch.refining.yamltext import YamlText
 from zbatch.runner.order import Order
 from zbatch.runner.plan import Plan, make_plan
-from zbatch.settings import Settings, resolve
 from zbatch.state.database import Meta
 from zbatch.state.run import Run
 
-_NUMBERED: Final = re.compile(r"(.+)-([2-9]|[1-9][0-9]{1,2})")
-_SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _BOM: Final = "\ufeff"
 
 
@@ -86,17 +82,6 @@ class Refinement:
                 part.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a person asks for. `out` is where the manifest goes; beside the old one unless given."""
-
-    picks: Sequence[Path]
-    wishes: Wishes
-    out: Path | None = None
-    force: bool = False
-    same_run: bool = False
-
-
 def refine(run: Run, request: Request) -> Refinement:
     """Make the next manifest; nothing is written.
 
@@ -105,10 +90,10 @@ def refine(run: Run, request: Request) -> Refinement:
         DiskError: something cannot be read, or nothing may be written there.
     """
     original = find_original(run)
-    name, target = _names(run, original, request)
+    options = next_options(run, original.manifest, same_run=request.same_run)
+    name, target, passed = next_names(run, original, request, options)
     picks, notes = _picks(run, request.picks)
-    if original.note:
-        notes.insert(0, original.note)
+    notes[:0] = [note for note in (original.note, passed) if note]
     cells = judged_cells(run.cells(), picks)
     found = dimensions(original.manifest)
     if not found:
@@ -119,8 +104,7 @@ def refine(run: Run, request: Request) -> Refinement:
             f"nothing would change: no value of {', '.join(one.name for one in found)} stands out",
             hint="judge more images, or say what you want with --drop AXIS=VALUE; " + _means(choices),
         )
-    notes += _baseline(choices)
-    options = _options(run, original.manifest, same_run=request.same_run)
+    notes += going_notes(choices)
     changed = _changed(original, choices, target, name, request, notes)
     refinement = _checked(run, changed, target, options, same_run=request.same_run)
     head = header(run, request.picks, picks.people, target, refinement.options)
@@ -155,44 +139,6 @@ def _picks(run: Run, paths: Iterable[Path]) -> tuple[Merged, list[str]]:
             hint="rate images in its page (1 to 5, f, x), and export the picks again",
         )
     return merged, notes
-
-
-def _names(run: Run, original: Original, request: Request) -> tuple[str, Path]:
-    """Give the name of the next manifest, and its file.
-
-    Raises:
-        UsageError: the file is there.
-    """
-    name = original.manifest.name
-    numbered = _NUMBERED.fullmatch(name)
-    following = f"{numbered[1]}-{int(numbered[2]) + 1}" if numbered else f"{name}-2"
-    target = request.out
-    if target is None:
-        folder = Path() if original.path is None else original.path.parent
-        target = folder / f"{following}.yaml"
-    elif _SLUG.fullmatch(target.stem) and target.stem != name and target != original.path:
-        following = target.stem
-    if target.is_dir():
-        raise UsageError(f"{target} is a directory", hint="give a file with -o")
-    if target.exists() and not request.force:
-        raise UsageError(f"{target} is there already", hint="--force replaces it; -o FILE names another")
-    if not target.absolute().parent.is_dir():
-        raise UsageError(f"there is no directory {target.parent}", hint="make it first")
-    return (run.name if request.same_run else following), target
-
-
-def _options(run: Run, manifest: Manifest, *, same_run: bool) -> tuple[str, ...]:
-    """Give the options with which the next run is one of the same endpoint, and takes over or goes on."""
-    given = {option[0]: option[1:] for option in run.again.options}
-    endpoint = str(run.about(Meta.ENDPOINT) or manifest.endpoint)
-    options: list[str] = []
-    if "--endpoint" in given or endpoint != manifest.endpoint:
-        options += ["--endpoint", endpoint]
-    if "--allow-outside" in given:
-        options.append("--allow-outside")
-    if same_run:
-        return (*options, "-o", *given["-o"]) if "-o" in given else tuple(options)
-    return (*options, "--reuse", str(run.directory.path))
 
 
 # ── the text ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -230,12 +176,13 @@ def _renamed(text: str, manifest: Manifest, name: str) -> str:
     yaml = YamlText(text)
     root, old = yaml.root_slot, yaml.slot("name")
     if old is not None:
-        yaml.replace(old, scalar_text(name))
+        yaml.replace(old, scalar_text(name, old.node.style))
     else:
         yaml.put(root, "name", scalar_text(name))
-    if "name" not in compile_template(manifest.output_dir).names:
-        directory = scalar_text(_following_directory(manifest.output_dir))
+    if not has_name(manifest):
+        there = following(manifest.output_dir.rstrip("/"))
         slot, output = yaml.slot("output", "dir"), yaml.slot("output")
+        directory = scalar_text(there, None if slot is None else slot.node.style)
         if slot is not None:
             yaml.replace(slot, directory)
         elif output is not None and yaml.is_map(output):
@@ -243,12 +190,6 @@ def _renamed(text: str, manifest: Manifest, name: str) -> str:
         else:
             yaml.put(root, "output", f"{{dir: {directory}}}")
     return yaml.changed()
-
-
-def _following_directory(text: str) -> str:
-    plain = text.rstrip("/")
-    numbered = _NUMBERED.fullmatch(plain)
-    return f"{numbered[1]}-{int(numbered[2]) + 1}" if numbered else f"{plain}-2"
 
 
 # ── the check ────────────────────────────────────────────────────────────────────────────────────────────
@@ -265,7 +206,7 @@ def _checked(run: Run, text: str, target: Path, options: tuple[str, ...], *, sam
         manifest = _valid(path, target, allow_outside=outside)
         if not outside and _leads_outside(path):
             options = (*options, "--allow-outside")
-        order = _order(run, manifest, options, same_run=same_run)
+        order = next_order(run, manifest, options, same_run=same_run)
         if order.location is not None and not same_run:
             raise UsageError(
                 f"the pictures of the next run would go to {order.location}, where none is taken over",
@@ -276,20 +217,9 @@ def _checked(run: Run, text: str, target: Path, options: tuple[str, ...], *, sam
         except ManifestError as error:
             raise _invalid(error, path, target) from error
         warnings = tuple(str(warning).replace(str(path), str(target)) for warning in plan.warnings)
+        if not same_run and order.directory.exists():
+            warnings = (foreign(order.directory, target), *warnings)
     return Refinement(run.directory.path, target, text, (), (), 0, (), warnings, plan, order, options)
-
-
-def _order(run: Run, manifest: Manifest, options: Sequence[str], *, same_run: bool) -> Order:
-    given = dict(itertools.pairwise(options))
-    settings = Settings(
-        endpoint=given.get("--endpoint"),
-        run_dir=given.get("-o"),
-        reuse=() if same_run else (run.directory.path,),
-    )
-    order = resolve(manifest, settings)
-    if same_run and order.directory.resolve() != run.directory.path.resolve():
-        order = resolve(manifest, replace(settings, run_dir=run.directory.path))
-    return order
 
 
 def _valid(path: Path, target: Path, *, allow_outside: bool) -> Manifest:
@@ -332,14 +262,6 @@ def _aside(target: Path, text: str) -> Iterator[Path]:
 
 def _part(target: Path) -> Path:
     return target.with_name(f".{target.stem[:100]}.{os.getpid()}.part.yaml")
-
-
-def _baseline(choices: Sequence[Choice]) -> Iterator[str]:
-    """Say so where the picture without any LoRA goes, from which the others' distance is measured."""
-    for one in choices:
-        off = [v for v in one.verdicts if v.value.number == 0 and not v.kept and v.why != "--drop"]
-        if one.dimension.name == "lora.scale" and off:
-            yield "the baseline, lora.scale 0, goes too; --keep lora.scale=0 keeps it (it is made already)"
 
 
 def _means(choices: Sequence[Choice]) -> str:

@@ -14,6 +14,7 @@ from zbatch.refining.density import ordered, written
 from zbatch.refining.dimensions import lora_text, single_lora, written_as
 from zbatch.refining.rebasing import IMAGES, moved
 from zbatch.refining.scalars import scalar_text
+from zbatch.refining.telling import keep_option
 from zbatch.refining.yamltext import Slot, YamlText
 
 _MOST_INLINE: Final = 100
@@ -193,23 +194,28 @@ class Rewriting:
     def _include(self) -> None:
         """Take out the rows that name a value which goes."""
         slot = self._yaml.slot("include")
-        gone: dict[int, str] = {}
+        gone: dict[int, list[tuple[str, str]]] = {}
         for row in self._manifest.grid.rows:
             at = {name: value for part in row.values for name, value in part.coordinates}
             for choice in self._choices:
-                if choice.dropped and choice.dimension.key_at(at) in choice.dropped:
-                    number = row.place[1]
-                    if isinstance(number, int):
-                        gone[number] = (
-                            f"{choice.dimension.name} {', '.join(str(at[n]) for n in choice.dimension.names)}"
-                        )
+                key = choice.dimension.key_at(at)
+                value = next(
+                    (one.value for one in choice.verdicts if not one.kept and one.value.key == key), None
+                )
+                number = row.place[1]
+                if value is not None and isinstance(number, int):
+                    named = f"{choice.dimension.name} {value.text}"
+                    gone.setdefault(number, []).append((named, keep_option(choice, [value])))
         if not gone:
             return
         if slot is None:
             self.notes.append("rows of include in a base name values that go: they are left")
             return
         count = len(self._yaml.items(slot))
-        self.notes += [f"include[{number}]: taken out, as it names {what}" for number, what in gone.items()]
+        for number, words in gone.items():
+            names, options = (list(dict.fromkeys(column)) for column in zip(*words, strict=True))
+            named, kept = " and ".join(names), " ".join(options)
+            self.notes.append(f"include[{number}]: taken out, as it names {named}; {kept} keeps it")
         self._rearrange("include", slot, [number for number in range(count) if number not in gone])
 
 

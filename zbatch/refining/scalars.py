@@ -15,8 +15,10 @@ _TAKEN: Final = re.compile(r"(?i:y|n|yes|no|on|off|true|false|null|none)")
 """Words that YAML, or a reader of it, takes for something else; `none` is one of ours and stays plain."""
 
 
-def scalar_text(value: Any) -> str:
-    """Write a value on one line, as it may stand anywhere in YAML."""
+def scalar_text(value: Any, style: str | None = None) -> str:
+    """Write a value on one line, as it may stand anywhere in YAML; a text in the quotes of a `style`."""
+    if style == "'" and isinstance(value, str) and value.isprintable():
+        return "'" + value.replace("'", "''") + "'"
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -29,7 +31,7 @@ def scalar_text(value: Any) -> str:
         return (
             "{" + ", ".join(f"{scalar_text(str(key))}: {scalar_text(at)}" for key, at in value.items()) + "}"
         )
-    if _PLAIN.fullmatch(value) and (value == "none" or not _TAKEN.fullmatch(value)):
+    if style != '"' and _PLAIN.fullmatch(value) and (value == "none" or not _TAKEN.fullmatch(value)):
         return str(value)
     quoted = json.dumps(value, ensure_ascii=False)
     return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in quoted)

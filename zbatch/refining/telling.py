@@ -1,0 +1,81 @@
+"""What a person should know of a choice before the next run: what goes, why, and how to keep it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from zbatch.manifest.findings import printable
+from zbatch.manifest.loras import LoraValue
+from zbatch.manifest.values import AxisValue
+from zbatch.refining.choosing import Choice, Verdict
+from zbatch.refining.dimensions import Value
+
+_MOST_NAMED: Final = 40
+"""Values of a dimension that are named one by one."""
+_WISHED: Final = "--drop"
+
+
+def going_notes(choices: Sequence[Choice]) -> Iterator[str]:
+    """Say of each dimension which values go and why, with what keeps them; and where no baseline is left."""
+    for one in choices:
+        gone = [verdict for verdict in one.verdicts if not verdict.kept]
+        if any(verdict.why != _WISHED for verdict in gone):
+            yield _going(one, gone)
+    yield from _baseline(choices)
+
+
+def keep_option(choice: Choice, values: Sequence[Value]) -> str:
+    """Write the option that keeps values of a dimension, as it is typed in a shell."""
+    texts = [_line(value) for value in values]
+    listed = texts[0] if len(texts) == 1 and texts[0] else ",".join(map(_field, texts))
+    return f"--keep {shlex.quote(f'{choice.dimension.name}={listed}')}"
+
+
+def _going(choice: Choice, gone: Sequence[Verdict]) -> str:
+    shown = gone[:_MOST_NAMED]
+    named = ", ".join(f"{_line(one.value)} ({one.why})" for one in shown)
+    more = len(gone) - len(shown)
+    others = f" and {more:,} more" if more else ""
+    kept = keep_option(choice, [one.value for one in shown if one.why != _WISHED])
+    many = "a value goes" if len(gone) == 1 else f"{len(gone):,} values go"
+    it = "it" if len(gone) == 1 else "them; name fewer to keep those"
+    return f"{choice.dimension.name}: {many}: {named}{others}; {kept} keeps {it}"
+
+
+def _baseline(choices: Sequence[Choice]) -> Iterator[str]:
+    """Say so where no picture without a LoRA is left, from which the others' distance is measured."""
+    of_loras = [one for one in choices if one.dimension.axis.name == "lora"]
+    off = [(one, verdict) for one in of_loras for verdict in one.verdicts if _is_off(one, verdict.value)]
+    gone = [(one, verdict) for one, verdict in off if not verdict.kept and verdict.why != _WISHED]
+    if not gone or any(verdict.kept for _, verdict in off):
+        return
+    names = " and ".join(f"{one.dimension.name} {_line(verdict.value)}" for one, verdict in gone)
+    keeps = " or ".join(keep_option(one, [verdict.value]) for one, verdict in gone)
+    yield (
+        f"the baseline, {names}, goes too: no picture without a LoRA is left to measure the others from; "
+        f"{keeps} keeps it (it is made already)"
+    )
+
+
+def _is_off(choice: Choice, value: Value) -> bool:
+    """Tell whether a value is that of the picture without any LoRA."""
+    if choice.dimension.name == "lora.scale":
+        return value.number == 0
+    lora = value.source.value if isinstance(value.source, AxisValue) else None
+    if not isinstance(lora, LoraValue):
+        return False
+    if choice.dimension.name == "lora.name":
+        return not lora.parts
+    return all(scale == 0 for _, scale in lora.parts)
+
+
+def _line(value: Value) -> str:
+    return printable(" ".join(value.text.split()))
+
+
+def _field(text: str) -> str:
+    """Write a value so that commas part it from others, and none of its own does."""
+    plain = text and text == text.strip() and "," not in text and '"' not in text
+    return text if plain else '"' + text.replace('"', '""') + '"'
