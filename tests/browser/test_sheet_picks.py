@@ -194,14 +194,14 @@ SOURCES = ("words", "shortening", "columns", "dataset", "picksfile", "opinions",
 COUNT = """
   const data = new Dataset(raw);
   const { opinions, comparisons, people } = mergePicks(texts.map((text) => parsePicks(text, "it")));
-  const axes = ["lora.scale", "seed"].map((name) => data.byName.get(name));
+  const axes = ["lora.scale", "seed", "lora.name"].map((name) => data.byName.get(name));
   return {
     people, comparisons: comparisons.length,
     opinions: [...opinions].map(([key, one]) => [key, one.judges, one.rating, one.favourite, one.reject]),
     rates: axes.map((axis) => winRates(data, comparisons, axis)
       .map(({ value, wins, games, interval }) => [axis.values[value], wins, games, ...interval])),
-    means: [...axisOpinions(data, opinions, axes[0])].map(([value, own]) =>
-      [axes[0].values[value], own.images, own.ratings, own.mean, own.favourites, own.rejects]),
+    means: axes.map((axis) => [...axisOpinions(data, opinions, axis)].map(([value, own]) =>
+      [axis.values[value], own.images, own.ratings, own.mean, own.favourites, own.rejects])),
     needed: games.map((one) => needed(...one)),
   };
 """
@@ -224,13 +224,16 @@ def test_the_page_and_zbatch_count_alike(browser, run, keys):
         file["when"] = f"2026-05-0{number + 1}T00:00:00.000Z"
         for key, said in file["jobs"].items():
             said["when"] = f"2026-04-{1 + int(key[0], 16):02}T0{number % 3}:00:00.000Z"
-    texts = [json.dumps(file) for file in files]
     games = [[a, n, b, m] for n in (1, 4, 11) for m in (2, 11) for a in (0, n / 2, n) for b in (0, m / 2, m)]
     with Run(run) as opened:
         raw = json.loads(data_text(opened))
         cells = {}
         for cell in opened.cells():
             cells.setdefault(cell.key, []).append(dict(cell.coordinates))
+    shared = [key for key, own in cells.items() if len({at["lora.name"] for at in own}) > 1]
+    assert len(shared) > 3  # baselines, of which some are judged, and each counts once
+    files[3]["jobs"] |= {key: {"rating": 5} for key in shared[:3]}
+    texts = [json.dumps(file) for file in files]
     page = browser.new_page()
     source = "\n".join((HOME / "assets" / f"{name}.js").read_text("utf-8") for name in SOURCES)
     said = page.evaluate(f"([raw, texts, games]) => {{ {source}\n{COUNT} }}", [raw, texts, games])
@@ -242,18 +245,22 @@ def test_the_page_and_zbatch_count_alike(browser, run, keys):
         for key, one in sorted(merged.opinions.items())
     ]
     assert said["comparisons"] == len(merged.comparisons)
-    for axis, rates in zip(("lora.scale", "seed"), said["rates"], strict=True):
+    for axis, rates in zip(("lora.scale", "seed"), said["rates"][:2], strict=True):
         expected = [
             [rate.value, rate.wins, rate.count, *rate.interval]
             for rate in win_rates(merged.comparisons, axis, cells)
         ]
         assert len(expected) > 1
         assert sorted(rates) == [pytest.approx(rate, rel=1e-12) for rate in sorted(expected)]
-    means = [
-        [one.value, one.images, one.ratings, one.mean, one.favourites, one.rejects]
-        for one in marginals(merged.opinions, "lora.scale", cells)
-    ]
-    assert sorted(said["means"]) == [pytest.approx(one, rel=1e-12) for one in sorted(means)]
+    for axis, means in zip(("lora.scale", "seed", "lora.name"), said["means"], strict=True):
+        expected = [
+            [one.value, one.images, one.ratings, one.mean, one.favourites, one.rejects]
+            for one in marginals(merged.opinions, axis, cells)
+        ]
+        assert sorted(means) == [[one[0], *map(pytest.approx, one[1:])] for one in sorted(expected)]
+        told = sum(one[1] for one in expected)
+        off = sum(key in shared for key in merged.opinions)
+        assert told == len(merged.opinions) - (off if axis == "lora.name" else 0)
     assert said["needed"] == [needed(*one) for one in games]
 
 

@@ -14,7 +14,12 @@ from support.runs import finish
 from zbatch.errors import UsageError
 from zbatch.manifest.jobs import Expansion
 from zbatch.manifest.loader import load_manifest
+from zbatch.picks.merging import merge_picks
+from zbatch.picks.rates import marginals
+from zbatch.picks.reading import parse_picks
 from zbatch.refining.choosing import Wishes, new_text
+from zbatch.refining.dimensions import dimensions
+from zbatch.refining.evidence import gather, judged_cells
 from zbatch.refining.naming import Request
 from zbatch.refining.refinement import refine
 from zbatch.settings import Settings, resolve
@@ -177,7 +182,7 @@ def test_all_that_goes_is_told_with_what_keeps_it(study):
         kept = refined(study, picks, force=True, keep={"lora": [wish]}, drop={"animal": ["owl"]})
         (lora,) = [one for one in kept.choices if one.dimension.name == "lora"]
         assert sum(one.why == "--keep" for one in lora.verdicts) == many
-        assert not any("animal" in note for note in kept.notes)  # as it was asked for
+        assert not any("--keep animal" in note for note in kept.notes)  # as it was asked for
     assert not any("baseline" in note for note in kept.notes)
 
 
@@ -288,6 +293,33 @@ def test_rejects_lose_and_an_axis_is_never_emptied(study):
     with pytest.raises(UsageError, match="nothing would be left of seed"):
         refined(study, out=folder / "b.yaml", drop={"seed": ["1", "2"]})
     assert not (folder / "b.yaml").exists()
+
+
+def test_what_it_goes_by_is_what_the_page_counts(study):
+    """An image counts once, a baseline under no LoRA's name; what the page counts otherwise is said."""
+    folder, _ = study
+    run = folder / "runs" / "study-preview"
+    said = parse_picks(write_picks(folder / "p.json", run, best_at_six).read_bytes())
+    merged = merge_picks([said])
+    with Run(run) as opened:
+        cells = judged_cells(opened.cells(), merged)
+        assert sum(map(len, cells.values())) > len(cells) == len(merged.opinions)  # some share an image
+    for dimension in dimensions(load_manifest("study.yaml")):
+        found = {key[0][2]: (one.images, one.stars) for key, one in gather(dimension, cells, merged).items()}
+        page = {
+            one.value: (one.images, one.mean) for one in marginals(merged.opinions, dimension.name, cells)
+        }
+        assert found == {value: pytest.approx(page[value]) for value in found}
+    made = refined(study)
+    assert (made.judged, made.compared) == (len(cells), 0)
+    assert any(note.startswith("seed, lora.scale: judged by the images of what stays") for note in made.notes)
+    picks = write_picks(
+        folder / "p.json", run, lambda at: "favourite" if at["lora.scale"] == 0.4 else 2,
+        compared=("animal", lambda a, _: "a" if a == "fox" else "b"),
+    )  # fmt: skip
+    made = refined(study, picks, force=True)
+    assert (made.judged, made.compared) == (len(cells), 22)
+    assert any("8 of the judged images have no stars: a favourite counts as 5" in note for note in made.notes)
 
 
 def test_two_people_are_heard(study):

@@ -103,6 +103,8 @@ def _by_axis(texts: Sequence[str], flag: str) -> dict[str, list[str]]:
 def _lines(refinement: Refinement) -> Iterator[str]:
     plan = refinement.plan
     judged = plural(refinement.judged, "judged image")
+    if refinement.compared:
+        judged += f" and {plural(refinement.compared, 'comparison')}"
     yield f"{refinement.target}: by {judged} of {refinement.run} ({', '.join(refinement.people)})"
     width = max(len(one.dimension.name) for one in refinement.choices)
     for choice in refinement.choices:

@@ -112,14 +112,23 @@ class Marginal:
         return self.total / self.ratings if self.ratings else None
 
 
+def is_off(coordinates: Mapping[str, Scalar]) -> bool:
+    """Tell whether a cell shows a baseline under a LoRA's name: it says nothing about that LoRA."""
+    return coordinates.get("lora.scale") == 0 and coordinates.get("lora.name") != "none"
+
+
 def marginals(opinions: Mapping[str, Opinion], axis: str, cells: Cells) -> list[Marginal]:
-    """Give what is said of the images at each value of an axis, each image once a value."""
+    """Give what is said of the images at each value of an axis, each image once a value.
+
+    A baseline that LoRAs share counts at its scale of 0, and for none of their names (as in `zbatch refine`).
+    """
     said: dict[Hashable, list[Opinion]] = {}
     values: dict[Hashable, Scalar] = {}
     for key, shown in cells.items():
         if key not in opinions:
             continue
-        marks = {_mark(cell[axis]): cell[axis] for cell in shown if cell.get(axis) is not None}
+        at = [cell for cell in shown if cell.get(axis) is not None]
+        marks = {_mark(cell[axis]): cell[axis] for cell in at if not (axis == "lora.name" and is_off(cell))}
         for mark, value in marks.items():
             values.setdefault(mark, value)
             said.setdefault(mark, []).append(opinions[key])

@@ -19,7 +19,8 @@ class Standing:
 
     def notes(self, name: str, picks: Picks) -> list[str]:
         """Say what a person should know; `name` is the file's. Nothing where all is as it should be."""
-        of = f"{self.known:,} of the {self.known + self.gone:,} images that it judges are in this one"
+        both = "judges or compares" if picks.comparisons else "judges"
+        of = f"{self.known:,} of the {self.known + self.gone:,} images that it {both} are in this one"
         if self.foreign:
             return [f"{name} was made for another run ({picks.name or 'of no name'}): {of}"]
         if self.gone:

@@ -93,7 +93,7 @@ def choose(dimensions: Sequence[Dimension], cells: Cells, picks: Merged, wishes:
     chosen: dict[str, Choice] = {}
     for last in (False, True):
         for one in dimensions:
-            if (one.numeric or one.name == "seed") is last:
+            if one.last is last:
                 chosen[one.name] = _choice(one, cells, picks, wishes)
         if not last:
             cells = _left(cells, chosen.values())

@@ -64,6 +64,11 @@ class Dimension:
         """Tell whether it may get denser."""
         return self.span is not None
 
+    @property
+    def last(self) -> bool:
+        """Tell whether it is judged by the images of what stays of the others: numbers are, and seeds."""
+        return self.numeric or self.name == "seed"
+
     def key_at(self, coordinates: Coordinates) -> Key | None:
         """Give the key of the value at which a cell stands; `None` where it has no such coordinate."""
         if not all(name in coordinates for name in self.names):
@@ -146,11 +151,6 @@ def single_lora(value: Value) -> tuple[str, int | float] | None:
         return None
     parts = source.value.parts
     return (parts[0][0].name, parts[0][1]) if len(parts) == 1 else None
-
-
-def is_off(coordinates: Coordinates) -> bool:
-    """Tell whether a cell shows a baseline, which says nothing about the LoRA it stands under."""
-    return coordinates.get("lora.scale") == 0 and coordinates.get("lora.name") != "none"
 
 
 def lora_text(value: LoraValue) -> str | list[str]:

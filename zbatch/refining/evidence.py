@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from zbatch.model import Cell, Coordinates
 from zbatch.picks.merging import Merged, Opinion
-from zbatch.picks.rates import Rate, win_rates
-from zbatch.refining.dimensions import Dimension, Key, is_off
+from zbatch.picks.rates import Rate, is_off, win_rates
+from zbatch.refining.dimensions import Dimension, Key
 
 Cells = Mapping[str, Sequence[Coordinates]]
 """The coordinates of the cells that show each job that somebody looked at, by its key."""

@@ -14,19 +14,19 @@ from zbatch.durable import settle
 from zbatch.errors import DiskError, ManifestError, UsageError
 from zbatch.manifest.loader import load_manifest
 from zbatch.manifest.parser import Manifest
-from zbatch.picks.merging import Merged, merge_picks
+from zbatch.picks.merging import Merged, Opinion, merge_picks
 from zbatch.picks.reading import read_picks
 from zbatch.picks.standing import stand
 from zbatch.refining.choosing import Choice, choose
 from zbatch.refining.dimensions import dimensions
-from zbatch.refining.evidence import judged_cells
+from zbatch.refining.evidence import Cells, judged_cells
 from zbatch.refining.heading import header, with_header
 from zbatch.refining.naming import Request, following, foreign, has_name, next_names, next_options, next_order
 from zbatch.refining.original import Original, find_original
 from zbatch.refining.rebasing import rebase
 from zbatch.refining.rewriting import Rewriting
 from zbatch.refining.scalars import scalar_text
-from zbatch.refining.telling import going_notes
+from zbatch.refining.telling import counting_notes, going_notes
 from zbatch.refining.yamltext import YamlText
 from zbatch.runner.order import Order
 from zbatch.runner.plan import Plan, make_plan
@@ -40,7 +40,8 @@ _BOM: Final = "\ufeff"
 class Refinement:
     """A next manifest that holds: its text for `target`, how it came to be, and what its run would do.
 
-    `same_run` goes on in the directory of the run; else `options` has what takes over from it.
+    `judged` are images, each once however many cells show it, and `compared` pairs of them. `same_run` goes
+    on in the directory of the run; else `options` has what takes over from it.
     """
 
     run: Path
@@ -49,6 +50,7 @@ class Refinement:
     choices: tuple[Choice, ...]
     people: tuple[str, ...]
     judged: int
+    compared: int
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
     plan: Plan
@@ -104,7 +106,7 @@ def refine(run: Run, request: Request) -> Refinement:
             f"nothing would change: no value of {', '.join(one.name for one in found)} stands out",
             hint="judge more images, or say what you want with --drop AXIS=VALUE; " + _means(choices),
         )
-    notes += going_notes(choices)
+    notes += [*going_notes(choices), *counting_notes(choices, _own(picks, cells))]
     changed = _changed(original, choices, target, name, request, notes)
     refinement = _checked(run, changed, target, options, same_run=request.same_run)
     head = header(run, request.picks, picks.people, target, refinement.options)
@@ -114,9 +116,15 @@ def refine(run: Run, request: Request) -> Refinement:
         text=mark + with_header(changed, head),
         choices=tuple(choices),
         people=picks.people,
-        judged=len(cells),
+        judged=sum(1 for _ in _own(picks, cells)),
+        compared=sum(pair.a in cells and pair.b in cells for pair in picks.comparisons),
         notes=tuple(notes),
     )
+
+
+def _own(picks: Merged, cells: Cells) -> Iterator[Opinion]:
+    """Give what is said of each image of the run."""
+    return (opinion for key, opinion in picks.opinions.items() if key in cells)
 
 
 # ── what goes in ─────────────────────────────────────────────────────────────────────────────────────────
@@ -219,7 +227,7 @@ def _checked(run: Run, text: str, target: Path, options: tuple[str, ...], *, sam
         warnings = tuple(str(warning).replace(str(path), str(target)) for warning in plan.warnings)
         if not same_run and order.directory.exists():
             warnings = (foreign(order.directory, target), *warnings)
-    return Refinement(run.directory.path, target, text, (), (), 0, (), warnings, plan, order, options)
+    return Refinement(run.directory.path, target, text, (), (), 0, 0, (), warnings, plan, order, options)
 
 
 def _valid(path: Path, target: Path, *, allow_outside: bool) -> Manifest:

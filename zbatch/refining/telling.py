@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from zbatch.manifest.findings import printable
 from zbatch.manifest.loras import LoraValue
 from zbatch.manifest.values import AxisValue
+from zbatch.picks.merging import Opinion
 from zbatch.refining.choosing import Choice, Verdict
 from zbatch.refining.dimensions import Value
 
@@ -24,6 +25,22 @@ def going_notes(choices: Sequence[Choice]) -> Iterator[str]:
         if any(verdict.why != _WISHED for verdict in gone):
             yield _going(one, gone)
     yield from _baseline(choices)
+
+
+def counting_notes(choices: Sequence[Choice], opinions: Iterable[Opinion]) -> Iterator[str]:
+    """Say so where what values were judged by is not what the page counts."""
+    narrowed = [one.dimension.name for one in choices if one.dropped and not one.dimension.last]
+    last = [one.dimension.name for one in choices if one.dimension.last]
+    if narrowed and last:
+        by = f"judged by the images of what stays of {', '.join(narrowed)}"
+        yield f"{', '.join(last)}: {by}; the means in the page are of all"
+    unrated = sum(one.rating is None for one in opinions)
+    if unrated:
+        have = "has" if unrated == 1 else "have"
+        yield (
+            f"{unrated:,} of the judged images {have} no stars: a favourite counts as 5 of them, a reject as 1;"
+            " the means in the page are of stars alone"
+        )
 
 
 def keep_option(choice: Choice, values: Sequence[Value]) -> str:

@@ -62,13 +62,24 @@ function winRates(data, comparisons, axis) {
   return rates.sort((one, other) => other.rate - one.rate || other.games - one.games);
 }
 
-/** By value of an axis, what is said of the images that show it, each image once a value: sums, and the mean rating. */
+/** Whether a cell shows a baseline under a LoRA's name: it says nothing about that LoRA. */
+function isOff(data, cell) {
+  const [name, scale] = ["lora.name", "lora.scale"].map((own) => data.byName.get(own));
+  return Boolean(scale) && scale.values[scale.column[cell]] === 0 && name?.values[name.column[cell]] !== "none";
+}
+
+/**
+ * By value of an axis, what is said of the images that show it, each image once a value: sums, and the mean rating.
+ * A baseline that LoRAs share counts at its scale of 0, and for none of their names.
+ */
 function axisOpinions(data, opinions, axis) {
   const found = new Map();
   for (const [key, opinion] of opinions) {
     const job = data.jobOfKey(key);
     if (job === ABSENT) continue;
-    for (const value of new Set(data.cellsOf(job).map((cell) => axis.column[cell]))) {
+    const cells = axis.name === "lora.name" ? data.cellsOf(job).filter((cell) => !isOff(data, cell)) : data.cellsOf(job);
+    for (const value of new Set(cells.map((cell) => axis.column[cell]))) {
+      if (value === ABSENT) continue;
       if (!found.has(value)) found.set(value, { images: 0, ratings: 0, total: 0, favourites: 0, rejects: 0 });
       const own = found.get(value);
       own.images += 1;
