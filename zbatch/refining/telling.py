@@ -38,8 +38,8 @@ def counting_notes(choices: Sequence[Choice], opinions: Iterable[Opinion]) -> It
     if unrated:
         have = "has" if unrated == 1 else "have"
         yield (
-            f"{unrated:,} of the judged images {have} no stars: a favourite counts as 5 of them, a reject as 1;"
-            " the means in the page are of stars alone"
+            f"{unrated:,} of the judged images {have} no stars: a favourite counts as 5 of them, a reject as "
+            "1; the means in the page are of stars alone"
         )
 
 
