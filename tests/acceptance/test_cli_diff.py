@@ -55,7 +55,9 @@ def test_two_versions_of_a_lora(folder):
     assert first == "v1 → v2: 8 pairs, 4 different, 4 the same"
     assert "  lora.name film-v1 is taken for film-v2" in lines
     assert "  lora path org/film-v1 → org/film-v2 in 4 pairs" in lines
-    assert "only in v2: 4 cells" in lines
+    assert lines[0].startswith("  before: v1, of v1.yaml, in v1, begun 20")
+    assert lines[1].startswith("  after:  v2, of v2.yaml, in v2, begun 20")
+    assert "only in v2: 4 cells (seed 3)" in lines
     assert lines[-1] == "v2/diff-v1.html"
     assert (folder / "v2/diff-v1.html").read_text().startswith("<!doctype html>")
 
@@ -78,6 +80,9 @@ def test_json_has_every_pair_and_the_page_is_left_out_on_wish(folder):
     scale = next(axis for axis in shape["axes"] if axis["axis"] == "lora.scale")
     assert [row["value"] for row in scale["values"]] == [0, 0.8]
     assert scale["values"][0]["median"] == 0
+    assert [(row["different"], row["pairs"]) for row in scale["values"]] == [(0, 4), (4, 4)]
+    assert shape["reproduced"] is None
+    assert (shape["before"]["manifest"], shape["after"]["manifest"]) == ("v1.yaml", "v2.yaml")
     assert shape["page"] is None
     assert not page.exists()
 
@@ -86,7 +91,7 @@ def test_the_same_bytes_end_with_0_and_so_does_what_is_near_enough(folder):
     said = zbatch("diff", "v1", "again", "--no-page", cwd=folder)
     assert (said.returncode, said.stderr) == (0, "")
     assert said.stdout.splitlines()[0] == "v1 → again: 8 pairs, 8 the same"
-    assert "the requests are the same" in said.stdout
+    assert "the requests of the pairs are the same" in said.stdout
 
 
 @measured
@@ -173,6 +178,14 @@ def test_what_was_reproduced_is_shown(folder, tmp_path):
     lines = said.stdout.splitlines()
     assert lines[0] == f"v1 → reproduced/{place.name}: 3 pairs, 3 the same"
     assert lines[-1] == str(place / "diff-v1.html")
+    # What was not asked for is not missing.
+    assert f"  after:  asked again, in {place}, begun" in said.stdout
+    assert "  3 of 8 jobs were asked again" in lines
+    assert "only in" not in said.stdout
+    shape = json.loads(zbatch("diff", run, place, "--json", "--no-page", cwd=tmp_path).stdout)
+    jsonschema.validate(shape, json.loads((ROOT / "schemas/diff-v1.schema.json").read_text()))
+    assert shape["reproduced"] == {"asked": 3, "of": 8}
+    assert (shape["counts"]["before"], shape["before_only"]) == (0, [])
 
 
 def test_drift_is_told_with_the_command_that_shows_it(folder, tmp_path):

@@ -81,6 +81,9 @@ def test_the_biggest_change_comes_first(visit, pairs):
     page = visit(pairs)
     expect(page.locator("h1")).to_have_text("v1 → v2")
     expect(page.locator("#lede")).to_contain_text("lora path org/film-v1 → org/film-v2 in 8 pairs")
+    expect(page.locator("#lede")).to_contain_text("left: v1, of v1.yaml; right: v2, of v2.yaml")
+    expect(page.locator(".preface li").nth(1)).to_contain_text("right: v2, of v2.yaml, in ")
+    expect(page.locator(".preface li").last).to_have_text("only in v2: subject lighthouse")
     expect(page.locator(".pill")).to_have_text(["8different", "4same", "6only in v2"])
     found = changes(page)
     assert len(found) >= 6
@@ -98,6 +101,8 @@ def test_filters_search_and_bars_by_value(visit, pairs):
     expect(bars).to_have_count(3)
     medians = [float(text) for text in bars.all_inner_texts()]
     assert medians[0] == 0 < medians[1] < medians[2]
+    measures = page.get_by_role("group", name="lora.scale").locator(".measure")
+    expect(measures).to_contain_text(["0 of 4 differ", "4 of 4 differ", "4 of 4 differ"])
     page.locator(".pill[data-state=before], .pill[data-state=after]").click()
     expect(page.locator(".cell")).to_have_count(6)
     expect(page.locator(".half .word").first).to_have_text("not in v1")

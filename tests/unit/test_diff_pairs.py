@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from dataclasses import replace
 
 import pytest
 from support.sample_run import Sample, write_sample
@@ -15,7 +16,7 @@ from zbatch.sheet.diff.apart import with_changes
 from zbatch.sheet.diff.page import page_path
 from zbatch.sheet.diff.pairs import Verdict
 from zbatch.sheet.diff.reading import read_pairs
-from zbatch.sheet.diff.telling import distinct_labels, request_lines
+from zbatch.sheet.diff.telling import again_words, alone_words, distinct_labels, request_lines, side_words
 from zbatch.sheet.diff.wording import changed_fields, changed_words
 from zbatch.state.run import Run
 
@@ -150,11 +151,38 @@ def test_runs_are_called_by_as_much_of_their_paths_as_tells_them_apart(before, a
 def test_equal_requests_are_said_to_be_and_endpoints_named(tmp_path, runs):
     hosted = Sample(**{**SAMPLE.__dict__, "endpoint": "https://api.example.org"})
     other = write_sample(tmp_path / "hosted", hosted)
-    assert request_lines(paired(*runs)) == ["the requests are the same"]
+    assert request_lines(paired(*runs)) == ["the requests of the pairs are the same"]
     assert request_lines(paired(runs[0], other)) == [
-        "the requests are the same",
+        "the requests of the pairs are the same",
         "made at preview and at https://api.example.org",
     ]
+
+
+def test_each_side_is_told_from_the_other_and_what_it_alone_has(tmp_path):
+    first, second = (
+        write_sample(tmp_path / name, replace(SAMPLE, scales=scales))
+        for name, scales in (("fox", (0, 0.4, 0.8)), ("fox-2", (0, 0.8, 0.9, 1)))
+    )
+    pairs = paired(first, second)
+    before, after = (side_words(pairs, number) for number in (0, 1))
+    began = "begun 2026-11-24 10:00 UTC"
+    assert before == f"fox-lora-scales, of manifests/fox lora.yaml, in {first}, {began}"
+    assert after == f"fox-lora-scales, of manifests/fox lora.yaml, in {second}, {began}"
+    assert side_words(pairs, 0, place=False) == "fox-lora-scales, of manifests/fox lora.yaml"
+    assert alone_words(pairs, Verdict.BEFORE) == "lora.scale 0.4"
+    assert alone_words(pairs, Verdict.AFTER) == "lora.scale 0.9, 1"
+    assert again_words(pairs) == ""
+
+
+def test_a_few_that_differ_are_counted_where_the_median_does_not_show_them(runs):
+    change_bytes(runs[1], [0])
+    pairs = paired(*runs)  # nothing is measured: what differs is known all the same
+    rows = {
+        axis.name: [(row.value, row.pairs, row.different) for row in rows] for axis, rows in pairs.by_axis()
+    }
+    assert rows == {"lora.scale": [(0, 2, 1), (0.8, 2, 0)], "seed": [(1000, 2, 1), (1001, 2, 0)]}
+    assert {row.median for _, rows in pairs.by_axis() for row in rows} == {None}
+    assert [row.median for _, rows in with_changes(pairs).by_axis() for row in rows] == [0, 0, 0, 0]
 
 
 def test_fields_that_differ_are_counted_by_what_became_of_them():

@@ -14,8 +14,8 @@ from zbatch.cli.output import plural
 from zbatch.model import Coordinates
 from zbatch.sheet.axes import ABSENT, Axis
 from zbatch.sheet.diff.pairing import written
-from zbatch.sheet.diff.pairs import Pairs, Verdict
-from zbatch.sheet.diff.telling import renamed_lines, request_lines
+from zbatch.sheet.diff.pairs import AtValue, Pairs, Verdict
+from zbatch.sheet.diff.telling import again_words, alone_words, renamed_lines, request_lines, side_words
 
 _BAR = 24
 """Characters of the longest bar."""
@@ -31,7 +31,9 @@ def diff_lines(pairs: Pairs) -> Iterator[str]:
     before, after = (side.label for side in pairs.sides)
     paired = counts[Verdict.SAME] + counts[Verdict.DIFFERENT] + counts[Verdict.UNFINISHED]
     yield f"{before} → {after}: {plural(paired, 'pair')}, {_counted(pairs, counts)}"
-    for line in (*renamed_lines(pairs), *request_lines(pairs)):
+    for number, when in enumerate(("before:", "after: ")):
+        yield f"  {when} {side_words(pairs, number)}"
+    for line in filter(None, (again_words(pairs), *renamed_lines(pairs), *request_lines(pairs))):
         yield f"  {line}"
     yield from _change_lines(pairs)
     for verdict, label in ((Verdict.BEFORE, before), (Verdict.AFTER, after)):
@@ -59,6 +61,8 @@ def _change_lines(pairs: Pairs) -> Iterator[str]:
     if unknown:
         yield f"{plural(unknown, 'pair')} not measured: the sizes differ, or a thumbnail is gone"
     if not any(known):
+        if pairs.counts()[Verdict.DIFFERENT]:
+            yield from _axes_lines(pairs)
         return
     ninth = quantiles(known, n=10, method="inclusive")[-1] if len(known) > 1 else known[0]
     yield (
@@ -68,24 +72,35 @@ def _change_lines(pairs: Pairs) -> Iterator[str]:
     changed = (cell for cell in pairs.biggest() if pairs.change[cell])
     for cell in itertools.islice(changed, _MOST_SHOWN):
         yield f"  {pairs.change[cell]:.3f}  {_where(pairs.coordinates(cell))}"
-    for axis, rows in pairs.medians():
+    yield from _axes_lines(pairs)
+
+
+def _axes_lines(pairs: Pairs) -> Iterator[str]:
+    for axis, rows in pairs.by_axis():
         if len(rows) <= _MOST_VALUES:
             yield from _axis_lines(axis, rows)
 
 
-def _axis_lines(axis: Axis, rows: list[tuple[Any, int, float]]) -> Iterator[str]:
+def _axis_lines(axis: Axis, rows: list[AtValue]) -> Iterator[str]:
+    """Say by value how many pairs differ, and their median change: most may be the same, and a few not."""
     yield f"by {axis.name}"
-    names = [_short(written(value), 32) for value, _, _ in rows]
-    width, top = max(map(len, names)), max(change for _, _, change in rows)
-    for name, (_, many, change) in zip(names, rows, strict=True):
-        bar = "#" * round(_BAR * change / top) if top else ""
+    names = [_short(written(row.value), 32) for row in rows]
+    differ = [f"{row.different:,} of {row.pairs:,}" for row in rows]
+    width, wide = max(map(len, names)), max(map(len, differ))
+    top = max(row.median or 0 for row in rows)
+    for name, many, row in zip(names, differ, rows, strict=True):
         shown = f"{name:>{width}}" if axis.numeric else f"{name:<{width}}"
-        yield f"  {shown}  {change:.3f}  {many:>6,}  {bar}".rstrip()
+        line = f"  {shown}  {many:>{wide}} differ"
+        if row.median is not None:
+            bar = "#" * round(_BAR * row.median / top) if top else ""
+            line += f", median {row.median:.3f}  {bar}"
+        yield line.rstrip()
 
 
 def _alone_lines(pairs: Pairs, verdict: Verdict, label: str) -> Iterator[str]:
     alone = [cell for cell in pairs.cells if pairs.verdict(cell) is verdict]
-    yield f"only in {label}: {plural(len(alone), 'cell')}"
+    values = alone_words(pairs, verdict)
+    yield f"only in {label}: {plural(len(alone), 'cell')}{f' ({values})' if values else ''}"
     for cell in alone[:_MOST_SHOWN]:
         yield f"  {_where(pairs.coordinates(cell))}"
     if len(alone) > _MOST_SHOWN:
@@ -109,6 +124,7 @@ def diff_json(pairs: Pairs, page: Path | None) -> dict[str, Any]:
         "after": _run_json(pairs, 1),
         "same": pairs.alike,
         "tolerance": pairs.tolerance,
+        "reproduced": None if pairs.again is None else {"asked": pairs.again.asked, "of": pairs.again.of},
         "counts": {verdict.value: number for verdict, number in counts.items()},
         "renamed": [
             {"axis": found.axis or None, "before": found.before, "after": found.after}
@@ -119,11 +135,16 @@ def diff_json(pairs: Pairs, page: Path | None) -> dict[str, Any]:
             {
                 "axis": axis.name,
                 "values": [
-                    {"value": value, "pairs": many, "median": round(change, 4)}
-                    for value, many, change in rows
+                    {
+                        "value": row.value,
+                        "pairs": row.pairs,
+                        "different": row.different,
+                        "median": None if row.median is None else round(row.median, 4),
+                    }
+                    for row in rows
                 ],
             }
-            for axis, rows in pairs.medians()
+            for axis, rows in pairs.by_axis()
         ],
         "pairs": [_pair_json(pairs, cell) for cell in pairs.biggest()],
         "before_only": _alone_json(pairs, Verdict.BEFORE),
@@ -134,7 +155,7 @@ def diff_json(pairs: Pairs, page: Path | None) -> dict[str, Any]:
 
 def _run_json(pairs: Pairs, number: int) -> dict[str, Any]:
     side = pairs.sides[number]
-    about = {name: side.about[name] for name in ("name", "model", "endpoint", "created_at")}
+    about = {name: side.about[name] for name in ("name", "manifest", "model", "endpoint", "created_at")}
     return {"label": side.label, "directory": str(side.directory), **about}
 
 

@@ -9,24 +9,41 @@ Object.assign(Pairs.prototype, {
     return make("section", { class: "preface" },
       make("h3", { text: "Between the two runs" }),
       make("ul", {}, ...words.map((line) => make("li", { dir: "auto", text: line }))),
-      this.measured.length ? make("p", { class: "many", text: "A bar under a value: the median change of its pairs that are shown (ꟻLIP, 0 to 1)." }) : null);
+      this.measured.length ? make("p", { class: "many", text: "Under a value, of its pairs that are shown: how many differ, and the median change (ꟻLIP, 0 to 1)." }) : null);
   },
 
   /** The pairs that are shown: bars are of these. */
   chosen(cells) {
     this.shownPairs = cells;
-    for (const axis of this.axes) axis.medians = null;
+    for (const axis of this.axes) axis.medians = axis.differing = null;
   },
 
   /** The median change at a value, as a bar. */
   measure(axis, value) {
     const medians = (axis.medians ??= this.medians(axis));
+    axis.differing ??= this.differing(axis);
     const found = medians.get(value);
     if (found === undefined) return null;
     const most = Math.max(0.02, ...medians.values());
     const bar = make("i", { class: "median" });
     bar.style.setProperty("--share", `${(100 * found) / most}%`);
-    return make("span", { class: "measure", title: `median change ${found.toFixed(3)}` }, bar, make("b", { text: found.toFixed(2) }));
+    const { different, pairs } = axis.differing.get(value);
+    const words = `${count(different)} of ${count(pairs)} differ`;
+    return make("span", { class: "measure", title: `${words}, median change ${found.toFixed(3)}` }, bar, make("span", { text: words }), make("b", { text: found.toFixed(2) }));
+  },
+
+  /** By value, how many pairs have two pictures, and how many of them differ: a median alone hides a few among many. */
+  differing(axis) {
+    const counted = new Map();
+    for (const cell of this.shownPairs) {
+      const kind = this.kind(cell);
+      if (kind !== "same" && kind !== "different") continue;
+      const value = axis.column[cell];
+      if (!counted.has(value)) counted.set(value, { different: 0, pairs: 0 });
+      counted.get(value).pairs += 1;
+      if (kind === "different") counted.get(value).different += 1;
+    }
+    return counted;
   },
 
   medians(axis) {

@@ -15,8 +15,8 @@ from zbatch.errors import DiskError, UsageError
 from zbatch.model import media_type_of
 from zbatch.sheet.axes import ABSENT, choose_view
 from zbatch.sheet.diff.apart import thumbnail
-from zbatch.sheet.diff.pairs import VERDICTS, Pairs, Side
-from zbatch.sheet.diff.telling import renamed_lines, request_lines
+from zbatch.sheet.diff.pairs import VERDICTS, Pairs, Side, Verdict
+from zbatch.sheet.diff.telling import again_words, alone_words, renamed_lines, request_lines, side_words
 from zbatch.sheet.packing import packed_numbers
 from zbatch.sheet.page import Kind, render_page, script_of
 from zbatch.state.directory import RunDirectory
@@ -93,9 +93,9 @@ def _document(pairs: Pairs, path: Path, thumbnails: dict[str, Any] | None) -> di
     about = {
         **after.about,
         "title": f"{before.label} → {after.label}",
-        "description": "; ".join(request_lines(pairs)),
+        "description": "; ".join(_heading(pairs)),
         "endpoints": _endpoints(pairs),
-        "facts": [fact for side in pairs.sides for fact in _facts(side)],
+        "facts": list(_facts(pairs)),
     }
     sheet = replace(pairs.sheet, about=about)
     grid = choose_view(sheet.axes, {})
@@ -118,11 +118,27 @@ def _document(pairs: Pairs, path: Path, thumbnails: dict[str, Any] | None) -> di
             "verdict": packed_numbers(verdicts),
             "change": packed_numbers([_thousandths(change) for change in pairs.change]),
             "fields": [field.to_json() for field in pairs.fields],
-            "words": [*request_lines(pairs), *renamed_lines(pairs)],
+            "words": _words(pairs),
             "tolerance": pairs.tolerance,
             "thumbnails": thumbnails,
         },
     }
+
+
+def _heading(pairs: Pairs) -> Iterator[str]:
+    """Say what differs between the requests, and which picture of a pair is of which run."""
+    yield from filter(None, [again_words(pairs), *request_lines(pairs)])
+    yield f"left: {side_words(pairs, 0, place=False)}; right: {side_words(pairs, 1, place=False)}"
+
+
+def _words(pairs: Pairs) -> list[str]:
+    """Say it line by line, with where the runs lie, what was renamed, and what stands in one of them only."""
+    words = [f"left: {side_words(pairs, 0)}", f"right: {side_words(pairs, 1)}"]
+    words += filter(None, [again_words(pairs), *request_lines(pairs), *renamed_lines(pairs)])
+    for side, verdict in zip(pairs.sides, (Verdict.BEFORE, Verdict.AFTER), strict=True):
+        if alone := alone_words(pairs, verdict):
+            words.append(f"only in {side.label}: {alone}")
+    return words
 
 
 def _endpoints(pairs: Pairs) -> str:
@@ -135,10 +151,11 @@ def _host(endpoint: str) -> str:
     return endpoint.removeprefix("https://").removeprefix("http://").rstrip("/")
 
 
-def _facts(side: Side) -> Iterator[tuple[str, str]]:
-    about = side.about
-    made = f"{about['model']} at {about['endpoint']}"
-    yield side.label, f"{about['title']}, {made}, begun {about['created_at']}"
+def _facts(pairs: Pairs) -> Iterator[tuple[str, str]]:
+    for number, side in enumerate(pairs.sides):
+        about = side.about
+        made = f"{about['model']} at {about['endpoint']}"
+        yield side.label, f"{about['title']}: {side_words(pairs, number)}, {made}"
 
 
 def _side(side: Side, page: Path) -> dict[str, Any]:

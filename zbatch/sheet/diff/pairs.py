@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -43,12 +43,34 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """The later run is a reproduction: of so many done jobs of the earlier one, so many were asked again."""
+
+    asked: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class AtValue:
+    """The pairs at a value of an axis: those with two pictures, how many of them differ, their median change.
+
+    The median is of those that were measured; `None` where none was.
+    """
+
+    value: Scalar
+    pairs: int
+    different: int
+    median: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Pairs:
     """The cells of two runs, paired.
 
     The sheet has a cell for each pair and for each cell without a partner, in the order of the earlier run.
     Its job is the later run's; `before` has the earlier run's by cell, -1 where there is none. `change` is by
-    cell, from 0 to 1, `None` where it is not known. `received` has the hash of what came, by job.
+    cell, from 0 to 1, `None` where it is not known. `received` has the hash of what came, by job. With
+    `again` the earlier run's cells are those whose jobs were asked again.
     """
 
     sheet: SheetData
@@ -59,6 +81,7 @@ class Pairs:
     found: tuple[Renamed, ...]
     change: tuple[float | None, ...]
     tolerance: float | None = None
+    again: Again | None = None
 
     @property
     def cells(self) -> range:
@@ -119,15 +142,20 @@ class Pairs:
         change = self.change[cell]
         return VERDICTS.index(self.verdict(cell)), -1.0 if change is None else -change
 
-    def medians(self) -> Iterator[tuple[Axis, list[tuple[Scalar, int, float]]]]:
-        """Give, for each axis that varies, by value how many pairs were measured, and their median change."""
+    def by_axis(self) -> Iterator[tuple[Axis, list[AtValue]]]:
+        """Sum the pairs up, for each axis that varies, by value."""
+        pictured = [cell for cell in self.cells if self.pictured(cell)]
         for axis, column in zip(self.sheet.axes, self.sheet.cells.coordinates, strict=True):
-            heaps: list[list[float]] = [[] for _ in axis.values]
-            for cell in self.cells:
-                change = self.change[cell]
-                if change is not None and column[cell] != ABSENT:
-                    heaps[column[cell]].append(change)
-            known = [(value, heap) for value, heap in zip(axis.values, heaps, strict=True) if heap]
-            rows = [(value, len(heap), median(heap)) for value, heap in known]
+            heaps: list[list[int]] = [[] for _ in axis.values]
+            for cell in pictured:
+                if column[cell] != ABSENT:
+                    heaps[column[cell]].append(cell)
+            known = zip(axis.values, heaps, strict=True)
+            rows = [self._at_value(value, heap) for value, heap in known if heap]
             if len(rows) > 1:
                 yield axis, rows
+
+    def _at_value(self, value: Scalar, cells: Sequence[int]) -> AtValue:
+        changes = [change for cell in cells if (change := self.change[cell]) is not None]
+        different = sum(self.verdict(cell) is Verdict.DIFFERENT for cell in cells)
+        return AtValue(value, len(cells), different, median(changes) if changes else None)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from zbatch.model import Coordinates
+from zbatch.model import Coordinates, JobState
 from zbatch.sheet.axes import ABSENT, Axis, AxisBuilder, View
 from zbatch.sheet.data import CellColumns, JobReader, SheetData, about_run
 from zbatch.sheet.diff.pairing import Pairing, Place, Renames, pair_cells
-from zbatch.sheet.diff.pairs import Pairs, Side
+from zbatch.sheet.diff.pairs import Again, Pairs, Side
 from zbatch.sheet.diff.telling import distinct_labels, nothing_shared
 from zbatch.sheet.diff.wording import changed_fields
 from zbatch.sheet.signatures import unsigned
@@ -31,8 +31,13 @@ def read_pairs(before: Run, after: Run, told: Told | None = None) -> Pairs:
     reader = _Reader()
     # The later run's first: what the page shows of a cell is what it shows of that run.
     later, earlier = reader.read(after), reader.read(before)
+    again = _again(before, after, {place.key for place in later.places}, earlier)
+    if again is not None:
+        earlier = earlier.of({place.key for place in later.places})
     renames = None if told is None else told(earlier.places, later.places)
     pairing = pair_cells(earlier.places, later.places, renames)
+    if again is not None and pairing.pairs:
+        pairing = replace(pairing, before_only=())  # other cells of jobs that were asked again once
     labels = distinct_labels(before.directory.path, after.directory.path)
     if not pairing.pairs:
         raise nothing_shared(earlier.places, later.places, labels)
@@ -56,7 +61,16 @@ def read_pairs(before: Run, after: Run, told: Told | None = None) -> Pairs:
     )
     fields = changed_fields(_bodies(sheet, partner))
     nothing = (None,) * len(own)
-    return Pairs(sheet, sides, tuple(partner), tuple(reader.received), fields, pairing.found, nothing)
+    received = tuple(reader.received)
+    return Pairs(sheet, sides, tuple(partner), received, fields, pairing.found, nothing, again=again)
+
+
+def _again(before: Run, after: Run, asked: Container[str], earlier: _Grid) -> Again | None:
+    """Count what was asked again where the later run is a reproduction of the earlier one."""
+    if after.directory.path.resolve().parent != before.directory.reproduced.resolve():
+        return None
+    keys = {place.key for place in earlier.places}
+    return Again(sum(key in asked for key in keys), before.counts()[JobState.DONE])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +80,11 @@ class _Grid:
     places: list[Place]
     jobs: list[int]
     span: tuple[int, int]
+
+    def of(self, keys: Container[str]) -> _Grid:
+        """Give those cells alone that show one of some jobs."""
+        kept = [(place, job) for place, job in zip(self.places, self.jobs, strict=True) if place.key in keys]
+        return replace(self, places=[place for place, _ in kept], jobs=[job for _, job in kept])
 
 
 class _Reader:

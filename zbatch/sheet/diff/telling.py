@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from zbatch.errors import UsageError
+from zbatch.sheet.axes import ABSENT
 from zbatch.sheet.diff.pairing import Place, Renames, values_of, written
-from zbatch.sheet.diff.pairs import Pairs
+from zbatch.sheet.diff.pairs import Pairs, Verdict
 from zbatch.sheet.diff.wording import FieldChange
 
 _MOST_NAMED: Final = 4
@@ -29,6 +30,38 @@ def _reproduced(path: Path) -> bool:
     return path.resolve().parent.name == "reproduced"
 
 
+def side_words(pairs: Pairs, number: int, *, place: bool = True) -> str:
+    """Say which run a side is: its name and manifest; with its `place`, where it lies and when it began."""
+    side = pairs.sides[number]
+    about = side.about
+    of = f", of {about['manifest']}" if about["manifest"] else ""
+    words = "asked again" if number and pairs.again is not None else f"{about['name']}{of}"
+    if place:
+        begun = str(about["created_at"] or "")[:16].replace("T", " ")
+        words += f", in {side.directory}" + (f", begun {begun} UTC" if begun else "")
+    return "".join(c if c.isprintable() else "?" for c in words)  # a run may be a stranger's
+
+
+def alone_words(pairs: Pairs, verdict: Verdict) -> str:
+    """Name the values that stand in one run only; empty where its lone cells are of values that both have."""
+    named = []
+    lone = [pairs.verdict(cell) is verdict for cell in pairs.cells]
+    for axis, column in zip(pairs.sheet.axes, pairs.sheet.cells.coordinates, strict=True):
+        here = {value for value, own in zip(column, lone, strict=True) if own and value != ABSENT}
+        there = {value for value, own in zip(column, lone, strict=True) if not own and value != ABSENT}
+        if there and here - there:
+            named.append(f"{axis.name} {_some([axis.values[number] for number in sorted(here - there)])}")
+    return "; ".join(named)
+
+
+def again_words(pairs: Pairs) -> str:
+    """Say how much was asked again, where the later run is a reproduction; else nothing."""
+    if pairs.again is None:
+        return ""
+    asked, of = pairs.again.asked, pairs.again.of
+    return f"{asked:,} of {of:,} job{'' if of == 1 else 's'} {'was' if asked == 1 else 'were'} asked again"
+
+
 def request_lines(pairs: Pairs) -> list[str]:
     """Say what differs between the requests of the pairs, a line for each field."""
     before, after = (side.about for side in pairs.sides)
@@ -37,7 +70,7 @@ def request_lines(pairs: Pairs) -> list[str]:
         lines.append(f"model {before['model']} → {after['model']}")
     lines += [_field_line(change) for change in pairs.fields]
     if not lines:
-        lines.append("the requests are the same")
+        lines.append("the requests of the pairs are the same")
     if before["endpoint"] != after["endpoint"]:
         lines.append(f"made at {before['endpoint']} and at {after['endpoint']}")
     return lines
