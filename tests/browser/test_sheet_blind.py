@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 from playwright.sync_api import expect
 from support.axe import faults
-from support.browser import PHONE, reload
+from support.browser import PHONE, address, reload
 from support.sample_run import Sample, write_sample
 
 from zbatch.picks.rates import pair_values
@@ -158,11 +158,11 @@ def test_one_by_one_is_rated_by_keys(visit, run):
     page.get_by_role("button", name="One by one").click()
     for key in ("5", "Space", "f", "Space", "x", "ArrowRight", "3", "ArrowLeft"):
         page.keyboard.press(key)
-    expect(page.locator(".blindsaid")).to_have_text("4 of 28 judged")
+    expect(page.locator(".blindsaid")).to_have_text("4 of 28 images judged")
     expect(page.locator(".judge .away")).to_have_attribute("aria-pressed", "true")
     assert faults(page) == []
     page.keyboard.press("Control+z")
-    expect(page.locator(".blindsaid")).to_have_text("3 of 28 judged")
+    expect(page.locator(".blindsaid")).to_have_text("3 of 28 images judged")
     page.go_back()
     expect(page.locator(".cell").first).to_be_visible()
     said = [{**own, "when": ""} for own in kept(page)["jobs"].values()]
@@ -207,3 +207,101 @@ def test_a_pair_with_a_missing_picture_is_passed_over(browser, watch, tmp_path):
     compare(page, ["ArrowLeft"] * 3)
     expect(page.locator(".blindnothing")).to_contain_text("Every pair was compared")
     page.close()
+
+
+@pytest.mark.parametrize(
+    ("axis", "words"),
+    [
+        ("lora.scale", "Alike: all but scale and what it brings to the prompt"),
+        ("subject", "Alike: all but subject and what it brings to the prompt"),
+        ("seed", "Alike: all but the seed"),
+    ],
+)
+def test_it_says_what_the_two_have_alike(visit, run, axis, words):
+    page = visit(run / "index.html", f"#blind=3&way=pairs&axis={axis}")
+    ready(page)
+    expect(page.locator(".blindalike")).to_have_text(words)
+
+
+def test_prompt_and_seed_are_said_to_be_alike_where_they_are(visit, run):
+    page = visit(run / "index.html", "#hide.lora.scale=0")
+    begin(page)
+    expect(page.locator(".blindalike")).to_have_text("Alike: all but scale, prompt and seed too")
+    page.get_by_role("button", name="One by one").click()
+    expect(page.locator(".blindalike")).to_be_empty()
+
+
+def test_pairs_that_lines_share_count_once_and_others_not_at_all(visit, run):
+    index, blind = run / "index.html", "blind=3&way=pairs&axis=seed"
+    page = visit(index, f"#{blind}")
+    expect(page.locator(".blindsaid")).to_contain_text("0 of 14 pairs")  # without LoRA, two lines are one
+    page.goto(address(index, f"#only.lora.scale=0&only.lora.scale=0.4&{blind}"))
+    expect(page.locator(".blindsaid")).to_contain_text("0 of 6 pairs")
+    ready(page)
+    compare(page, ["ArrowLeft"] * 6)
+    expect(page.locator(".blindsaid")).to_contain_text("6 of 6 pairs")
+    expect(page.locator(".blindnothing")).to_contain_text("Every pair was compared")
+    page.goto(address(index, f"#only.lora.scale=0.8&{blind}"))
+    expect(page.locator(".blindsaid")).to_contain_text("0 of 4 pairs")  # none of which were among those
+
+
+TRANSFORMS = "all => all.map((one) => one.style.transform)"
+
+
+def test_both_are_looked_at_closer_alike_and_the_next_pair_is_whole(visit, run):
+    page = visit(run / "index.html", "#blind=3&way=pairs&axis=lora.scale")
+    ready(page)
+    canvases = page.locator(".print canvas")
+    box = page.locator(".print").nth(1).bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 80)
+    page.mouse.wheel(0, -500)
+    expect(page.locator(".blindstage.closer")).to_be_visible()
+    one, other = canvases.evaluate_all(TRANSFORMS)
+    assert one == other != ""
+    assert faults(page) == []
+    # Dragging moves both and chooses neither; a click chooses still.
+    page.mouse.down()
+    page.mouse.move(box["x"] + 120, box["y"] + 140, steps=4)
+    page.mouse.up()
+    moved = canvases.evaluate_all(TRANSFORMS)
+    assert moved[0] == moved[1] != one
+    expect(page.locator(".blindsaid")).to_contain_text("0 of 48")
+    page.mouse.click(box["x"] + 120, box["y"] + 140)
+    expect(page.locator(".blindsaid")).to_contain_text("1 of 48")
+    ready(page)
+    assert canvases.evaluate_all(TRANSFORMS) == ["", ""]
+    for key, closer in (("+", True), ("0", False), ("=", True), ("-", False)):
+        page.keyboard.press(key)
+        assert bool(page.locator(".blindstage.closer").count()) is closer
+    page.keyboard.press("+")
+    page.get_by_role("button", name="The whole picture again").click()
+    expect(page.locator(".blindstage.closer")).to_have_count(0)
+    page.get_by_role("button", name="One by one").click()
+    page.keyboard.press("+")
+    assert canvases.evaluate_all(TRANSFORMS)[0].endswith("scale(1.4)")
+    assert len(kept(page)["comparisons"]) == 1
+
+
+def test_fingers_bring_a_pair_closer_and_nothing_moves_for_it(visit, run):
+    page = visit(run / "index.html", "#blind=3&way=pairs&axis=lora.scale", **PHONE)
+    ready(page)
+    box = page.locator(".print").first.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    touch = page.context.new_cdp_session(page)
+
+    def points(kind, *places):
+        touch.send(
+            "Input.dispatchTouchEvent",
+            {"type": kind, "touchPoints": [{"x": at, "y": y, "id": number} for number, at in places]},
+        )
+
+    points("touchStart", (0, x - 20), (1, x + 20))
+    points("touchMove", (0, x - 60), (1, x + 60))
+    points("touchEnd")
+    expect(page.locator(".blindstage.closer")).to_be_visible()
+    one, other = page.locator(".print canvas").evaluate_all(TRANSFORMS)
+    assert one == other != ""
+    assert page.locator(".print").first.bounding_box() == box
+    expect(page.locator(".blindsaid")).to_contain_text("0 of 48")
+    page.get_by_role("button", name="The whole picture again").tap()
+    expect(page.locator(".blindstage.closer")).to_have_count(0)

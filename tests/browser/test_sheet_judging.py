@@ -25,7 +25,7 @@ def test_keys_judge_what_has_the_focus_and_it_is_kept(visit, calm):
     for key in ("4", "f", "ArrowRight", "5", "ArrowRight", "x"):
         page.keyboard.press(key)
     assert marks(page) == ["4★ ♥", "5★", "✕"]
-    expect(page.locator(".pill.judged")).to_have_text("3of 28 judged")
+    expect(page.locator(".pill.judged")).to_have_text("3of 28 images judged")
     assert "rated 4 of 5, favourite" in page.locator(".cell[data-mark]").first.get_attribute("title")
     reload(page)
     assert marks(page) == ["4★ ♥", "5★", "✕"]
@@ -142,10 +142,25 @@ def test_search_and_sorting_know_what_is_judged(visit, calm):
     expect(page.locator(".complaint").first).to_contain_text("favourite")
     search.fill("")
     page.locator("#sort").select_option("rating")
-    page.locator("#direction").click()
     assert marks(page)[:2] == ["5★ ♥", "4★"]
+    turn = page.get_by_role("button", name="Best first: turn round (R)")
+    assert faults(page) == []
+    turn.click()
+    assert marks(page)[:2] == ["2★", "4★"]
+    expect(page.get_by_role("button", name="Worst first: turn round (R)")).to_be_visible()
+    assert (
+        page.locator(".cell").last.get_attribute("data-mark") is None
+    )  # what nobody rated is last either way
+    until(page, "location.hash.includes('sort=rating') && location.hash.includes('down=0')")
+    reload(page)
+    assert marks(page)[:2] == ["2★", "4★"]
     page.locator("#sort").select_option("picks")
     assert marks(page) == ["5★ ♥", "4★", "2★", "✕"]
+    until(page, "location.hash.includes('sort=picks') && !location.hash.includes('down=')")
+    reload(page)
+    assert marks(page) == ["5★ ♥", "4★", "2★", "✕"]
+    page.locator("#sort").select_option("seed")
+    expect(page.get_by_role("button", name="Smallest first: turn round (R)")).to_be_visible()
 
 
 def test_values_tell_their_mean_rating(visit, calm):

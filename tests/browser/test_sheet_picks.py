@@ -10,7 +10,8 @@ import orjson
 import pytest
 from playwright.sync_api import expect
 from support.axe import faults
-from support.browser import reload
+from support.browser import PHONE, reload
+from support.picked import write_picks
 from support.picks_files import WRONG
 from support.sample_run import Sample, write_sample
 
@@ -271,3 +272,124 @@ def test_a_click_after_a_name_was_typed_counts(visit, run):
     with page.expect_download() as download:
         page.get_by_role("button", name="Export picks.json").click()
     assert json.loads(download.value.path().read_text())["who"] == "Ann"
+
+
+def theirs(keys, *numbers, who="Ben", **more):
+    jobs = {
+        keys[number]: {"rating": number + 1, "when": f"2026-05-0{number + 1}T00:00:00Z"} for number in numbers
+    }
+    names = {"who": who} if who else {}
+    return {"version": 1, "run": {"identity": "sample"}, **names, "jobs": jobs, "comparisons": [], **more}
+
+
+def others(page):
+    return page.locator("ul.others li span").all_inner_texts()
+
+
+def test_a_person_stands_once_however_often_their_files_come(visit, run, keys):
+    page = visit(run / "index.html")
+
+    def bring(name, document, words):
+        drop(page, name, json.dumps(document))
+        someone = page.get_by_role("button", name="Someone else's")
+        expect(someone.or_(page.locator("#toast", has_text=words))).to_be_visible()
+        if someone.is_visible():
+            someone.click()
+        expect(page.locator("#toast")).to_contain_text(words)
+
+    bring("ben.json", theirs(keys, 1, 2), "2 images of Ben beside yours")
+    bring("ben again.json", theirs(keys, 1, 2), "all that it says is here already, of Ben")
+    bring(
+        "ben later.json",
+        theirs(keys, 1, 2, 3, who="BEN"),
+        "BEN was here already: of each image the last word",
+    )
+    bring("ben elsewhere.json", theirs(keys, 4), "Ben was here already")
+    bring("x.json", theirs(keys, 2, who=""), "1 image of someone beside yours")
+    bring("x again.json", theirs(keys, 2, who=""), "x again.json: all that it says is here already")
+    bring("y.json", theirs(keys, 3, who=""), "1 image of someone beside yours")
+    files = json.loads(page.evaluate("localStorage.getItem('zbatch.picks.sample.others')"))
+    assert len(files) == 4  # what a later file says as well is not kept twice
+    merged = merge_picks([parse_picks(json.dumps(file)) for file in files])
+    page.keyboard.press("j")
+    assert others(page) == ["Ben: 4 images, 0 comparisons", *["someone: 1 image, 0 comparisons"] * 2]
+    assert len(merged.people) == 3
+    assert faults(page) == []
+    page.get_by_role("button", name="let go").first.click()
+    assert others(page) == ["someone: 1 image, 0 comparisons"] * 2
+
+
+def test_a_person_who_came_with_the_page_stands_once_too(visit, run, keys, tmp_path):
+    with Run(run) as opened:
+        ben = parse_picks(json.dumps(theirs(keys, 1)))
+        data = replace(SheetData.of(opened), picks=(ben,))
+        page = visit(write_single_file(opened, tmp_path / "sheet.html", data=data))
+    drop(page, "ben.json", json.dumps(theirs(keys, 1, 2)))
+    expect(page.locator("#toast")).to_contain_text("Ben was here already")
+    page.keyboard.press("j")
+    assert others(page) == ["Ben: 2 images, 0 comparisons"]
+    page.get_by_role("button", name="let go what was added").click()
+    assert others(page) == ["Ben: 1 image, 0 comparisons"]
+    expect(page.locator("ul.others")).to_contain_text("came with the page")
+
+
+@pytest.fixture(scope="module")
+def little(tmp_path_factory):
+    """Three scales of two seeds: two pairs of each two scales."""
+    place = tmp_path_factory.mktemp("little") / "run"
+    sample = Sample(("red fox",), ("film",), (0, 0.4, 0.8), 2, troubles=False, excluded=False)
+    write_sheet(write_sample(place, sample))
+    return place
+
+
+@pytest.mark.parametrize(
+    ("leave_out", "words"),
+    [
+        (
+            0,
+            "Every pair with scale 0.8 or scale 0.4 was compared, and these images do not tell the two apart",
+        ),
+        (1, "Only 1 pair with them is left: more seeds or prompts would make more."),
+    ],
+)
+def test_what_more_comparisons_would_tell_is_said_only_where_there_are_more(
+    visit, little, tmp_path, leave_out, words
+):
+    path = write_picks(
+        tmp_path / "picks.json",
+        little,
+        lambda at: None,
+        compared=("lora.scale", lambda one, other: "a" if one > other else "b"),
+    )
+    with Run(little) as opened:
+        scale = {job.key: job.coordinates["lora.scale"] for job in opened.jobs()}
+    document = json.loads(path.read_text("utf-8"))
+    pairs = sorted(document["comparisons"], key=lambda pair: scale[pair["a"]] + scale[pair["b"]])
+    document["comparisons"] = pairs[: 6 - leave_out]
+    page = visit(little / "index.html")
+    drop(page, "picks.json", json.dumps(document))
+    page.get_by_role("button", name="They are mine").click()
+    page.keyboard.press("j")
+    expect(page.locator(".verdictwords")).to_contain_text(words)
+
+
+def test_on_a_phone_the_numbers_are_all_to_be_seen(visit, run, keys):
+    page = visit(run / "index.html", **PHONE)
+    drop(page, "ann.json", json.dumps(picks_of(keys, "Ann", 1)))
+    page.get_by_role("button", name="Someone else's").tap()
+    page.get_by_role("button", name="Picks:").tap()
+    dialog = page.get_by_role("dialog", name="Picks")
+    expect(dialog.locator("tbody tr")).to_have_count(4)
+    row = dialog.locator("tbody tr").first
+    assert row.locator(".fact").evaluate_all("all => all.map((one) => one.dataset.label)") == [
+        "compared",
+        "mean",
+        "rated",
+        "♥",
+        "✕",
+    ]
+    within = "all => all.every((one) => one.getBoundingClientRect().right <= innerWidth - 16)"
+    assert dialog.locator("th, td").evaluate_all(within)
+    for box in (dialog, dialog.locator(".scrolling")):
+        assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
+    assert faults(page) == []

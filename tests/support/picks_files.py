@@ -50,5 +50,9 @@ WRONG = {
     "itself": (_text(comparisons=[{"a": A, "b": A, "winner": "a", "axis": "x"}]), "with itself"),
     "no such time": (_text(jobs={A: {"rating": 1, "when": "2026-02-30T00:00:00Z"}}), "2026-02-30"),
     "time in words": (_text(when="yesterday"), "when"),
+    "a name twice": (
+        _text().replace('"rating": 5,', '"rating": 5, "r\\u0061ting": 1,'),
+        "rating” is there twice",
+    ),
     "unknown part": (_text(mood="good"), "mood"),
 }

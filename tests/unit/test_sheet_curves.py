@@ -29,6 +29,20 @@ def test_the_knee_is_where_more_begins_to_do_less():
     assert curve(0, 0.2, 0.4, 0.41, 0.42).knee == 0.2
 
 
+def test_the_share_is_what_has_come_by_the_knee():
+    assert curve(0, 0.3, 0.4, 0.42, 0.4).share == pytest.approx(0.75)
+    assert curve(0.1, 0.4, 0.5, 0.52, 0.5).share == pytest.approx(0.75)
+    assert curve(0, 0.1, 0.2, 0.3).share is None
+
+
+def test_an_upturn_is_where_more_does_more_again_beyond_the_knee():
+    assert curve(0, 0.3, 0.4, 0.42, 0.44, 0.6, 0.75).upturn == 0.4
+    assert curve(0, 0.3, 0.4, 0.42, 0.44).upturn is None  # it goes on as it went
+    assert curve(0, 0.3, 0.4, 0.4, 0.4, 0.41).upturn is None  # too little to be one
+    assert curve(0, 0.01, 0.1, 0.4).upturn is None  # it only begins
+    assert curve(0, 0.35, 0.4, 0.6).upturn == 0.2
+
+
 @pytest.mark.parametrize(
     "medians", [(0, 0.1, 0.2, 0.3), (0, 0.01, 0.1, 0.4), (0, 0, 0, 0), (0, 0.4, 0.5), (0.4, 0.3, 0.2, 0.1)]
 )
@@ -59,6 +73,10 @@ def test_the_command_prints_them_and_gives_them_to_machines(tmp_path):
     (film, ink) = json.loads(zbatch("status", str(run), "--curves", "--json", cwd=tmp_path).stdout)
     assert [film["lora"], ink["lora"]] == ["film", "ink"]
     assert [point["value"] for point in film["points"]] == [0, 0.4, 0.8, 1.2]
+    for one in (film, ink):
+        assert (one["share_at_knee"] is None) is (one["knee"] is None)
+        said = f"of the change has come by {one['knee']}"
+        assert (said in told.stdout) is (one["knee"] is not None)
 
 
 @pytest.mark.skipif(not measurable(), reason="flip-evaluator has no build for this platform")

@@ -10,7 +10,7 @@ from zbatch.difference import measurable
 from zbatch.errors import UsageError
 from zbatch.sheet import SheetData
 from zbatch.sheet.change import known_changes, measure_changes, measured_axes
-from zbatch.sheet.curves import Curve, curves
+from zbatch.sheet.curves import Curve, Point, curves
 from zbatch.state.run import Run
 
 _BAR = 24
@@ -51,11 +51,19 @@ def print_curves(found: Iterable[Curve]) -> None:
         width = max(len(str(point.value)) for point in curve.points)
         for point in curve.points:
             deciles = f"{point.low:.2f} to {point.high:.2f}"
-            bar = "#" * round(_BAR * point.middle) + ("  knee" if point.value == curve.knee else "")
+            bar = "  ".join(["#" * round(_BAR * point.middle), *_marks(curve, point)])
             say(
                 f"  {point.value!s:>{width}}  {point.middle:.2f}  {deciles}  {point.many:>6,}  {bar}".rstrip()
             )
+        if (share := curve.share) is not None:
+            after = "" if curve.upturn is None else f"; after {curve.upturn} it changes faster again"
+            say(f"  {share:.0%} of the change has come by {curve.knee}{after}")
     tell("change from the baseline (FLIP, 0 to 1): median, eight of ten pictures, their number")
+
+
+def _marks(curve: Curve, point: Point) -> list[str]:
+    marks = {"knee": curve.knee, "upturn": curve.upturn}
+    return [name for name, value in marks.items() if value is not None and value == point.value]
 
 
 def curves_json(found: Iterable[Curve]) -> list[dict[str, Any]]:
@@ -65,6 +73,8 @@ def curves_json(found: Iterable[Curve]) -> list[dict[str, Any]]:
             "axis": curve.axis,
             "lora": curve.lora,
             "knee": curve.knee,
+            "share_at_knee": None if (share := curve.share) is None else round(share, 4),
+            "upturn": curve.upturn,
             "points": [
                 {
                     "value": point.value,

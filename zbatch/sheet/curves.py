@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import quantiles
+from typing import Final
 
 from zbatch.model import Scalar
 from zbatch.sheet.axes import ABSENT, Axis
 from zbatch.sheet.change import Changes
 from zbatch.sheet.data import SheetData
+
+BEND: Final = 0.1
+"""How far a curve stands off its chord, as a share of its rise, before it is said to bend."""
+
+UPTURN: Final = 0.2
+"""Share of the whole rise that comes after the knee, before that is said to turn up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +44,44 @@ class Curve:
 
         None where there is no such place: the curve is straight, or bends the other way.
         """
-        values = [point.value for point in self.points if isinstance(point.value, int | float)]
-        if len(values) < 4 or len(values) < len(self.points):
+        at = self._knee
+        return None if at is None else self.points[at].value
+
+    @property
+    def share(self) -> float | None:
+        """Share of the whole way, 0 to 1, that has been gone at the knee."""
+        at = self._knee
+        if at is None:
             return None
-        first, last = self.points[0].middle, self.points[-1].middle
-        span, rise = values[-1] - values[0], last - first
-        if rise <= 0:
+        first = self.points[0].middle
+        return (self.points[at].middle - first) / (self.points[-1].middle - first)
+
+    @property
+    def upturn(self) -> Scalar | None:
+        """The value after which, beyond the knee, more of it does more again, as where pictures burn out.
+
+        It is where the medians from the knee on stand lowest below the chord of these. What comes there must
+        be a fifth of the whole way at least: the last bit of a curve that is level is no upturn.
+        """
+        at = self._knee
+        if at is None:
             return None
-        above = [
-            (point.middle - first) / rise - (value - values[0]) / span
-            for point, value in zip(self.points, values, strict=True)
-        ]
-        top = max(above)
-        return values[above.index(top)] if top >= 0.1 else None
+        rest = self.points[at:]
+        whole, late = self.points[-1].middle - self.points[0].middle, rest[-1].middle - rest[0].middle
+        if len(rest) < 3 or late < UPTURN * whole:
+            return None
+        lowest = min(above := _above_chord(rest))
+        return rest[above.index(lowest)].value if lowest <= -BEND else None
+
+    @property
+    def _knee(self) -> int | None:
+        points = self.points
+        if len(points) < 4 or not all(isinstance(point.value, int | float) for point in points):
+            return None
+        if points[-1].middle <= points[0].middle:
+            return None
+        top = max(above := _above_chord(points))
+        return above.index(top) if top >= BEND else None
 
 
 def curves(data: SheetData, changes: Changes) -> Iterator[Curve]:
@@ -70,6 +102,17 @@ def curves(data: SheetData, changes: Changes) -> Iterator[Curve]:
                 yield Curve(axis.name, str(name), points)
 
 
+def _above_chord(points: Sequence[Point]) -> list[float]:
+    """Say how far each median stands above the line from the first to the last, in shares of its rise."""
+    values = [float(point.value) for point in points]  # type: ignore[arg-type]
+    first, rise = points[0].middle, points[-1].middle - points[0].middle
+    span = values[-1] - values[0]
+    return [
+        (point.middle - first) / rise - (value - values[0]) / span
+        for point, value in zip(points, values, strict=True)
+    ]
+
+
 def _points(
     data: SheetData, axis: Axis, column: Sequence[float | None], cells: Sequence[int]
 ) -> tuple[Point, ...]:
@@ -78,7 +121,7 @@ def _points(
     for cell in cells:
         change = column[job] if (job := data.cells.job[cell]) != ABSENT else None
         if change is not None and values[cell] != ABSENT:
-            heaps[values[cell]].append(change)
+            heaps[values[cell]].append(round(1000 * change) / 1000)  # as the page has it: one curve, one knee
     return tuple(_point(value, heap) for value, heap in zip(axis.values, heaps, strict=True) if heap)
 
 

@@ -2,30 +2,6 @@
 
 const BLIND_WAYS = { pairs: "Pairs", single: "One by one" };
 
-/** A picture without an address in the page: what it is called, and what it is of, is nowhere to be read. */
-class Print {
-  constructor(words) {
-    this.canvas = make("canvas", { role: "img", "aria-label": words, width: 1, height: 1 });
-  }
-
-  clear() {
-    Object.assign(this.canvas, { width: 1, height: 1 });
-  }
-
-  /** Without so many pixels at its foot, where the preview writes what it was asked for. */
-  draw(image, foot) {
-    Object.assign(this.canvas, { width: image.naturalWidth, height: image.naturalHeight - foot });
-    this.canvas.getContext("2d").drawImage(image, 0, 0);
-  }
-}
-
-/** How high the preview's stamp is, with its margins (zbatch/server/engines/preview_stamp.py). */
-function stampHeight({ naturalWidth, naturalHeight }) {
-  const least = Math.min(naturalWidth, naturalHeight);
-  const letters = Math.max(9, Math.round(least / 82));
-  return letters + 2 * Math.ceil(letters * 0.45) + 2 * Math.ceil(least * 0.014);
-}
-
 class Blind {
   /** `left` is told the axis that was compared here, if one was. `cells` gives those that the filters leave. */
   constructor(judging, { cells, left, written }) {
@@ -98,15 +74,18 @@ class Blind {
     this.single = new Print("Picture");
     this.bar = new JudgeBar((field, value) => this.#judge(field, value));
     this.stage = make("div", { class: "blindstage" });
+    this.whole = button({ words: "Whole", label: "The whole picture again (0)", glyph: "search", act: () => this.zoom.reset(), kind: "quiet whole", hidden: true });
+    this.zoom = new Zoom(this.stage, [...this.prints, this.single].map(({ canvas }) => canvas), () => this.#zoomed(), { pane: ".print", chosen: true });
     this.said = make("p", { class: "blindsaid", role: "status" });
     this.acts = make("div", { class: "blindacts" });
     this.ways = Object.entries(BLIND_WAYS).map(([way, words]) => make("button", { type: "button", class: "mode", "data-way": way, text: words, onclick: () => this.#turn({ way }) }));
     const list = make("select", { "aria-label": "Axis to compare", onchange: () => this.#turn({ axis: this.data.byName.get(list.value) }) },
       ...this.axes.map((axis) => make("option", { value: axis.name, text: axis.name, selected: axis === this.axis })));
+    this.alike = make("p", { class: "blindalike" });
     this.choice = make("label", { class: "choice" }, make("span", { class: "label", text: "Compare" }), list);
     this.root.append(
-      make("div", { class: "blindtop" }, make("h2", { text: "Blind" }), make("div", { class: "segments", role: "group", "aria-label": "Way to judge" }, ...this.ways), this.choice,
-        make("span", { class: "spring" }), this.said, button({ words: "Leave and reveal", label: "Leave and reveal what is what (Esc)", act: () => this.leave() })),
+      make("div", { class: "blindtop" }, make("h2", { text: "Blind" }), make("div", { class: "segments", role: "group", "aria-label": "Way to judge" }, ...this.ways), this.choice, this.alike,
+        make("span", { class: "spring" }), this.whole, this.said, button({ words: "Leave and reveal", label: "Leave and reveal what is what (Esc)", act: () => this.leave() })),
       this.stage, this.acts, make("div", { class: "toast", role: "status" }));
   }
 
@@ -121,8 +100,12 @@ class Blind {
     this.ways[0].disabled = this.axis === null;
     this.choice.hidden = way !== "pairs";
     this.pair = null;
-    if (way === "pairs") this.pairs = new Matchups(data, this.open, this.axis, this.seed);
-    else {
+    this.zoom.reset();
+    this.alike.textContent = "";
+    if (way === "pairs") {
+      this.pairs = new Matchups(data, this.open, this.axis, this.seed);
+      if (this.pairs.lines.length) this.alike.textContent = this.pairs.alike;
+    } else {
       const jobs = new Map(this.open.filter((cell) => data.state(cell) === "done").map((cell) => [data.job(cell), cell]).toReversed());
       this.order = shuffled([...jobs.values()].sort((one, other) => one - other), this.seed);
       this.at = Math.max(0, this.order.findIndex((cell) => !this.judging.said(cell)));
@@ -147,6 +130,12 @@ class Blind {
     return this.images.get(cell);
   }
 
+  #zoomed() {
+    const { closer, scale } = this.zoom ?? {};
+    this.whole.hidden = !closer;
+    if (closer) this.whole.querySelector("span").textContent = `${scale.toFixed(1)} × · whole`;
+  }
+
   #foot(image) {
     return this.data.about.endpoint_kind === "preview" ? stampHeight(image) : 0;
   }
@@ -155,7 +144,7 @@ class Blind {
 
   async #showPair(pair) {
     const { judging, pairs, axis } = this;
-    const compared = pairs.done(judging.own.comparisons).size;
+    const compared = pairs.compared(judging.own.comparisons);
     this.pair = null; // no key counts before both are to be seen
     delete this.root.dataset.ready;
     this.said.textContent = `${count(compared)} of ${plural(pairs.total, "pair")}`;
@@ -177,6 +166,7 @@ class Blind {
       this.#show();
       return;
     }
+    this.zoom.reset();
     images.forEach((image, at) => this.prints[at].draw(image, this.#foot(image)));
     this.pair = pair;
     this.root.dataset.ready = "";
@@ -227,7 +217,7 @@ class Blind {
     const { order, judging } = this;
     const cell = order[this.at];
     const { judged, total } = judging.progress(this.open);
-    this.said.textContent = `${count(judged)} of ${count(total)} judged`;
+    this.said.textContent = `${count(judged)} of ${plural(total, "image")} judged`;
     this.acts.dataset.way = "single";
     if (cell === undefined) {
       this.stage.replaceChildren(make("p", { class: "blindnothing", text: "There are no pictures to judge." }));
@@ -282,6 +272,7 @@ class Blind {
 
   #steered(event) {
     const { key } = event;
+    if (this.zoom.pressed(key)) return true;
     if (key === " " && event.target.closest("button")) return false;
     if (this.way === "pairs") {
       const winner = { ArrowLeft: "a", ArrowRight: "b", ArrowDown: "tie", t: "tie", T: "tie" }[key];

@@ -74,7 +74,7 @@ class Controls {
     // Who judges is told how far they are.
     const { judging } = data;
     const { judged, total: pictures } = judging.begun ? judging.progress(cells) : {};
-    const progress = judging.begun ? make("button", { type: "button", class: "pill judged", "data-keep": "judged", title: "Picks (J)", onclick: () => this.picks() }, make("b", { text: count(judged) }), make("span", { text: `of ${count(pictures)} judged` })) : null;
+    const progress = judging.begun ? make("button", { type: "button", class: "pill judged", "data-keep": "judged", title: "Picks (J)", onclick: () => this.picks() }, make("b", { text: count(judged) }), make("span", { text: `of ${plural(pictures, "image")} judged` })) : null;
     // Where nothing matches, the middle of the page says it.
     const said = cells.length ? complaints.map((complaint) => this.complaint(complaint)) : [];
     this.facts.replaceChildren(...said, make("span", { class: "total", role: "status", title: shared ? "Cells whose requests are equal share one job, which is made and paid once" : null, text: [total, shared].filter(Boolean).join(" · ") }), ...pills, ...(progress ? [progress] : []));
@@ -116,11 +116,11 @@ class Controls {
   /** The wall has no columns and rows, but an order. */
   #order() {
     const { view } = this;
-    const list = make("select", { id: "sort", "aria-label": "Sort by", onchange: () => this.change(() => { view.sort = list.value; }) },
+    const list = make("select", { id: "sort", "aria-label": "Sort by", onchange: () => this.change(() => view.sortBy(list.value)) },
       ...[...view.orders].map(([name, { words }]) => make("option", { value: name, text: words, selected: name === view.sort })));
     return [
       make("label", { class: "choice" }, make("span", { class: "label", text: "Sort by" }), list),
-      button({ label: view.down ? "Last first: turn round (R)" : "First first: turn round (R)", glyph: view.down ? "descending" : "ascending", act: () => this.change(() => { view.down = !view.down; }), kind: "square", id: "direction", "aria-pressed": String(view.down) }),
+      button({ label: `${view.orders.get(view.sort).firsts[Number(view.down)]}: turn round (R)`, glyph: view.down ? "descending" : "ascending", act: () => this.change(() => { view.down = !view.down; }), kind: "square", id: "direction" }),
     ];
   }
 

@@ -18,11 +18,40 @@ function responses(data, axis, cell) {
   }
   found = heaps.map((heap) => {
     heap.sort((one, other) => one - other);
-    const at = (share) => heap[Math.round(share * (heap.length - 1))] ?? null;
-    return { low: at(0.1), middle: at(0.5), high: at(0.9), many: heap.length };
+    return { low: tenth(heap, 1), middle: tenth(heap, 5), high: tenth(heap, 9), many: heap.length };
   });
   cache.set(kind, found);
   return found;
+}
+
+/** A decile of sorted numbers, between the two it falls between; `null` of none. */
+function tenth(heap, number) {
+  if (heap.length < 2) return heap[0] ?? null;
+  const [at, over] = [Math.floor((number * (heap.length - 1)) / 10), (number * (heap.length - 1)) % 10];
+  return (heap[at] * (10 - over) + heap[at + 1] * over) / 10;
+}
+
+const BEND = 0.1;
+const UPTURN = 0.2;
+
+/** Where a curve bends, as zbatch/sheet/curves.py finds it (the reasons stand there): `{ knee, share, upturn }`, or `null`. */
+function bends(values, all) {
+  const points = all.map(({ middle: change }, at) => ({ change, value: values[at] })).filter(({ change }) => change !== null);
+  const rise = points.length < 4 ? 0 : points.at(-1).change - points[0].change;
+  if (rise <= 0) return null;
+  const above = aboveChord(points);
+  const knee = above.indexOf(Math.max(...above));
+  if (above[knee] < BEND) return null;
+  const rest = points.slice(knee);
+  const share = (rest[0].change - points[0].change) / rise;
+  const turns = rest.length > 2 && rest.at(-1).change - rest[0].change >= UPTURN * rise ? aboveChord(rest) : [0];
+  const lowest = Math.min(...turns);
+  return { knee: rest[0].value, share, upturn: lowest <= -BEND ? rest[turns.indexOf(lowest)].value : null };
+}
+
+function aboveChord(points) {
+  const [first, last] = [points[0], points.at(-1)];
+  return points.map(({ change, value }) => (change - first.change) / (last.change - first.change) - (value - first.value) / (last.value - first.value));
 }
 
 /** Where values stand across, in steps of the strip: as far apart as they are, so that a bend is none of the spacing. */
@@ -48,15 +77,43 @@ class Curve {
     if (this.root.hidden) return;
     const all = responses(data, axis, cells[0]);
     const others = cells.map((cell) => all[axis.column[cell]]);
-    this.top = LEVEL * Math.ceil(Math.max(LEVEL, ...own, ...others.map(({ high }) => high)) / LEVEL);
+    this.top = LEVEL * Math.ceil(Math.max(LEVEL, ...own, ...others.map(({ high }) => high)) / LEVEL - 1e-9);
     const many = Math.max(...others.map((other) => other.many));
     this.dot = make("i", { class: "dot" });
     const parts = many > 1 ? [this.#band(others), this.#line("middle", others.map(({ middle }) => middle))] : [];
-    this.root.replaceChildren(this.#svg(cells.length, ...parts, this.#line("own", own)), this.dot);
+    const bent = bends(axis.values, all);
+    this.root.replaceChildren(this.#svg(cells.length, ...parts, this.#line("own", own)), ...this.#scale(), ...this.#marks(bent, others), this.dot);
     const told = own.map((change, at) => `${axis.label(axis.column[cells[at]])}: ${change === null ? "unknown" : change.toFixed(2)}`);
+    const words = this.#words(bent);
     this.root.setAttribute("role", "img");
-    this.root.setAttribute("aria-label", `Change ${data.from} along ${axis.short}: ${told.join(", ")}`);
-    this.root.title = `How far the pictures are ${data.from} along ${axis.short}${many > 1 ? `; behind it the middle of ${plural(many, "line")} like it, and where eight of ten of them run` : ""}`;
+    this.root.setAttribute("aria-label", `Change ${data.from} along ${axis.short}: ${told.join(", ")}${words && `. ${words}`}`);
+    this.root.title = `How far the pictures are ${data.from} along ${axis.short}, from 0, the same, to 1 (ꟻLIP)${many > 1 ? `; behind it the middle of ${plural(many, "line")} like it, and where eight of ten of them run` : ""}${words && `. ${words}`}`;
+  }
+
+  /** How high the drawing reaches: what its foot and its head stand for. */
+  #scale() {
+    return [make("i", { class: "level" }), make("span", { class: "reach", text: this.top.toFixed(1) }), make("span", { class: "reach foot", text: "0" })];
+  }
+
+  /** Where the middle of all lines bends; in pairs of runs there is no way that is gone. */
+  #marks(bent, others) {
+    if (bent === null || this.data.sides) return [];
+    return [["knee", bent.knee], ["upturn", bent.upturn]].flatMap(([name, value]) => {
+      const at = this.cells.findIndex((cell) => this.axis.values[this.axis.column[cell]] === value);
+      if (at < 0 || others[at].middle === null) return [];
+      const place = this.at[at] / this.cells.length;
+      const more = name === "knee" ? make("span", { text: `: ${Math.round(100 * bent.share)} % of the change` }) : null;
+      const mark = make("span", { class: `bend ${name}${place > 0.7 ? " late" : ""}` }, make("small", {}, name, more));
+      mark.style.left = `${100 * place}%`;
+      mark.style.height = `${(100 * others[at].middle) / this.top}%`;
+      return [mark];
+    });
+  }
+
+  #words(bent) {
+    if (bent === null || this.data.sides) return "";
+    const after = bent.upturn === null ? "" : `; after ${bent.upturn} it changes faster again`;
+    return `${Math.round(100 * bent.share)} % of the change has come by ${bent.knee}, the knee${after}`;
   }
 
   move(at) {

@@ -25,6 +25,13 @@ class JudgeBar {
   }
 }
 
+/** What was just said, in a word. */
+function saidOf(field, value) {
+  if (field === "rating") return value ? `${"★".repeat(value)}${"☆".repeat(5 - value)}` : "Rating taken back";
+  if (field === "favourite") return value ? "♥ Favourite" : "No favourite any more";
+  return value ? "✕ Rejected" : "No reject any more";
+}
+
 /** What a key says of a picture: a field and its value, or nothing. */
 const judgedBy = (event) => (event.altKey || event.ctrlKey || event.metaKey ? undefined : JUDGED[event.key.toLowerCase()]);
 

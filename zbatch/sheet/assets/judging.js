@@ -201,14 +201,8 @@ class Judging {
     if (field !== "rating") delete said[field === "favourite" ? "reject" : "favourite"];
     this.#commit((own) => { own.jobs[key] = { ...said, when: new Date().toISOString() }; }, [key]);
     this.steps.push({ key, before, cell });
-    announce(this.#told(field, said[field]), { time: 900, quiet: true });
+    announce(saidOf(field, said[field]), { time: 900, quiet: true });
     return true;
-  }
-
-  #told(field, value) {
-    if (field === "rating") return value ? `${"★".repeat(value)}${"☆".repeat(5 - value)}` : "Rating taken back";
-    if (field === "favourite") return value ? "♥ Favourite" : "No favourite any more";
-    return value ? "✕ Rejected" : "No reject any more";
   }
 
   /** `a` and `b` are cells that differ along the axis alone. */
@@ -272,22 +266,29 @@ class Judging {
     this.#commit((own) => {
       const both = [picks, { ...own, jobs: { ...own.jobs } }];
       own.jobs = Object.fromEntries(latest(both));
-      own.comparisons = mergePicks(both.map((one) => ({ ...one, who: "me" }))).comparisons;
+      own.comparisons = everyComparison(both);
       own.who ||= picks.who;
       own.source ||= picks.source;
     }, null);
   }
 
-  /** Show someone else's beside one's own; a later file of the same person takes the place of the earlier. */
-  add(picks) {
-    const person = personOf(picks, "x");
-    this.added = [...this.added.filter((other) => personOf(other, "") !== person), picks];
-    this.#keepOthers();
-    this.changed(null);
+  /** The files here of whose file this is: of one without any name, the same file. */
+  filesOf(picks) {
+    return [...(this.data.raw.picks ?? []), ...this.added].filter((other) => samePerson(other, picks));
   }
 
-  drop(picks) {
-    this.added = this.added.filter((other) => other !== picks);
+  /** Show someone else's beside one's own, those of one person as one; `false` where it says nothing that is not here. */
+  add(picks) {
+    const theirs = this.filesOf(picks);
+    if (theirs.some((other) => covers(other, picks))) return false;
+    this.added = [...this.added.filter((other) => !(theirs.includes(other) && covers(picks, other))), picks];
+    this.#keepOthers();
+    this.changed(null);
+    return true;
+  }
+
+  drop(files) {
+    this.added = this.added.filter((other) => !files.includes(other));
     this.#keepOthers();
     this.changed(null);
   }

@@ -228,10 +228,7 @@ class Lightbox {
     else if (event.key === "[") this.turn(-1);
     else if (event.key === "]") this.turn(1);
     else if (event.key.toLowerCase() === "i" && !typing) this.toggleDetails();
-    else if (["+", "="].includes(event.key)) this.zoom.by(1.4);
-    else if (event.key === "-") this.zoom.by(1 / 1.4);
-    else if (event.key === "0") this.zoom.reset();
-    else return;
+    else if (!this.zoom.pressed(event.key)) return;
     event.preventDefault();
     event.stopPropagation();
   }

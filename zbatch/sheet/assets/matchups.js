@@ -44,9 +44,57 @@ class Matchups {
     this.skipped = new Set();
   }
 
-  /** How many pairs there are. */
+  /** How many pairs there are, each once where lines share pictures. */
   get total() {
-    return (this.count ??= this.lines.reduce((sum, line) => sum + pairCount(new Set([...line.values()].map((cell) => this.data.job(cell))).size), 0));
+    if (this.count !== undefined) return this.count;
+    const shared = new Set();
+    this.count = 0;
+    for (const line of this.lines) {
+      const jobs = [...new Set([...line.values()].map((cell) => this.data.job(cell)))];
+      const twice = jobs.filter((job) => this.#linesOf(job).length > 1);
+      this.count += pairCount(jobs.length) - pairCount(twice.length);
+      for (const [at, one] of twice.entries()) for (const other of twice.slice(at + 1)) shared.add(pairName(one, other));
+    }
+    return (this.count += shared.size);
+  }
+
+  /** How many of them were compared. */
+  compared(comparisons) {
+    const jobs = [...this.done(comparisons)].map((name) => name.split(" ").map(Number));
+    return jobs.filter(([one, other]) => this.#linesOf(one).some((line) => this.#linesOf(other).includes(line))).length;
+  }
+
+  /** Of each of these values, how many pairs with it were not compared. */
+  left(comparisons, values) {
+    const done = this.done(comparisons);
+    return values.map((value) => {
+      const names = new Set();
+      for (const line of this.lines) {
+        const own = line.get(value);
+        if (own === undefined) continue;
+        for (const cell of line.values()) if (this.data.job(cell) !== this.data.job(own)) names.add(this.#name(own, cell));
+      }
+      return [...names].filter((name) => !done.has(name)).length;
+    });
+  }
+
+  /** What the pictures of a pair have alike, in words: an axis may bring words to the prompt, a trigger say, or a seed. */
+  get alike() {
+    const { prompt, seed } = this.data.jobs;
+    const differ = (column) => this.lines.some((line) => new Set([...line.values()].map((cell) => column[this.data.job(cell)])).size > 1);
+    const own = this.axis.short;
+    const more = [differ(prompt) ? "what it brings to the prompt" : "", this.axis.name !== "seed" && differ(seed) ? "the seed, which goes with it" : ""].filter(Boolean);
+    if (more.length) return `Alike: all but ${[own, ...more].join(more.length > 1 ? ", " : " and ")}`;
+    return this.axis.name === "seed" ? "Alike: all but the seed" : `Alike: all but ${own}, prompt and seed too`;
+  }
+
+  /** The lines that a job stands in. */
+  #linesOf(job) {
+    if (this.places === undefined) {
+      this.places = new Map();
+      for (const line of this.lines) for (const own of new Set([...line.values()].map((cell) => this.data.job(cell)))) this.places.set(own, [...(this.places.get(own) ?? []), line]);
+    }
+    return this.places.get(job) ?? [];
   }
 
   get many() {
@@ -54,8 +102,7 @@ class Matchups {
   }
 
   #name(one, other) {
-    const [a, b] = [this.data.job(one), this.data.job(other)];
-    return a < b ? `${a} ${b}` : `${b} ${a}`;
+    return pairName(this.data.job(one), this.data.job(other));
   }
 
   /** Of the pairs here, which were compared: by what the person said so far, along this axis. */
@@ -64,7 +111,7 @@ class Matchups {
     for (const { a, b, axis } of comparisons) {
       if (axis !== this.axis.name) continue;
       const [one, other] = [this.data.jobOfKey(a), this.data.jobOfKey(b)];
-      if (one !== ABSENT && other !== ABSENT) names.add(one < other ? `${one} ${other}` : `${other} ${one}`);
+      if (one !== ABSENT && other !== ABSENT) names.add(pairName(one, other));
     }
     return names;
   }
@@ -77,7 +124,7 @@ class Matchups {
   next(comparisons, besides = []) {
     const done = this.done(comparisons);
     const met = new Map(); // how often two values met
-    const meet = (one, other) => { const name = one < other ? `${one} ${other}` : `${other} ${one}`; met.set(name, (met.get(name) ?? 0) + 1); };
+    const meet = (one, other) => { const name = pairName(one, other); met.set(name, (met.get(name) ?? 0) + 1); };
     for (const pair of comparisons) {
       const values = pair.axis === this.axis.name ? comparedValues(this.data, pair) : null;
       if (values !== null) meet(...values);
@@ -109,4 +156,5 @@ class Matchups {
   }
 }
 
+const pairName = (one, other) => (one < other ? `${one} ${other}` : `${other} ${one}`);
 const pairCount = (size) => (size * (size - 1)) / 2;

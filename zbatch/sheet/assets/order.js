@@ -1,17 +1,21 @@
 // The order of pictures on the wall.
 
 class Order {
-  /** Every order there is to choose: its name in the address, its words, and the axis or what else a cell is ranked by. */
+  /** Every order there is to choose: its name in the address, its words, the axis or what else a cell is ranked by, what comes first of it either way, and whether it begins with the highest. */
   static of(data) {
     const made = (cell) => (data.job(cell) === ABSENT ? null : data.jobs.done_at[data.job(cell)]);
     const file = (cell) => (data.job(cell) === ABSENT ? null : data.jobs.file[data.job(cell)]);
+    const judged = [
+      ["rating", { words: "rating", rank: (cell) => data.judging.rating(cell), firsts: ["Worst first", "Best first"], down: true }],
+      ["picks", { words: "favourites to rejects", rank: (cell) => data.judging.rank(cell), firsts: ["Rejects first", "Favourites first"], down: true }],
+    ];
     return new Map([
-      ["", { words: "as written", rank: null }],
-      ...data.varying.map((axis) => [`axis.${axis.name}`, { words: axis.name, axis }]),
-      ...(data.measured.length ? [["change", { words: data.changeName, rank: (cell) => data.change(cell) }]] : []),
-      ...(data.judgeable ? [["rating", { words: "rating", rank: (cell) => data.judging.rating(cell) }], ["picks", { words: "rejects to favourites", rank: (cell) => data.judging.rank(cell) }]] : []),
-      ["made", { words: "time made", rank: made }],
-      ["file", { words: "file name", rank: file }],
+      ["", { words: "as written", rank: null, firsts: ["First to last", "Last to first"] }],
+      ...data.varying.map((axis) => [`axis.${axis.name}`, { words: axis.name, axis, firsts: axis.numeric ? ["Smallest first", "Largest first"] : ["First value first", "Last value first"] }]),
+      ...(data.measured.length ? [["change", { words: data.changeName, rank: (cell) => data.change(cell), firsts: ["Least change first", "Most change first"] }]] : []),
+      ...(data.judgeable ? judged : []),
+      ["made", { words: "time made", rank: made, firsts: ["Oldest first", "Newest first"] }],
+      ["file", { words: "file name", rank: file, firsts: ["A to Z", "Z to A"] }],
     ]);
   }
 

@@ -61,10 +61,16 @@ class PicksDialog {
   #people() {
     const { judging, data } = this;
     if (!judging.shared) return [];
-    const words = (picks) => `${picks.who || "someone"}: ${plural(Object.values(picks.jobs).filter((said) => !saidNothing(said)).length, "image")}, ${plural(picks.comparisons.length, "comparison")}`;
-    return [make("h3", { text: "Others, counted with yours" }), make("ul", { class: "others" },
-      ...(data.raw.picks ?? []).map((picks) => make("li", {}, make("span", { dir: "auto", text: words(picks) }), make("small", { text: "came with the page" }))),
-      ...judging.added.map((picks) => make("li", {}, make("span", { dir: "auto", text: words(picks) }), make("button", { type: "button", class: "link", text: "let go", onclick: () => { judging.drop(picks); this.draw(); } }))))];
+    const came = data.raw.picks ?? [];
+    const person = ([name, files]) => {
+      const { opinions, comparisons } = mergePicks(files);
+      const added = files.filter((picks) => judging.added.includes(picks));
+      const own = judging.begun && name === personOf(judging.own, "");
+      return make("li", {}, make("span", { dir: "auto", text: `${files.at(-1).who || "someone"}: ${plural(opinions.size, "image")}, ${plural(comparisons.length, "comparison")}` }),
+        own ? make("small", { text: "the same person as you" }) : null, added.length < files.length ? make("small", { text: "came with the page" }) : null,
+        added.length ? make("button", { type: "button", class: "link", text: added.length < files.length ? "let go what was added" : "let go", onclick: () => { judging.drop(added); this.draw(); } }) : null);
+    };
+    return [make("h3", { text: "Others, counted with yours" }), make("ul", { class: "others" }, ...[...byPerson([...came, ...judging.added])].map(person))];
   }
 
   // ── by value ─────────────────────────────────────────────────────────────────────────────────────────
@@ -90,15 +96,16 @@ class PicksDialog {
     if (rates.length) values.sort((one, other) => placeOf(one) - placeOf(other));
     const rated = [...means.values()].some((own) => own.ratings);
     const marked = [...means.values()].some((own) => own.favourites || own.rejects);
+    const fact = (label, text) => make("td", { class: "fact", "data-label": label, text }); // the label where there is no room for columns
     const head = (text, title) => make("th", { scope: "col", text, title });
     return make("div", { class: "scrolling", tabindex: 0, role: "region", "aria-label": `Results by ${axis.name}` }, make("table", { class: "results" },
       make("thead", {}, make("tr", {}, head(axis.short), rates.length ? head("Wins", "with the 95 % interval") : null, rates.length ? head("Compared") : null, rated ? head("Mean rating") : null, rated ? head("Rated") : null, marked ? head("♥") : null, marked ? head("✕") : null)),
       make("tbody", {}, ...values.map((value) => {
         const [rate, mean] = [ofValue.get(value), means.get(value)];
         return make("tr", {}, make("th", { scope: "row", dir: "auto", text: axis.brief(value, 40), title: hint(axis.label(value)) }),
-          rates.length ? make("td", {}, rate ? rateBar(rate) : "—") : null, rates.length ? make("td", { text: rate ? count(rate.games) : "0" }) : null,
-          rated ? make("td", { text: mean?.mean ? mean.mean.toFixed(2) : "—" }) : null, rated ? make("td", { text: count(mean?.ratings ?? 0) }) : null,
-          marked ? make("td", { text: count(mean?.favourites ?? 0) }) : null, marked ? make("td", { text: count(mean?.rejects ?? 0) }) : null);
+          rates.length ? make("td", { class: "wins" }, rate ? rateBar(rate) : "—") : null, rates.length ? fact("compared", count(rate?.games ?? 0)) : null,
+          rated ? fact("mean", mean?.mean ? mean.mean.toFixed(2) : "—") : null, rated ? fact("rated", count(mean?.ratings ?? 0)) : null,
+          marked ? fact("♥", count(mean?.favourites ?? 0)) : null, marked ? fact("✕", count(mean?.rejects ?? 0)) : null);
       }))));
   }
 
@@ -108,13 +115,23 @@ class PicksDialog {
     const [best, second] = rates;
     const more = needed(best.wins, best.games, second.wins, second.games);
     const names = [best, second].map(({ value }) => `${axis.short} ${axis.brief(value, 30)}`);
-    const words = more === null ? `${names[0]} and ${names[1]} are equal so far: no number of comparisons that go on like this would part them.`
+    const left = more === 0 ? 0 : this.#left(axis, [best.value, second.value]);
+    const few = left < (more ?? 0) ? ` Only ${plural(left, "pair")} with them ${left === 1 ? "is" : "are"} left: more seeds or prompts would make more.` : "";
+    const words = more !== 0 && left === 0 ? `Every pair with ${names[0]} or ${names[1]} was compared, and these images do not tell the two apart: more seeds or prompts would make more pairs.`
+      : more === null ? `${names[0]} and ${names[1]} are equal so far: no number of comparisons that go on like this would part them.`
       : more === 0 ? `${names[0]} is better than ${names[1]}, as sure as 95 % is.`
-        : more > HARDLY ? `${names[0]} is barely ahead of ${names[1]}: to part them would take more than ${HARDLY} further comparisons of each, if it goes on so.`
-          : `${names[0]} leads ${names[1]}. If it goes on so, ${more === 1 ? "one more comparison" : `about ${count(more)} more comparisons`} of each would part them.`;
+        : more > HARDLY ? `${names[0]} is barely ahead of ${names[1]}: to part them would take more than ${HARDLY} further comparisons of each, if it goes on so.${few}`
+          : `${names[0]} leads ${names[1]}. If it goes on so, ${more === 1 ? "one more comparison" : `about ${count(more)} more comparisons`} of each would part them.${few}`;
     return [make("p", { class: "verdictwords", dir: "auto", text: words }), make("details", { class: "how" }, make("summary", { text: "How this is counted" }),
       make("p", { text: "A tie is half a win for both. The interval is Wilson's, at 95 %: pairs are drawn so that every value meets every other equally often, so the plain rate ranks values as a Bradley–Terry fit would, and unlike that it stays finite where a value won everything, which a dozen comparisons often bring." }),
-      make("p", { text: "What would part the two best: with p = (wins + 1) / (comparisons + 2) of each (Agresti and Caffo), n = 1.96² · (p₁(1−p₁) + p₂(1−p₂)) / (p₁−p₂)² comparisons of each, two of which are the ones added; what was compared is taken off." }))];
+      make("p", { text: "Two are told apart where each has six comparisons at least and their intervals do not touch. What that would take: with p = (wins + 1) / (comparisons + 2) of each, as few comparisons are too sure of themselves, the least number at which the intervals of these rates part, less what was compared." }))];
+  }
+
+  /** How many pairs of this run with each of two values nobody has compared yet: of the one that has fewer. */
+  #left(axis, values) {
+    const { judging, data } = this;
+    const all = new Matchups(data, Array.from({ length: data.size }, (_, cell) => cell), axis, 1);
+    return Math.min(...all.left(judging.all.comparisons, values));
   }
 
   #clearing() {
@@ -167,7 +184,7 @@ class PicksDialog {
     for (const file of files) {
       try {
         if (file.size > 200e6) throw new PicksError(`${file.name} is no picks file: it has ${bytesText(file.size)}`);
-        const picks = parsePicks(await file.text(), file.name);
+        const picks = readPicks(await file.text(), file.name);
         const stands = this.judging.stand(picks, file.name);
         await this.#place(picks, stands, file.name);
       } catch (error) {
@@ -179,12 +196,18 @@ class PicksDialog {
 
   /** One's own are gone on with, others' stand beside them: where a file does not tell, the person does. */
   async #place(picks, { known, gone, foreign }, name) {
-    const own = this.judging.mine(picks) || await this.#asked(picks, known, name);
+    const { judging } = this;
+    const theirs = judging.filesOf(picks);
+    const own = judging.mine(picks) || (theirs.length ? false : await this.#asked(picks, known, name));
     if (own === null) return;
-    if (own) this.judging.take(picks);
-    else this.judging.add(picks);
-    const more = [gone ? `${plural(gone, "image")} of it ${gone === 1 ? "is" : "are"} not in this sheet: kept, and not shown` : "", foreign ? `it was made for another run (${picks.run.name || "of no name"})` : ""].filter(Boolean);
-    announce([`${name}: ${plural(known, "image")} ${own ? "taken over" : `of ${picks.who || "someone"} beside yours`}`, ...more].join("; "), { time: more.length ? 8000 : 3000 });
+    const who = picks.who || "someone";
+    if (own) judging.take(picks);
+    else if (!judging.add(picks)) {
+      announce(`${name}: all that it says is here already, of ${who}`, { time: 5000 });
+      return;
+    }
+    const more = [theirs.length && !own ? `${who} was here already: of each image the last word counts` : "", gone ? `${plural(gone, "image")} of it ${gone === 1 ? "is" : "are"} not in this sheet: kept, and not shown` : "", foreign ? `it was made for another run (${picks.run.name || "of no name"})` : ""].filter(Boolean);
+    announce([`${name}: ${plural(known, "image")} ${own ? "taken over" : `of ${who} beside yours`}`, ...more].join("; "), { time: more.length ? 8000 : 3000 });
   }
 
   #asked(picks, known, name) {

@@ -27,6 +27,35 @@ function parsePicks(text, name) {
   return document;
 }
 
+/** A file that somebody hands in: besides, no name may stand twice in it, of which `JSON.parse` keeps the last in silence. */
+function readPicks(text, name) {
+  const picks = parsePicks(text, name);
+  const twice = doubledName(text);
+  if (twice !== null) throw new PicksError(`${name}: “${middle(twice, 30)}” is there twice`);
+  return picks;
+}
+
+/** A name that stands twice in one object of a text that is JSON. */
+function doubledName(text) {
+  const open = []; // the names in each object that is open, `null` for a list
+  for (let at = 0; at < text.length; at += 1) {
+    const sign = text[at];
+    if (sign === "{") open.push(new Set());
+    else if (sign === "[") open.push(null);
+    else if (sign === "}" || sign === "]") open.pop();
+    if (sign !== '"') continue;
+    const from = at;
+    for (at += 1; text[at] !== '"'; at += 1) if (text[at] === "\\") at += 1;
+    COLON.lastIndex = at + 1;
+    if (!open.at(-1) || !COLON.test(text)) continue;
+    const name = JSON.parse(text.slice(from, at + 1));
+    if (open.at(-1).has(name)) return name;
+    open.at(-1).add(name);
+  }
+  return null;
+}
+
+const COLON = /\s*:/y;
 const plainObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
 function checkPicks(document, wrong) {

@@ -146,6 +146,16 @@ class View {
     [this.x, this.y] = [this.y, this.x];
   }
 
+  /** Order the wall anew, from where that order begins. */
+  sortBy(sort) {
+    Object.assign(this, { sort, down: this.#begins(sort) });
+  }
+
+  /** Whether an order begins with the highest, unless it is turned round. */
+  #begins(sort) {
+    return sort === this.first.sort ? this.first.down : Boolean(this.orders.get(sort).down);
+  }
+
   get hash() {
     const words = new URLSearchParams();
     words.set("x", this.x?.name ?? "");
@@ -155,7 +165,7 @@ class View {
     if (this.state) words.set("state", this.state);
     if (this.query) words.set("q", this.query);
     if (this.sort !== this.first.sort) words.set("sort", this.sort);
-    if (this.down !== this.first.down) words.set("down", this.down ? "1" : "0");
+    if (this.down !== this.#begins(this.sort)) words.set("down", this.down ? "1" : "0");
     for (const id of this.folds.words) words.append("fold", id);
     if (this.size !== null) words.set("size", this.size);
     if (this.panel !== null) words.set("panel", this.panel ? "1" : "0");
@@ -179,7 +189,7 @@ class View {
     }
     if (this.data.kinds.includes(words.get("state"))) this.state = words.get("state");
     this.query = words.get("q") ?? "";
-    if (this.orders.has(words.get("sort"))) this.sort = words.get("sort");
+    if (this.orders.has(words.get("sort"))) this.sortBy(words.get("sort"));
     if (words.has("down")) this.down = words.get("down") === "1";
     for (const id of words.getAll("fold")) {
       if (id === "all") this.folds.every(true);

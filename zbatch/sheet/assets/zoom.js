@@ -3,12 +3,15 @@
 const CLOSEST = 16;
 
 class Zoom {
-  /** `drawn` is called after each change. Where the frame holds several panes, all of them move alike. */
-  constructor(frame, images, drawn) {
-    Object.assign(this, { frame, images, drawn });
+  /**
+   * `drawn` is called after each change. Where the frame holds several panes, all of them move alike. Where a click
+   * on a picture has a meaning of its own (`chosen`), two of them do not zoom, and one that dragged is none.
+   */
+  constructor(frame, images, drawn, { pane = ".pane", chosen = false } = {}) {
+    Object.assign(this, { frame, images, drawn, pane, chosen });
     this.reset();
     frame.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
-    frame.addEventListener("dblclick", (event) => this.#toggle(event));
+    if (!chosen) frame.addEventListener("dblclick", (event) => this.#toggle(event));
     frame.addEventListener("pointerdown", (event) => this.#grab(event));
     frame.addEventListener("pointermove", (event) => this.#drag(event));
     for (const end of ["pointerup", "pointercancel"]) frame.addEventListener(end, () => { this.grabbed = null; frame.classList.remove("grabbing"); });
@@ -26,7 +29,8 @@ class Zoom {
 
   /** Change the scale so that the point under the pointer (the middle without one) stays where it is. */
   by(factor, event = null) {
-    const pane = event?.target.closest(".pane") ?? this.frame.querySelector(".pane.current");
+    const pane = event?.target.closest(this.pane) ?? this.frame.querySelector(`${this.pane}.current`) ?? this.frame.querySelector(this.pane);
+    if (pane === null) return;
     const box = pane.getBoundingClientRect();
     const [px, py] = event ? [event.clientX - box.left - box.width / 2, event.clientY - box.top - box.height / 2] : [0, 0];
     const scale = Math.min(CLOSEST, Math.max(1, this.scale * factor));
@@ -35,6 +39,15 @@ class Zoom {
     this.scale = scale;
     if (scale === 1) this.x = this.y = 0;
     this.#draw();
+  }
+
+  /** Keys that bring closer, farther, and the whole back: whether it was one of them. */
+  pressed(key) {
+    if (["+", "="].includes(key)) this.by(1.4);
+    else if (key === "-") this.by(1 / 1.4);
+    else if (key === "0") this.reset();
+    else return false;
+    return true;
   }
 
   /** The pictures are drawn larger or smaller than before: what was in the middle stays there. */
@@ -67,14 +80,24 @@ class Zoom {
   }
 
   #grab(event) {
-    if (!this.closer || this.pinch?.on || event.button !== 0 || event.target.closest("button")) return;
-    this.grabbed = { x: event.clientX - this.x, y: event.clientY - this.y };
+    if (!this.closer || this.pinch?.on || event.button !== 0 || (!this.chosen && event.target.closest("button"))) return;
+    this.grabbed = { x: event.clientX - this.x, y: event.clientY - this.y, from: event, dragged: !this.chosen };
+    if (this.grabbed.dragged) this.#hold(event);
+  }
+
+  #hold(event) {
     this.frame.classList.add("grabbing");
-    this.frame.setPointerCapture(event.pointerId);
+    this.frame.setPointerCapture(event.pointerId); // from here on it is no click
   }
 
   #drag(event) {
     if (!this.grabbed || this.pinch.on) return;
+    const { from, dragged } = this.grabbed;
+    if (!dragged) {
+      if (Math.hypot(event.clientX - from.clientX, event.clientY - from.clientY) < DRAGGED) return;
+      this.grabbed.dragged = true;
+      this.#hold(event);
+    }
     this.x = event.clientX - this.grabbed.x;
     this.y = event.clientY - this.grabbed.y;
     this.#draw();
