@@ -52,7 +52,7 @@ WRONG = {
     "time in words": (_text(when="yesterday"), "when"),
     "a name twice": (
         _text().replace('"rating": 5,', '"rating": 5, "r\\u0061ting": 1,'),
-        "rating” is there twice",
+        "is there twice",
     ),
     "unknown part": (_text(mood="good"), "mood"),
 }

@@ -30,8 +30,8 @@ def test_the_knee_is_where_more_begins_to_do_less():
 
 
 def test_the_share_is_what_has_come_by_the_knee():
-    assert curve(0, 0.3, 0.4, 0.42, 0.4).share == pytest.approx(0.75)
-    assert curve(0.1, 0.4, 0.5, 0.52, 0.5).share == pytest.approx(0.75)
+    assert curve(0, 0.3, 0.36, 0.38, 0.4).share == pytest.approx(0.75)
+    assert curve(0.1, 0.4, 0.46, 0.48, 0.5).share == pytest.approx(0.75)
     assert curve(0, 0.1, 0.2, 0.3).share is None
 
 
