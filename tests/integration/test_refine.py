@@ -370,8 +370,19 @@ def test_picks_that_are_not_of_this_run(study):
         refined(study, force=True)
     said["jobs"], said["run"] = {}, {"identity": made_identity(folder)}
     mine.write_text(json.dumps(said))
-    with pytest.raises(UsageError, match="nothing about any image"):
+    with pytest.raises(UsageError, match="nothing about any image that this run shows\n"):
         refined(study, force=True)
+    said["jobs"] = {"f" * 64: {"rating": 1}}
+    mine.write_text(json.dumps(said))
+    with pytest.raises(UsageError, match="shows: of the 1 that it names, none is in its manifest any more"):
+        refined(study, force=True)
+    said["jobs"] = some
+    one, other = list(some)[:2]
+    said["comparisons"] = [{"a": one, "b": other, "winner": "a", "axis": "weather"}]
+    mine.write_text(json.dumps(said))
+    made = refined(study, force=True)
+    assert (made.judged, made.compared) == (30, 0)
+    assert any("1 comparison counts nowhere" in note for note in made.notes)
     mine.write_text(mine.read_text()[:40])
     with pytest.raises(UsageError, match="cut off"):
         refined(study, force=True)

@@ -56,3 +56,21 @@ WRONG = {
     ),
     "unknown part": (_text(mood="good"), "mood"),
 }
+
+DOUBLED = {
+    "a judgement": (
+        _text().replace('"jobs": {', '"jobs": {"' + A + '": {"rating": 1},'),
+        f"jobs: '{A}' is there twice",
+    ),
+    "a rating": (
+        _text().replace('"rating": 5', '"rating": 5, "rating": 4'),
+        "jobs.aaaaaaaaaaaa: 'rating' is there twice",
+    ),
+    "a winner": (
+        _text().replace('"winner": "a"', '"winner": "a", "winner": "b"'),
+        "comparisons.0: 'winner' is there twice",
+    ),
+    "all jobs": (_text()[:-1] + ', "jobs": {}}', "picks.json: 'jobs' is there twice"),
+    "no number": (_text().replace('"rating": 5', '"rating": NaN'), "NaN, which is no number"),
+}
+"""Files that many readers of JSON take without a word: the last of two keys counts for them."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import jsonschema_rs
 import pytest
-from support.picks_files import IDENTITY, WRONG, A, B, C, document
+from support.picks_files import DOUBLED, IDENTITY, WRONG, A, B, C, document
 
 from zbatch.errors import UsageError
 from zbatch.picks.merging import merge_picks
@@ -41,6 +41,14 @@ def test_what_the_page_writes_is_read_and_written_again_alike():
 def test_a_byte_order_mark_and_other_offsets_of_time_do_no_harm():
     text = "\ufeff" + json.dumps(document(when="2026-05-01T12:00:00+02:00"))
     assert parse_picks(text.encode()).when == moment(0)
+
+
+@pytest.mark.parametrize("name", DOUBLED)
+def test_what_is_there_twice_is_refused_with_its_place(name):
+    text, words = DOUBLED[name]
+    with pytest.raises(UsageError) as caught:
+        parse_picks(text)
+    assert words in caught.value.message
 
 
 @pytest.mark.parametrize("name", WRONG)

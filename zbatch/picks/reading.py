@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -66,12 +67,18 @@ def parse_picks(data: bytes | str, name: str = "picks.json") -> Picks:
 def _document(data: bytes | str, name: str) -> Any:
     try:
         text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
-        document = json.loads(text, object_pairs_hook=lambda pairs: _single(pairs, name))
+        doubled: list[_Doubled] = []
+        document = json.loads(
+            text, object_pairs_hook=lambda pairs: _single(pairs, doubled), parse_constant=_no_number
+        )
+        if doubled:
+            place = _place_of(document, doubled[0]) or ()
+            _wrong(name, place, f"{doubled[0].key!r} is there twice, and which of the two counts is not said")
         json.dumps(document, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:  # half a surrogate pair
         raise UsageError(f"{name} is no picks file: it has text that is no Unicode", hint=_AGAIN) from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{name} is no picks file: it is not text", hint=_AGAIN) from error
+        raise UsageError(f"{name} is no picks file: it is not text in UTF-8", hint=_AGAIN) from error
     except json.JSONDecodeError as error:
         cut = not error.doc[error.pos :].strip() or error.msg.startswith("Unterminated")
         what = "is cut off" if cut else f"is no JSON: {error.msg}"
@@ -83,13 +90,40 @@ def _document(data: bytes | str, name: str) -> Any:
     return document
 
 
-def _single(pairs: list[tuple[str, Any]], name: str) -> dict[str, Any]:
+class _Doubled(dict[str, Any]):
+    """A map that has a key twice, which a reader that takes the last would not see."""
+
+    key: str
+
+
+def _single(pairs: list[tuple[str, Any]], doubled: list[_Doubled]) -> dict[str, Any]:
     found = dict(pairs)
-    if len(found) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        _wrong(name, (), f"{twice!r} is there twice")
-    return found
+    if len(found) == len(pairs):
+        return found
+    twice = _Doubled(found)
+    twice.key = next(key for key, many in Counter(key for key, _ in pairs).items() if many > 1)
+    doubled.append(twice)
+    return twice
+
+
+def _place_of(document: Any, sought: object) -> tuple[str | int, ...] | None:
+    """Find where a part of a document stands."""
+    if document is sought:
+        return ()
+    parts: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(document, dict):
+        parts = document.items()
+    elif isinstance(document, list):
+        parts = enumerate(document)
+    for step, part in parts:
+        rest = _place_of(part, sought)
+        if rest is not None:
+            return (step, *rest)
+    return None
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"it has {text}, which is no number in JSON")
 
 
 @cache

@@ -19,12 +19,18 @@ class Standing:
 
     def notes(self, name: str, picks: Picks) -> list[str]:
         """Say what a person should know; `name` is the file's. Nothing where all is as it should be."""
-        both = "judges or compares" if picks.comparisons else "judges"
-        of = f"{self.known:,} of the {self.known + self.gone:,} images that it {both} are in this one"
+        many = self.known + self.gone
+        said = "judges or compares" if picks.comparisons else "judges"
+        known = f"{self.known:,}" if self.known else "none"
+        of = f"{known} of the {many:,} images that it {said} are in this one"
+        if many == 1:
+            of = f"the image that it {said} is {'' if self.known else 'not '}in this one"
+        if self.gone and self.known:
+            of += f"; what it says of the other {self.gone:,} does not count here"
         if self.foreign:
             return [f"{name} was made for another run ({picks.name or 'of no name'}): {of}"]
         if self.gone:
-            return [f"{name}: {of}; what it says of the other {self.gone:,} is kept, and not shown"]
+            return [f"{name}: {of}"]
         return []
 
 

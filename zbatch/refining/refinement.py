@@ -15,6 +15,7 @@ from zbatch.errors import DiskError, ManifestError, UsageError
 from zbatch.manifest.loader import load_manifest
 from zbatch.manifest.parser import Manifest
 from zbatch.picks.merging import Merged, Opinion, merge_picks
+from zbatch.picks.rates import pair_values
 from zbatch.picks.reading import read_picks
 from zbatch.picks.standing import stand
 from zbatch.refining.choosing import Choice, choose
@@ -103,9 +104,12 @@ def refine(run: Run, request: Request) -> Refinement:
     choices = choose(found, cells, picks, request.wishes)
     if not any(one.changed for one in choices):
         raise UsageError(
-            f"nothing would change: no value of {', '.join(one.name for one in found)} stands out",
+            f"nothing would change: no value of {', '.join(one.name for one in found)} stands out"
+            + "".join(f"\nnote: {note}" for note in notes),
             hint="judge more images, or say what you want with --drop AXIS=VALUE; " + _means(choices),
         )
+    compared = sum(pair_values(pair, cells) is not None for pair in picks.comparisons)
+    notes += _idle(sum({pair.a, pair.b} <= cells.keys() for pair in picks.comparisons) - compared)
     notes += [*going_notes(choices), *counting_notes(choices, _own(picks, cells))]
     changed = _changed(original, choices, target, name, request, notes)
     refinement = _checked(run, changed, target, options, same_run=request.same_run)
@@ -117,7 +121,7 @@ def refine(run: Run, request: Request) -> Refinement:
         choices=tuple(choices),
         people=picks.people,
         judged=sum(1 for _ in _own(picks, cells)),
-        compared=sum(pair.a in cells and pair.b in cells for pair in picks.comparisons),
+        compared=compared,
         notes=tuple(notes),
     )
 
@@ -127,12 +131,18 @@ def _own(picks: Merged, cells: Cells) -> Iterator[Opinion]:
     return (opinion for key, opinion in picks.opinions.items() if key in cells)
 
 
+def _idle(many: int) -> Iterator[str]:
+    if many:
+        count = "1 comparison counts" if many == 1 else f"{many:,} comparisons count"
+        yield f"{count} nowhere: the two images do not differ in the named axis alone"
+
+
 # ── what goes in ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _picks(run: Run, paths: Iterable[Path]) -> tuple[Merged, list[str]]:
     """Read everyone's picks and hold them against the run."""
-    keys = {key for key, _ in run.files()}
+    keys = {cell.key for cell in run.cells() if cell.key is not None}  # not those the manifest let go
     identity = str(run.about(Meta.IDENTITY) or "")
     files, notes = [], []
     for path in paths:
@@ -141,9 +151,11 @@ def _picks(run: Run, paths: Iterable[Path]) -> tuple[Merged, list[str]]:
         files.append(one)
     merged = merge_picks(files)
     if not merged.keys & keys:
+        named = f"{', '.join(map(str, paths))} {'says' if len(files) == 1 else 'say'}"
+        gone = len(merged.keys)
         raise UsageError(
-            f"{', '.join(map(str, paths))} {'says' if len(files) == 1 else 'say'} nothing about any image of "
-            "this run",
+            f"{named} nothing about any image that this run shows"
+            + (f": of the {gone:,} that it names, none is in its manifest any more" if gone else ""),
             hint="rate images in its page (1 to 5, f, x), and export the picks again",
         )
     return merged, notes
