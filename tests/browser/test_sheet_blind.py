@@ -205,7 +205,7 @@ def test_a_pair_with_a_missing_picture_is_passed_over(browser, watch, tmp_path):
     page.goto(index.as_uri() + "#blind=1&way=pairs&axis=lora.scale")
     ready(page)
     compare(page, ["ArrowLeft"] * 3)
-    expect(page.locator(".blindnothing")).to_contain_text("Every pair was compared")
+    expect(page.locator(".blindnothing")).to_contain_text("Every pair was compared whose pictures are there")
     page.close()
 
 
@@ -243,6 +243,26 @@ def test_pairs_that_lines_share_count_once_and_others_not_at_all(visit, run):
     expect(page.locator(".blindnothing")).to_contain_text("Every pair was compared")
     page.goto(address(index, f"#only.lora.scale=0.8&{blind}"))
     expect(page.locator(".blindsaid")).to_contain_text("0 of 4 pairs")  # none of which were among those
+
+
+def test_what_was_skipped_comes_again_and_the_last_can_be_undone(visit, run):
+    page = visit(run / "index.html", "#only.lora.scale=0.8&blind=3&way=pairs&axis=seed")
+    ready(page)
+    page.keyboard.press("Space")
+    ready(page)
+    compare(page, ["ArrowLeft"] * 3)
+    expect(page.locator(".blindnothing")).to_have_text("Every pair was compared, but for 1 that was skipped.")
+    assert faults(page) == []
+    page.get_by_role("button", name="Show the skipped").click()
+    ready(page)
+    compare(page, ["ArrowDown"])
+    expect(page.locator(".blindnothing")).to_have_text("Every pair was compared.")
+    page.get_by_role("button", name="Undo").click()
+    ready(page)
+    expect(page.locator(".blindsaid")).to_contain_text("3 of 4 pairs")
+    page.get_by_role("button", name="Right").click()
+    expect(page.locator(".blindsaid")).to_contain_text("4 of 4 pairs")
+    assert [pair["winner"] for pair in kept(page)["comparisons"]][-1] != "tie"
 
 
 TRANSFORMS = "all => all.map((one) => one.style.transform)"

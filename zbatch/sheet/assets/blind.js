@@ -143,16 +143,13 @@ class Blind {
   // ── pairs ────────────────────────────────────────────────────────────────────────────────────────────
 
   async #showPair(pair) {
-    const { judging, pairs, axis } = this;
+    const { judging, pairs } = this;
     const compared = pairs.compared(judging.own.comparisons);
     this.pair = null; // no key counts before both are to be seen
     delete this.root.dataset.ready;
     this.said.textContent = `${count(compared)} of ${plural(pairs.total, "pair")}`;
     if (pair === null) {
-      const words = pairs.many ? `${axis.short} has more than ${MOST_VALUES} values: hide some in the page first, and compare the rest.`
-        : pairs.total === 0 ? `No two pictures differ in ${axis.short} alone.` : "Every pair was compared.";
-      this.stage.replaceChildren(make("p", { class: "blindnothing", text: words }));
-      this.acts.replaceChildren();
+      this.#showEnd(compared);
       return;
     }
     if (!this.stage.contains(this.sides[0])) this.stage.replaceChildren(...this.sides);
@@ -161,7 +158,7 @@ class Blind {
     const images = await Promise.all(pair.map((cell) => this.#image(cell)));
     if (!this.on || this.showing !== pair || this.way !== "pairs") return;
     if (images.includes(null)) {
-      pairs.skip(pair);
+      pairs.miss(pair);
       announce("A picture of this pair is missing: on to the next", { time: 3000 });
       this.#show();
       return;
@@ -175,8 +172,17 @@ class Blind {
     if (next) next.forEach((cell) => this.#image(cell));
   }
 
+  /** No pair is left: why, and what can be done still. */
+  #showEnd(compared) {
+    const { skipped } = this.pairs;
+    this.stage.replaceChildren(make("p", { class: "blindnothing", text: this.pairs.ended(compared) }));
+    this.acts.dataset.way = "end";
+    this.acts.replaceChildren(...(skipped.size ? [button({ words: "Show the skipped", act: () => { skipped.clear(); this.#show(); }, kind: "big" })] : []),
+      ...(this.compared ? [button({ words: "Undo", act: () => this.#undo(), kind: "big quiet" })] : []));
+  }
+
   #offer() {
-    if (this.acts.dataset.way === "pairs" && this.acts.childElementCount) return;
+    if (this.acts.dataset.way === "pairs") return;
     this.acts.dataset.way = "pairs";
     const act = (words, key, does, kind = "", tall = null) => make("button", { type: "button", class: `button big ${kind}`, onclick: does },
       make("span", { class: tall && "broad", text: words }), tall && make("span", { class: "tall", text: tall }), make("kbd", { text: key }));

@@ -18,7 +18,7 @@ class Judging {
       return;
     }
     this.#read();
-    addEventListener("storage", (event) => { if (event.key === null || event.key.startsWith(this.place)) this.#heard(); });
+    addEventListener("storage", (event) => { if ((event.key === null || event.key.startsWith(this.place)) && this.#read()) this.changed(null); });
     addEventListener("beforeunload", (event) => { if (this.unsaved && !this.exported) event.preventDefault(); });
   }
 
@@ -56,10 +56,6 @@ class Judging {
       later.do(() => announce(`What was kept of others' picks cannot be read: import them again. It is set aside as ${this.place}.others.damaged`, { time: 8000 }));
       return [];
     }
-  }
-
-  #heard() {
-    if (this.#read()) this.changed(null);
   }
 
   /** Change what the person says: on top of what another tab wrote meanwhile. */

@@ -41,7 +41,8 @@ class Matchups {
     }
     this.lines = shuffled(lines, seed);
     this.values = [...new Set(lines.flatMap((line) => [...line.keys()]))].sort((one, other) => one - other);
-    this.skipped = new Set();
+    this.skipped = new Set(); // by the person
+    this.missed = new Set(); // as a picture is not there
   }
 
   /** How many pairs there are, each once where lines share pictures. */
@@ -76,6 +77,15 @@ class Matchups {
       }
       return [...names].filter((name) => !done.has(name)).length;
     });
+  }
+
+  /** Why there is no next one, where so many were compared. */
+  ended(compared) {
+    const { size } = this.skipped;
+    if (this.many) return `${this.axis.short} has more than ${MOST_VALUES} values: hide some in the page first, and compare the rest.`;
+    if (this.total === 0) return `No two pictures differ in ${this.axis.short} alone.`;
+    if (size) return `Every pair was compared, but for ${count(size)} that ${size === 1 ? "was" : "were"} skipped.`;
+    return compared < this.total ? "Every pair was compared whose pictures are there." : "Every pair was compared.";
   }
 
   /** What the pictures of a pair have alike, in words: an axis may bring words to the prompt, a trigger say, or a seed. */
@@ -120,6 +130,10 @@ class Matchups {
     this.skipped.add(this.#name(one, other));
   }
 
+  miss([one, other]) {
+    this.missed.add(this.#name(one, other));
+  }
+
   /** The next pair, left and right; `null` where all were compared. `besides`: comparisons to come, as names. */
   next(comparisons, besides = []) {
     const done = this.done(comparisons);
@@ -144,7 +158,7 @@ class Matchups {
         const [a, b] = [line.get(one), line.get(other)];
         if (a === undefined || b === undefined || this.data.job(a) === this.data.job(b)) continue;
         const name = this.#name(a, b);
-        if (done.has(name) || this.skipped.has(name)) continue;
+        if (done.has(name) || this.skipped.has(name) || this.missed.has(name)) continue;
         return roll() < 0.5 ? [a, b] : [b, a];
       }
     }
