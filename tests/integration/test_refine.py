@@ -322,6 +322,25 @@ def test_what_it_goes_by_is_what_the_page_counts(study):
     assert any("8 of the judged images have no stars: a favourite counts as 5" in note for note in made.notes)
 
 
+def test_no_file_is_made_up(study):
+    """A number in the path of a checkpoint, through `vars` too, gets no neighbours."""
+    folder, _ = study
+    (folder / "epochs.yaml").write_text(
+        "version: 1\nname: epochs\nvars: {at: 'epoch-{{ epoch }}'}\n"
+        "request:\n  prompt: fox\n  size: 256*256\n"
+        "  loras: [{path: 'org/{{ at }}.safetensors', scale: '{{ scale }}'}]\n"
+        "matrix: {epoch: [2, 4, 6], scale: [0.4, 0.8, 1.2]}\n"
+    )
+    finish(resolve(load_manifest("epochs.yaml"), Settings()))
+    run = folder / "runs" / "epochs-preview"
+    picks = write_picks(folder / "p.json", run, lambda at: 5 if (at["epoch"], at["scale"]) == (4, 0.8) else 1)
+    with Run(run) as opened:
+        made = refine(opened, Request((picks,), Wishes({}, {})))
+    made.write()
+    assert values(made.target) == {"epoch": [4], "scale": [0.6, 0.7, 0.8, 0.9, 1]}
+    assert "epoch: no numbers come new, as they are part of the path of a file" in made.notes
+
+
 def test_two_people_are_heard(study):
     folder, mine = study
     ben = write_picks(

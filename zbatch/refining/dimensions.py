@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from zbatch.api.contract import MAX_SCALE
+from zbatch.expressions import compile_template
 from zbatch.manifest.loras import LoraValue
 from zbatch.manifest.parser import Manifest
 from zbatch.manifest.values import Axis, AxisValue, ZipRow, called, key_of
@@ -15,6 +16,9 @@ from zbatch.refining.density import Span
 
 Key = tuple[tuple[str, bool, Scalar], ...]
 """What tells a value from the others of its dimension, by its coordinates."""
+
+_PATHS: Final = ("image_url", "mask")
+"""Fields of a request that name a file; the path of a LoRA does so, too."""
 
 MOST_VALUES: Final = 100_000
 """Values a dimension may have: nobody has looked at more."""
@@ -50,6 +54,7 @@ class Dimension:
     """A list of values that is refined for itself. `names` are its coordinates, `axis` where it is written.
 
     `span` is there where values may come new between its own, `lora_span` where scales of listed LoRAs may.
+    With `names_files`, which it does as part of a path, only those there are can be had.
     """
 
     name: str
@@ -58,6 +63,7 @@ class Dimension:
     values: tuple[Value, ...]
     span: Span | None = None
     lora_span: Span | None = None
+    names_files: bool = False
 
     @property
     def numeric(self) -> bool:
@@ -97,10 +103,36 @@ def _of_axis(axis: Axis, manifest: Manifest) -> Iterator[Dimension]:
         return
     names = axis.coordinate_names
     values = _distinct(axis.values, names)
-    plain = axis.name not in ("seed", "zip", "lora")
+    names_files = axis.name in _in_paths(manifest.document.data)
+    plain = axis.name not in ("seed", "zip", "lora") and not names_files
     span = _span(axis.name, values, manifest) if plain else None
     listed = axis.name == "lora" and isinstance(spec, list)
-    yield Dimension(axis.name, axis, names, values, span, _scales(manifest) if listed else None)
+    yield Dimension(axis.name, axis, names, values, span, _scales(manifest) if listed else None, names_files)
+
+
+def _in_paths(data: Mapping[str, Any]) -> set[str]:
+    """Give the names that the paths of LoRAs and input images are made of, through `vars` too."""
+    request, variables = data.get("request") or {}, data.get("vars") or {}
+    paths = [request.get(field) for field in _PATHS]
+    loras = request.get("loras")
+    if isinstance(loras, list):
+        paths += [lora.get("path") for lora in loras if isinstance(lora, Mapping)]
+    found: set[str] = set()
+    waiting = [name for path in paths for name in _names_in(path)]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += _names_in(variables.get(name))
+    return found
+
+
+def _names_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from compile_template(value).names
+    elif isinstance(value, Mapping | list):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _names_in(part)
 
 
 def _has_scale(value: AxisValue | ZipRow) -> bool:

@@ -24,6 +24,8 @@ def going_notes(choices: Sequence[Choice]) -> Iterator[str]:
         gone = [verdict for verdict in one.verdicts if not verdict.kept]
         if any(verdict.why != _WISHED for verdict in gone):
             yield _going(one, gone)
+        if gone and one.dimension.names_files and all(verdict.value.number is not None for verdict in gone):
+            yield f"{one.dimension.name}: no numbers come new, as they are part of the path of a file"
     yield from _baseline(choices)
 
 

@@ -14,6 +14,8 @@ from zbatch.sheet.diff.wording import FieldChange
 
 _MOST_NAMED: Final = 4
 """Values that are named where two runs have none in common."""
+_MOST_ALONE: Final = 12
+"""Values of an axis that are named where one run only has them."""
 
 
 def distinct_labels(before: Path, after: Path) -> tuple[str, str]:
@@ -50,7 +52,8 @@ def alone_words(pairs: Pairs, verdict: Verdict) -> str:
         here = {value for value, own in zip(column, lone, strict=True) if own and value != ABSENT}
         there = {value for value, own in zip(column, lone, strict=True) if not own and value != ABSENT}
         if there and here - there:
-            named.append(f"{axis.name} {_some([axis.values[number] for number in sorted(here - there)])}")
+            own = [axis.values[number] for number in sorted(here - there)]
+            named.append(f"{axis.name} {_some(own, _MOST_ALONE)}")
     return "; ".join(named)
 
 
@@ -169,7 +172,7 @@ def nothing_shared(before: Sequence[Place], after: Sequence[Place], labels: tupl
     return UsageError(f"{labels[0]} and {labels[1]} share nothing to compare: {reasons}", hint=hint)
 
 
-def _some(values: Iterable[Any]) -> str:
+def _some(values: Iterable[Any], most: int = _MOST_NAMED) -> str:
     texts = [written(value)[:40] for value in values]
-    more = f" and {len(texts) - _MOST_NAMED:,} more" if len(texts) > _MOST_NAMED else ""
-    return ", ".join(texts[:_MOST_NAMED]) + more
+    more = f" and {len(texts) - most:,} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more
