@@ -148,7 +148,7 @@ def breaking_off(destination, name, data):
 def test_a_file_larger_than_a_part_is_streamed_and_hashed(place, proxy):
     data = os.urandom(20 * 2**20)
     with BucketDestination(parse_location(place), "digest", {}) as destination:
-        with destination.stream("train-000000.tar", shard_of=3) as stream:
+        with destination.stream("train-000000.tar") as stream:
             for start in range(0, len(data), 300_000):
                 stream.write(data[start : start + 300_000])
         with pytest.raises(ZeroDivisionError):

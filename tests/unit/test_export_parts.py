@@ -26,7 +26,7 @@ from zbatch.units import parse_size
 
 def entry(file="images/a.webp", key="0123456789abcdef" * 4, **more):
     facts = {"cells": [{}], "request": {"prompt": "a", "seed": 1}, **more}
-    return Entry(0, key, file, file, "0" * 64, 1, 1, 1, "image/webp", "m", False, [], **facts)
+    return Entry(0, key, file, "0" * 64, 1, 1, 1, "image/webp", "m", False, [], thumb=file, **facts)
 
 
 def test_names_are_flat_told_apart_and_short():

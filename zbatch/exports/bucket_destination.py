@@ -73,6 +73,7 @@ class BucketDestination:
         self.bytes = 0
         self.linked = 0
         self.copied = 0
+        self.loose = 0
         self._bucket = Bucket(location, patience=PATIENCE)
         self._digest = digest
         self._about = about
@@ -144,7 +145,7 @@ class BucketDestination:
         """
         self.copied += 1
         self._send(name, data)
-        self._note(name, len(data), sha256)
+        self.note(name, len(data), sha256)
 
     def put(self, name: str, data: bytes) -> None:
         """Make a small file.
@@ -156,13 +157,11 @@ class BucketDestination:
             self._last = data
         else:
             self._send(name, data)
-        self._note(name, len(data), hashlib.sha256(data).hexdigest())
+        self.note(name, len(data), hashlib.sha256(data).hexdigest())
 
     @contextlib.contextmanager
-    def stream(self, name: str, *, shard_of: int | None = None) -> Iterator[Stream]:
+    def stream(self, name: str) -> Iterator[Stream]:
         """Make a file piece by piece, in parts; it is there when the block ends well, and not before.
-
-        With `shard_of` images in it, it is not made again by a run that goes on with this one.
 
         Raises:
             StorageError: as `copy`.
@@ -172,18 +171,25 @@ class BucketDestination:
             try:
                 stream = Stream(upload, threads)
                 yield stream
-                sha256 = stream.end()
+                stream.end()
             except BaseException:
                 upload.abandon()
                 raise
             upload.close()
-            self._note(name, stream.bytes, sha256)
-            if shard_of is not None:
-                shard = {"images": shard_of, "bytes": stream.bytes, "sha256": sha256}
-                self._bucket.put(_shard_note(name), orjson.dumps(shard))
+            self.note(name, stream.bytes, stream.sha256)
+
+    def keep_shard(self, shard: Shard) -> None:
+        """Have a run that goes on with this one find a large file whole.
+
+        Raises:
+            StorageError: that could not be put.
+        """
+        note = {"images": shard.images, "bytes": shard.bytes, "sha256": shard.sha256}
+        with self._told():
+            self._bucket.put(_shard_note(shard.name), orjson.dumps(note))
 
     def shard(self, name: str) -> Shard | None:
-        """Give a large file that an interrupted run left whole; it is noted as done.
+        """Give a large file that an interrupted run left whole.
 
         Raises:
             StorageError: it cannot be looked at.
@@ -197,7 +203,6 @@ class BucketDestination:
             return None
         if shard.bytes != self._there[name][0]:
             return None
-        self._note(name, shard.bytes, shard.sha256)
         return shard
 
     def finish(self) -> None:
@@ -265,7 +270,12 @@ class BucketDestination:
             kept = f"what is done stays in {self.path}, marked by {UNFINISHED}/: the same command goes on"
             raise StorageError(error.message, hint=f"{error.hint}; {kept}") from error.__cause__
 
-    def _note(self, name: str, length: int, sha256: str) -> None:
+    def note(self, name: str, length: int, sha256: str) -> None:
+        """Count a file that is there, and write its checksum down.
+
+        Raises:
+            DiskError: there is no room for temporary files.
+        """
         self.files += 1
         self.bytes += length
         if self._sums is None:

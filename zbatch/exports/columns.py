@@ -31,6 +31,10 @@ _TAKEN: Final = frozenset({*FIXED, "file_name", "file", "image", "split", "cells
 _LARGE: Final = 2**63
 
 
+_PLAIN: Final[dict[type, Kind]] = {str: "text", float: "number", bool: "boolean", type(None): "nothing"}
+"""Kinds that the type alone tells: an integer may be too large for one."""
+
+
 def kind_of(value: Scalar) -> Kind:
     """Give the type of a column that holds this value."""
     match value:
@@ -58,16 +62,19 @@ class Found:
 
     def add(self, entry: Entry) -> None:
         """Look at an entry."""
+        coordinates = entry.coordinates
         if self.everywhere is None:
-            self.everywhere = set(entry.coordinates)
-        else:
-            self.everywhere.intersection_update(entry.coordinates)
-        for name, value in entry.coordinates.items():
+            self.everywhere = set(coordinates)
+        elif not self.everywhere <= coordinates.keys():
+            self.everywhere.intersection_update(coordinates)
+        for name, value in coordinates.items():
             kinds = self.names.get(name)
             if kinds is None:
                 kinds = self.names[name] = set()
-            if type(value) is not str or "text" not in kinds:
-                kinds.add(kind_of(value))
+            if (kind := _PLAIN.get(type(value))) is None:
+                kind = kind_of(value)
+            if kind not in kinds:
+                kinds.add(kind)
             if name in FIXED and name not in self.differ and value != getattr(entry, name, None):
                 self.differ.add(name)
         self.several = self.several or len(entry.cells) > 1

@@ -14,8 +14,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -27,12 +26,12 @@ from zbatch.durable import make_durable_directory, sync_directory
 from zbatch.errors import DiskError, RunBusyError, UsageError
 from zbatch.exports.checksums import CHECKSUMS
 from zbatch.exports.streams import Stream
+from zbatch.exports.tree import Tree, cannot_write
 
 ABOUT: Final = "export.json"
 """What an export is made of and holds."""
 
 _OURS: Final = frozenset({"plan.json", "shards.jsonl", "tree", "lock"})
-_NO_LINKS: Final = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,6 @@ class Destination:
     """A directory on this machine that an export goes to. Use it as a context manager."""
 
     links = True
-    """Whether a file in it may be another name of the run's own."""
 
     def __init__(self, path: Path, digest: str, about: Mapping[str, Any]) -> None:
         """Name the directory; `digest` tells this export apart from any other, `about` says what it is."""
@@ -62,11 +60,10 @@ class Destination:
         self.bytes = 0
         self.linked = 0
         self.copied = 0
+        self.loose = 0
         self._digest = digest
         self._about = about
         self._tree = self.partial / "tree"
-        self._root = os.fspath(self._tree)
-        self._folders: set[str] = set()
         self._shards: dict[str, Shard] = {}
         self._lock = -1
         self._sums: BinaryIO | None = None
@@ -112,6 +109,7 @@ class Destination:
             self._make()
             self._own()
             self._take_up()
+            self.tree = Tree(os.fspath(self._tree), self.note, resumed=self.resumed)
             self._sums = (self._tree / CHECKSUMS).open("wb", buffering=1 << 20)
         except OSError as error:
             self._let_go()
@@ -172,86 +170,28 @@ class Destination:
         shutil.rmtree(self._tree, ignore_errors=True)
         (self.partial / "shards.jsonl").unlink(missing_ok=True)
 
-    def link(self, source: str, name: str, length: int, sha256: str) -> None:
-        """Make a file that is the source itself by another name, or a copy where that cannot be.
+    def stream(self, name: str) -> contextlib.AbstractContextManager[Stream]:
+        """Make a file piece by piece, as a tree does."""
+        return self.tree.stream(name)
 
-        Raises:
-            DiskError: the disk is full, or takes no file of that name.
-        """
-        target = self._target(name)
-        try:
-            try:
-                os.link(source, target)
-            except FileExistsError:
-                if not os.path.samefile(source, target):  # noqa: PTH121 - of a hundred thousand
-                    os.unlink(target)  # noqa: PTH108 - as above
-                    os.link(source, target)
-            self.linked += 1
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise self._failed(error, target) from error
-            try:
-                self._give_way(target)
-                shutil.copyfile(source, target)
-            except OSError as problem:
-                raise self._failed(problem, target) from problem
-            self.copied += 1
-        self._note(name, length, sha256)
-
-    def copy(self, name: str, data: bytes, sha256: str) -> None:
-        """Make a file of an image's bytes; one that an interrupted run left whole stays.
-
-        Raises:
-            DiskError: as `link`.
-        """
-        target = self._target(name)
-        if not (self.resumed and _is_copy(target, data)):
-            self._write(target, data)
-        self.copied += 1
-        self._note(name, len(data), sha256)
+    @property
+    def lock(self) -> int:
+        """Give the open file that says whose this is: who holds it, too, is one of its writers."""
+        return self._lock
 
     def put(self, name: str, data: bytes) -> None:
-        """Make a small file.
+        """Make a small file, on disk.
 
         Raises:
-            DiskError: as `link`.
+            DiskError: the disk is full.
         """
-        self._write(self._target(name), data)
-        self._note(name, len(data), hashlib.sha256(data).hexdigest())
-
-    @contextlib.contextmanager
-    def stream(self, name: str, *, shard_of: int | None = None) -> Iterator[Stream]:
-        """Make a file piece by piece; it counts when the block ends well.
-
-        With `shard_of` images in it, it is not made again by a run that goes on with this one.
-
-        Raises:
-            DiskError: as `link`.
-        """
-        target = self._target(name)
-        try:
-            self._give_way(target)
-            with (
-                open(target, "wb", buffering=0) as file,  # noqa: PTH123 - text, as everywhere here
-                ThreadPoolExecutor(1, thread_name_prefix="zbatch-hash") as threads,
-            ):
-                stream = Stream(file, threads)
-                yield stream
-                sha256 = stream.end()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise self._failed(error, target) from error
-        self._note(name, stream.bytes, sha256)
-        if shard_of is not None:
-            self._keep_shard(Shard(name, shard_of, stream.bytes, sha256))
+        with self.tree.stream(name) as stream:
+            stream.write(data)
 
     def shard(self, name: str) -> Shard | None:
-        """Give a large file that an interrupted run left whole, and that is so still; it is noted as done."""
+        """Give a large file that an interrupted run left whole, and that is so still."""
         shard = self._shards.get(name)
-        if shard is None or not self._is_whole(shard):
-            return None
-        self._note(name, shard.bytes, shard.sha256)
-        return shard
+        return shard if shard is not None and self._is_whole(shard) else None
 
     def _is_whole(self, shard: Shard) -> bool:
         """Read it: what lay aside may have been changed since, and would get a checksum that it has not."""
@@ -261,11 +201,16 @@ class Destination:
         except OSError:
             return False
 
-    def _keep_shard(self, shard: Shard) -> None:
+    def keep_shard(self, shard: Shard) -> None:
+        """Have a run that goes on with this one find a large file whole.
+
+        Raises:
+            DiskError: that cannot be written.
+        """
         path = self.partial / "shards.jsonl"
         line = orjson.dumps(shard, option=orjson.OPT_APPEND_NEWLINE)
         try:
-            sync_directory(os.path.dirname(self._target(shard.name)))  # noqa: PTH120 - text
+            sync_directory((self._tree / shard.name).parent)
             with path.open("ab") as stream:
                 stream.write(line)
                 stream.flush()
@@ -286,9 +231,9 @@ class Destination:
             self._sums.flush()
             os.fsync(self._sums.fileno())
             self._sums.close()
-            if self.copied:
+            if self.loose:
                 os.sync()  # one wait for all of them, in place of one for each
-            for folder in (*sorted(self._folders), self._root):
+            for folder, _, _ in os.walk(self._tree, topdown=False):
                 sync_directory(folder)
             self._take_place()
             sync_directory(self.partial.parent)
@@ -307,34 +252,12 @@ class Destination:
                 ) from error
             raise
 
-    def _target(self, name: str) -> str:
-        target = f"{self._root}/{name}"
-        folder = os.path.dirname(target)  # noqa: PTH120 - of a hundred thousand files
-        if folder != self._root and folder not in self._folders:
-            try:
-                os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - text
-            except OSError as error:
-                raise self._failed(error, folder) from error
-            self._folders.add(folder)
-        return target
+    def note(self, name: str, length: int, sha256: str) -> None:
+        """Count a file that is whole, and write its checksum down.
 
-    def _write(self, target: str, data: bytes) -> None:
-        try:
-            self._give_way(target)
-            with open(target, "wb", buffering=0) as stream:  # noqa: PTH123 - of a hundred thousand
-                rest = memoryview(data)
-                while rest:
-                    rest = rest[stream.write(rest) :]
-        except OSError as error:
-            raise self._failed(error, target) from error
-
-    def _give_way(self, target: str) -> None:
-        """Take away what an interrupted run left: it may be a link, and its other name is the run's image."""
-        if self.resumed:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(target)  # noqa: PTH108 - of a hundred thousand
-
-    def _note(self, name: str, length: int, sha256: str) -> None:
+        Raises:
+            DiskError: the disk is full.
+        """
         self.files += 1
         self.bytes += length
         if self._sums is None:
@@ -342,16 +265,10 @@ class Destination:
         try:
             self._sums.write(f"{sha256}  {name}\n".encode())
         except OSError as error:
-            raise self._failed(error, f"{self._root}/{CHECKSUMS}") from error
+            raise self._failed(error, self._tree / CHECKSUMS) from error
 
     def _failed(self, error: OSError, path: str | Path) -> DiskError:
-        kept = self.partial.exists()
-        hint = "choose a writable place with -o"
-        if kept:
-            hint = f"what is done is kept in {self.partial}: mend that and give the same command again"
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                hint = f"what is done is kept in {self.partial}: make room and give the same command again"
-        return DiskError(f"cannot write {path}: {error.strerror or error}", hint=hint)
+        return cannot_write(error, path, self.partial)
 
     def _let_go(self) -> None:
         if self._sums is not None:
@@ -376,12 +293,3 @@ def told_of(about: Mapping[str, Any] | None) -> str:
     if about is None or not isinstance(about.get("images"), dict):
         return ""
     return f": {about.get('format')}, {sum(about['images'].values()):,} images"
-
-
-def _is_copy(target: str, data: bytes) -> bool:
-    """Tell whether a file holds some bytes, and is no other file's second name."""
-    try:
-        with open(target, "rb", buffering=0) as stream:  # noqa: PTH123 - of a hundred thousand
-            return os.fstat(stream.fileno()).st_nlink == 1 and stream.read() == data
-    except OSError:
-        return False

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
+from array import array
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from zbatch.errors import DiskError
 from zbatch.model import Coordinates, Scalar
+
+_READ: Final = 1 << 18
+"""Bytes of the file aside that are read at once."""
 
 
 class Entry(NamedTuple):
@@ -18,12 +23,12 @@ class Entry(NamedTuple):
 
     `run` is its run's number in the order given; `file` and `thumb` are from that run's directory; `cells`
     are the coordinates of every cell that shows it, in grid order: the first gives the image its own.
+    `name` is what it is called in the dataset.
     """
 
     run: int
     key: str
     file: str
-    thumb: str
     sha256: str
     length: int
     width: int
@@ -35,6 +40,8 @@ class Entry(NamedTuple):
     cells: list[dict[str, Scalar]]
     request: Mapping[str, Any]
     caption: str = ""
+    name: str = ""
+    thumb: str = ""
 
     @property
     def coordinates(self) -> Coordinates:
@@ -67,10 +74,11 @@ class Spool:
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(prefix="zbatch-export-")  # noqa: SIM115 - closed by `close`
         self._hash = hashlib.sha256()
-        self._count = 0
+        self._starts = array("Q", [0])
+        """Where each entry begins, in bytes, and where the last one ends."""
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._starts) - 1
 
     @property
     def digest(self) -> str:
@@ -83,28 +91,39 @@ class Spool:
         Raises:
             DiskError: there is no room for temporary files.
         """
-        line = orjson.dumps(tuple(entry), option=orjson.OPT_APPEND_NEWLINE)
         # Where a thumbnail lies is no part of what is written; a run with its images in a store has others.
-        self._hash.update(orjson.dumps(tuple(entry._replace(thumb=""))))
-        self._count += 1
+        told = orjson.dumps(entry[:-1])
+        self._hash.update(told)
+        line = b"%s,%s]\n" % (told[:-1], orjson.dumps(entry.thumb))
+        self._starts.append(self._starts[-1] + len(line))
         try:
             self._file.write(line)
         except OSError as error:
             raise self._full(error) from error
 
     def lines(self, marks: bytes | bytearray | None = None, wanted: int = 0) -> Iterator[Entry]:
-        """Give every entry, or those with the mark that is wanted; one reading at a time.
+        """Give every entry, or those with the mark that is wanted.
+
+        Raises:
+            DiskError: there is no room for temporary files.
+        """
+        return entries_in(self.part(0, len(self)), b"" if marks is None else marks, wanted)
+
+    def part(self, first: int, end: int) -> Part:
+        """Give the place of the entries from `first` to before `end`, for whoever reads them.
 
         Raises:
             DiskError: there is no room for temporary files.
         """
         try:
-            self._file.seek(0)
+            self._file.flush()
         except OSError as error:
             raise self._full(error) from error
-        for number, line in enumerate(self._file):
-            if marks is None or marks[number] == wanted:
-                yield Entry(*orjson.loads(line))
+        return Part(self._file.fileno(), self._starts[first], self._starts[end])
+
+    def fileno(self) -> int:
+        """Give the number of the open file."""
+        return self._file.fileno()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -116,3 +135,37 @@ class Spool:
             f"cannot write a temporary file in {tempfile.gettempdir()}: {error.strerror or error}",
             hint="make room there, or set TMPDIR to a directory that has some",
         )
+
+
+class Part(NamedTuple):
+    """Some entries that follow each other in the file aside: its descriptor, and from which byte to which."""
+
+    file: int
+    start: int
+    end: int
+
+
+def entries_in(part: Part, marks: bytes | bytearray = b"", wanted: int = 0) -> Iterator[Entry]:
+    """Give the entries of a part: all, or, where they have marks, those with the one that is wanted."""
+    rest, at, number = b"", part.start, 0
+    while at < part.end:
+        read = os.pread(part.file, min(_READ, part.end - at), at)
+        at += len(read)
+        *lines, rest = (rest + read).split(b"\n")
+        for line in lines:
+            if not marks or marks[number] == wanted:
+                yield Entry(*orjson.loads(line))
+            number += 1
+
+
+class Chosen(NamedTuple):
+    """Images of one side that follow each other: where they lie aside, and which of those there are meant."""
+
+    part: Part
+    marks: bytes
+    mark: int
+    images: int
+
+    def entries(self) -> Iterator[Entry]:
+        """Give them one by one."""
+        return entries_in(self.part, self.marks, self.mark)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -62,6 +63,7 @@ def export(
     options: Options | None = None,
     *,
     progress: Progress = lambda _what, _done, _all: None,
+    processes: int | None = None,
     **more: Any,
 ) -> Exported:
     """Export the images of runs as a dataset into the directory `output`, which is there whole or not at all.
@@ -70,8 +72,9 @@ def export(
 
     Options are given as a record, or by name as in `format="parquet", where="lora.scale > 0.4"`, where
     `split="test=0.1", split_by="subject"` are text, and `picks` may be files, one or several. The same export
-    again does nothing; one that was interrupted goes on. Jobs of a run that `Run.where` gave are taken with
-    their condition, as `where` is; of several runs all have the same.
+    again does nothing; one that was interrupted goes on. `processes` says how many write at once (`None`: as
+    many as there are processors, where there is enough to do). Jobs of a run that `Run.where` gave are taken
+    with their condition, as `where` is; of several runs all have the same.
 
     Raises:
         UsageError: a name or a template is wrong, no image is left, or something else lies at `output`.
@@ -96,7 +99,8 @@ def export(
             raise UsageError("there is no run to export")
         selection = stack.enter_context(Selection(opened, chosen))
         selection.choose(lambda done, total: progress("looking", done, total))
-        return _written(selection, str(output), lambda done, total: progress("writing", done, total))
+        writing = functools.partial(progress, "writing")
+        return _written(selection, str(output), writing, processes)
 
 
 def _given(runs: Sequence[Run | Jobs | str | Path]) -> tuple[list[Run | str | Path], str | None]:
@@ -110,7 +114,9 @@ def _given(runs: Sequence[Run | Jobs | str | Path]) -> tuple[list[Run | str | Pa
     return [run.run if isinstance(run, Jobs) else run for run in runs], next(iter(conditions), None)
 
 
-def _written(selection: Selection, output: str, progress: Callable[[int, int], None]) -> Exported:
+def _written(
+    selection: Selection, output: str, progress: Callable[[int, int], None], processes: int | None = None
+) -> Exported:
     about = _about(selection)
     destination: Destination | BucketDestination
     if is_url(output):
@@ -120,8 +126,8 @@ def _written(selection: Selection, output: str, progress: Callable[[int, int], N
     if destination.complete():
         return _result(selection, destination, made=False)
     with destination:
-        pictures = [run.pictures for run in selection.runs]
-        work = Work(selection, Sources(pictures), destination, progress, selection.count())
+        sources = Sources.of([run.pictures for run in selection.runs])
+        work = Work(selection, sources, destination, progress, selection.count(), processes)
         _WRITERS[selection.options.format](work)
         if selection.options.alike is not None:
             with destination.stream(PAIRS) as report:

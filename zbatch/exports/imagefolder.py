@@ -5,11 +5,15 @@ Loads with `datasets.load_dataset("imagefolder", data_dir=...)`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import orjson
 
-from zbatch.exports.names import Names
+from zbatch.exports.desk import Desk, Lot, Packed
 from zbatch.exports.parquet import write_metadata
-from zbatch.exports.writing import Work
+
+if TYPE_CHECKING:
+    from zbatch.exports.writing import Work
 
 
 def write_imagefolder(work: Work) -> None:
@@ -19,13 +23,26 @@ def write_imagefolder(work: Work) -> None:
         DiskError: an image is gone or was changed, or the disk is full.
         UsageError: pyarrow is needed and not installed.
     """
-    names = Names()
-    columns = work.selection.columns
     for side in work.selection.sides:
         if work.options.metadata == "parquet":
-            write_metadata(work, side, names)
+            write_metadata(work, side)
             continue
         with work.destination.stream(f"{side}/metadata.jsonl") as table:
-            for entry, name in work.place(side, names):
-                row = {"file_name": name, **columns.filled(columns.row(entry))}
-                table.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+            for packed in work.packed(work.stretches(side)):
+                table.write(packed.rows)
+
+
+def pack_imagefolder(desk: Desk, lot: Lot) -> Packed:
+    """Put images into their folder; their rows are those of `metadata.jsonl`.
+
+    Raises:
+        DiskError: an image is gone or was changed, or the disk is full.
+    """
+    columns = desk.columns
+    rows = (
+        orjson.dumps(
+            {"file_name": entry.name, **columns.filled(columns.row(entry))}, option=orjson.OPT_APPEND_NEWLINE
+        )
+        for entry in desk.place(lot)
+    )
+    return Packed(b"".join(rows))

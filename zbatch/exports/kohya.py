@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from zbatch.exports.names import Names
-from zbatch.exports.writing import Work
+import orjson
+
+from zbatch.exports.desk import Desk, Lot, Packed
+
+if TYPE_CHECKING:
+    from zbatch.exports.writing import Work
 
 _STEP: Final = 64
 """Pixels that sides of sd-scripts' buckets are multiples of."""
@@ -44,14 +48,11 @@ def write_kohya(work: Work) -> None:
     Raises:
         DiskError: an image is gone or was changed, or the disk is full.
     """
-    names = Names()
     sizes: Counter[tuple[int, int]] = Counter()
     for side in work.selection.sides:
-        for entry, name in work.place(side, names):
-            stem = name.rpartition(".")[0]
-            work.destination.put(f"{side}/{stem}.txt", f"{one_line(entry.caption)}\n".encode())
+        for packed in work.packed(work.stretches(side)):
             if side == work.selection.sides[0]:
-                sizes[entry.width, entry.height] += 1
+                sizes.update({(width, height): count for width, height, count in orjson.loads(packed.rows)})
     trained, *others = work.selection.sides
     kept = f"\n# Not trained on: {' and '.join(others)}." if others else ""
     sides = [side for size in sizes for side in size]
@@ -66,6 +67,20 @@ def write_kohya(work: Work) -> None:
         height=height,
     )
     work.destination.put("dataset.toml", text.encode())
+
+
+def pack_kohya(desk: Desk, lot: Lot) -> Packed:
+    """Put images into their folder, each with its caption; the rows say how many there are of each size.
+
+    Raises:
+        DiskError: an image is gone or was changed, or the disk is full.
+    """
+    sizes: Counter[tuple[int, int]] = Counter()
+    for entry in desk.place(lot):
+        stem = entry.name.rpartition(".")[0]
+        desk.target.put(f"{lot.side}/{stem}.txt", f"{one_line(entry.caption)}\n".encode())
+        sizes[entry.width, entry.height] += 1
+    return Packed(orjson.dumps([(width, height, count) for (width, height), count in sizes.items()]))
 
 
 def one_line(caption: str) -> str:

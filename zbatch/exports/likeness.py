@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import itertools
 import os
-import subprocess
-import sys
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Final, NamedTuple
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from zbatch.errors import SurroundingsError
+from zbatch.exports.crew import Crew, Hand, processors
 from zbatch.exports.entries import Entry
 from zbatch.exports.looking import BLANK, ITEM, UNREADABLE
 
@@ -63,7 +59,7 @@ class Likeness:
 
     def __init__(self, roots: Sequence[Path], processes: int | None = None) -> None:
         self._roots = [os.fspath(root) for root in roots]
-        self._count = processes or max(1, min(16, os.cpu_count() or 1))
+        self._count = processes or min(16, processors())
 
     def look(self, entries: Iterator[Entry], total: int, progress: Callable[[int, int], None]) -> Looked:
         """Look at each image's thumbnail, or at the image where that cannot be read.
@@ -71,26 +67,11 @@ class Likeness:
         Raises:
             UnreadableError: neither of an image's files can be read.
         """
-        helpers: SimpleQueue[_Helper] = SimpleQueue()
-        started: list[_Helper] = []
         answers = bytearray()
-        try:
-            for _ in range(min(self._count, -(-total // _BATCH))):
-                started.append(_Helper())
-                helpers.put(started[-1])
-            with ThreadPoolExecutor(len(started)) as threads:
-                under_way: deque[Future[bytes]] = deque()
-                for batch in self._batches(entries):
-                    under_way.append(threads.submit(_asked, helpers, batch))
-                    if len(under_way) >= 2 * len(started):
-                        answers += under_way.popleft().result()
-                        progress(len(answers) // ITEM, total)
-                for future in under_way:
-                    answers += future.result()
-                    progress(len(answers) // ITEM, total)
-        finally:
-            for helper in started:
-                helper.close()
+        with Crew(_hand, min(self._count, -(-total // _BATCH))) as crew:
+            for answer in crew.answers(self._batches(entries), _asked):
+                answers += answer
+                progress(len(answers) // ITEM, total)
         seen = np.frombuffer(bytes(answers), np.uint8).reshape(-1, ITEM)
         unread = np.flatnonzero(seen[:, 8] == UNREADABLE)
         if len(unread):
@@ -158,50 +139,13 @@ def _compared(tile: Hashes, wanted: Hashes) -> tuple[NDArray[np.uint8], NDArray[
     return distances[np.arange(len(wanted)), where], where
 
 
-class _Helper:
-    """One helper process: asked with a line of paths, it answers with a few bytes an image."""
-
-    def __init__(self) -> None:
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "zbatch.exports.looking"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise SurroundingsError(
-                f"cannot start the helper process that looks at images: {error.strerror or error}"
-            ) from error
-
-    def ask(self, batch: Sequence[tuple[str, str]]) -> bytes:
-        if self._process.stdin is None or self._process.stdout is None:
-            raise AssertionError("the helper was started without pipes")
-        try:
-            self._process.stdin.write(orjson.dumps(batch, option=orjson.OPT_APPEND_NEWLINE))
-            self._process.stdin.flush()
-        except BrokenPipeError as error:
-            raise _ended() from error
-        answer = self._process.stdout.read(len(batch) * ITEM)
-        if len(answer) < len(batch) * ITEM:
-            raise _ended()
-        return answer
-
-    def close(self) -> None:
-        """End it; nothing is asked any more."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
-        self._process.wait()
+def _hand() -> Hand:
+    return Hand("zbatch.exports.looking", "looks at images")
 
 
-def _ended() -> SurroundingsError:
-    return SurroundingsError("a helper process that looks at images ended", hint="give the command again")
-
-
-def _asked(helpers: SimpleQueue[_Helper], batch: Sequence[tuple[str, str]]) -> bytes:
-    helper = helpers.get()
-    try:
-        return helper.ask(batch)
-    finally:
-        helpers.put(helper)
+def _asked(hand: Hand, batch: Sequence[tuple[str, str]]) -> bytes:
+    hand.tell(orjson.dumps(batch, option=orjson.OPT_APPEND_NEWLINE))
+    answer = hand.answers.read(len(batch) * ITEM)
+    if len(answer) < len(batch) * ITEM:
+        raise hand.ended()
+    return answer

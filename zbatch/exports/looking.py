@@ -59,7 +59,3 @@ def main() -> None:
     for line in sys.stdin.buffer:
         sys.stdout.buffer.write(look(orjson.loads(line)))
         sys.stdout.buffer.flush()
-
-
-if __name__ == "__main__":
-    main()

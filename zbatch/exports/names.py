@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import posixpath
 from typing import Final
 
 from zbatch.exports.entries import Entry
@@ -25,15 +24,22 @@ class Names:
         self._taken: set[bytes] = set()
         self.renamed = 0
 
+    def name(self, entry: Entry) -> str:
+        """Give the name of an image, with its extension."""
+        return self.stem(entry) + extension(entry.file)
+
     def stem(self, entry: Entry) -> str:
         """Give the name of an image, without an extension."""
-        stem = posixpath.splitext(entry.file.removeprefix("images/"))[0].replace("/", "__")
+        stem = entry.file.removeprefix("images/")
+        stem = stem[: len(stem) - len(extension(entry.file))].replace("/", "__")
         if not self._dots:
             stem = stem.replace(".", "_")
         stem = shortened(stem, entry.key)
-        for candidate in (stem, f"{stem}-{entry.key[:8]}", f"{stem}-{entry.key[:16]}"):
+        if self._take(stem):
+            return stem
+        for candidate in (f"{stem}-{entry.key[:8]}", f"{stem}-{entry.key[:16]}"):
             if self._take(candidate):
-                self.renamed += candidate != stem
+                self.renamed += 1
                 return candidate
         self._take(entry.key)
         self.renamed += 1
@@ -49,11 +55,12 @@ class Names:
 
 def shortened(stem: str, key: str) -> str:
     """Cut a name that is too long between two characters, and tell it apart by the beginning of its key."""
-    if len(stem.encode()) <= MAX_STEM_BYTES:
+    if len(stem) * 4 <= MAX_STEM_BYTES or len(stem.encode()) <= MAX_STEM_BYTES:
         return stem
     return stem.encode()[: MAX_STEM_BYTES - 17].decode("utf-8", "ignore") + "-" + key[:16]
 
 
-def extension(entry: Entry) -> str:
+def extension(file: str) -> str:
     """Give the extension of an image's file, with its dot."""
-    return posixpath.splitext(entry.file)[1]
+    head, dot, end = file.rpartition(".")
+    return dot + end if head and "/" not in end else ""

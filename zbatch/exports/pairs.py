@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import orjson
 
-from zbatch.exports.names import Names
 from zbatch.exports.writing import Work
 
 
@@ -14,26 +13,25 @@ def write_pairs(work: Work) -> None:
     Raises:
         DiskError: an image is gone or was changed, or the disk is full.
     """
-    names = Names()
     for side in work.selection.sides:
-        placed = {entry.key: (name, entry) for entry, name in work.place(side, names)}
+        placed = {entry.key: entry for entry in work.place(side)}
         with work.destination.stream(f"{side}/pairs.jsonl") as table:
             for pair in work.selection.preferences:
                 if pair.chosen not in placed or pair.rejected not in placed:
                     continue
-                (chosen, entry), (rejected, other) = placed[pair.chosen], placed[pair.rejected]
+                chosen, rejected = placed[pair.chosen], placed[pair.rejected]
                 row = {
-                    "prompt": entry.prompt,
-                    "caption": entry.caption,
-                    "chosen": chosen,
-                    "rejected": rejected,
+                    "prompt": chosen.prompt,
+                    "caption": chosen.caption,
+                    "chosen": chosen.name,
+                    "rejected": rejected.name,
                     "margin": round(pair.margin, 6),
                     "source": pair.source,
                     "votes": pair.votes,
                     "axis": pair.axis or None,
                     "chosen_key": pair.chosen,
                     "rejected_key": pair.rejected,
-                    "chosen_request": entry.request,
-                    "rejected_request": other.request,
+                    "chosen_request": chosen.request,
+                    "rejected_request": rejected.request,
                 }
                 table.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))

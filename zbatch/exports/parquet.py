@@ -5,18 +5,18 @@ pyarrow is an extra: it is imported when this is used.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from zbatch.errors import UsageError
 from zbatch.exports.columns import Columns
-from zbatch.exports.entries import Entry
-from zbatch.exports.names import Names, extension
+from zbatch.exports.desk import Desk, Lot, Packed
 from zbatch.exports.streams import Stream
-from zbatch.exports.writing import Work
+
+if TYPE_CHECKING:
+    from zbatch.exports.writing import Work
 
 _OVERHEAD: Final = 1_024
 _GROUP_BYTES: Final = 8_000_000
@@ -39,24 +39,27 @@ def write_parquet(work: Work) -> None:
         UsageError: pyarrow is not installed.
         DiskError: an image is gone or was changed, or the disk is full.
     """
-    names = Names()
-    schema = _schema(work.selection.columns, images=True)
+    _arrow()
     for side in work.selection.sides:
-        entries = work.selection.entries(side)
         counts = work.shards(side, _OVERHEAD)
-        for number, count in enumerate(counts):
-            name = f"data/{side}-{number:05}-of-{len(counts):05}.parquet"
-            shard = itertools.islice(entries, count)
-            if work.destination.shard(name) is not None:
-                for entry in shard:  # their names are taken
-                    names.stem(entry)
-                work.tick(count)
-                continue
-            with work.destination.stream(name, shard_of=count) as stream:
-                _write(stream, schema, _image_rows(work, shard, names))
+        names = [f"data/{side}-{number:05}-of-{len(counts):05}.parquet" for number in range(len(counts))]
+        for _ in work.packed(work.lots(side, counts, names)):
+            pass  # a shard that is whole is all there is to it
 
 
-def write_metadata(work: Work, side: str, names: Names) -> None:
+def pack_parquet(desk: Desk, lot: Lot) -> Packed:
+    """Write one shard.
+
+    Raises:
+        DiskError: an image is gone or was changed, or the disk is full.
+    """
+    schema = _schema(desk.columns, images=True)
+    with desk.target.stream(lot.name) as stream:
+        _write(stream, schema, _image_rows(desk, lot))
+    return Packed(b"", stream.bytes, stream.sha256)
+
+
+def write_metadata(work: Work, side: str) -> None:
     """Write the table of an imagefolder, and its images.
 
     Raises:
@@ -66,16 +69,15 @@ def write_metadata(work: Work, side: str, names: Names) -> None:
     columns = work.selection.columns
     schema = _schema(columns, images=False)
     with work.destination.stream(f"{side}/metadata.parquet") as stream:
-        rows = ({"file_name": name, **columns.row(entry)} for entry, name in work.place(side, names))
+        rows = ({"file_name": entry.name, **columns.row(entry)} for entry in work.place(side))
         _write(stream, schema, ((row, 0) for row in rows))
 
 
-def _image_rows(work: Work, shard: Iterable[Entry], names: Names) -> Iterator[tuple[dict[str, Any], int]]:
-    columns = work.selection.columns
-    for entry, data in work.read(iter(shard)):
-        image = {"bytes": data, "path": names.stem(entry) + extension(entry)}
-        yield {"image": image, **columns.row(entry)}, len(data)
-        work.tick()
+def _image_rows(desk: Desk, lot: Lot) -> Iterator[tuple[dict[str, Any], int]]:
+    columns = desk.columns
+    for entry, data in desk.read(lot):
+        yield {"image": {"bytes": data, "path": entry.name}, **columns.row(entry)}, len(data)
+        desk.tick(1)
 
 
 def _write(stream: Stream, schema: Any, rows: Iterable[tuple[dict[str, Any], int]]) -> None:

@@ -7,18 +7,18 @@ import itertools
 import os
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import orjson
 
 from zbatch.errors import DiskError, UsageError
 from zbatch.exports.captions import Captions
 from zbatch.exports.columns import Columns, Found, names_of
-from zbatch.exports.entries import Entry, Spool
+from zbatch.exports.entries import Chosen, Entry, Spool
 from zbatch.exports.filters import Where
-from zbatch.exports.likeness import Likeness, Pair, UnreadableError, look_alike
+from zbatch.exports.names import Names
 from zbatch.exports.options import Options
 from zbatch.exports.presence import Presence
 from zbatch.exports.splits import SIDES, Split, Splitter
@@ -29,6 +29,9 @@ from zbatch.state.database import Meta
 from zbatch.state.records import JobFacts
 from zbatch.state.run import Run
 from zbatch.state.verdicts import is_flagged
+
+if TYPE_CHECKING:
+    from zbatch.exports.likeness import Pair
 
 DROPPED = 255
 """The mark of an image that does not stay."""
@@ -95,6 +98,11 @@ class Selection:
         self.columns = Columns(self._found, self.labels, self.options.caption_column)
 
     @property
+    def file(self) -> int:
+        """Give the open file that the images chosen are in, for the processes that read there."""
+        return self._spool.fileno()
+
+    @property
     def digest(self) -> str:
         """Tell this choice apart from any other: every image, its caption, its side."""
         return hashlib.sha256(self._spool.digest.encode() + bytes(self.marks)).hexdigest()
@@ -117,9 +125,20 @@ class Selection:
         return (length for length, at in zip(self._lengths, self.marks, strict=True) if at == mark)
 
     def entries(self, side: str | None = None) -> Iterator[Entry]:
-        """Give the images of one side, or of all sides in turn; one reading at a time."""
+        """Give the images of one side, or of all sides in turn."""
         for name in self.sides if side is None else (side,):
             yield from self._spool.lines(self.marks, SIDES.index(name))
+
+    def chosen(self, side: str, counts: Iterable[int]) -> Iterator[Chosen]:
+        """Give the images of a side in parts of so many each, in the order of `entries`."""
+        mark, first = SIDES.index(side), 0
+        for count in counts:
+            end, left = first, count
+            while left:
+                left -= self.marks[end] == mark
+                end += 1
+            yield Chosen(self._spool.part(first, end), bytes(self.marks[first:end]), mark, count)
+            first = end
 
     def _check_models(self) -> None:
         seen: dict[str, str] = {}
@@ -149,6 +168,7 @@ class Selection:
         for caption in captions:
             caption.check()
         where = self._where()
+        names = Names(dots=self.options.format != "webdataset")
         seen: dict[bytes, _Content] = {}
         presence = Presence(self.runs)
         for number, run in enumerate(self.runs):
@@ -156,11 +176,13 @@ class Selection:
                 entry = self._entry(number, facts)
                 if entry is None:
                     continue
-                entry = entry._replace(caption=captions[number].of(entry))
+                caption = captions[number].of(entry)
+                if where is not None:
+                    entry = entry._replace(caption=caption)
                 if self._taken(entry, facts, where) and self._is_first(facts, seen):
                     presence.look(entry)
                     self._found.add(entry)
-                    self._spool.add(entry)
+                    self._spool.add(entry._replace(caption=caption, name=names.name(entry)))
                     self._lengths.append(entry.length)
         presence.complain()
         self._check_split_axis()
@@ -177,7 +199,6 @@ class Selection:
             number,
             facts.key,
             facts.file,
-            facts.thumb or facts.file,
             facts.sha256 or "",
             facts.length or 0,
             facts.width or 0,
@@ -188,6 +209,7 @@ class Selection:
             orjson.loads(facts.warnings),
             orjson.loads(facts.coordinates),
             orjson.loads(facts.request),
+            thumb=facts.thumb or facts.file,
         )
 
     def _is_first(self, facts: JobFacts, seen: dict[bytes, _Content]) -> bool:
@@ -226,6 +248,9 @@ class Selection:
 
     def _look(self, progress: Callable[[int, int], None]) -> None:
         """Look at the thumbnails: who is blank, who is like an earlier one."""
+        # With it comes NumPy, which takes longer to load than a small export takes.
+        from zbatch.exports.likeness import Likeness, UnreadableError, look_alike  # noqa: PLC0415
+
         roots = [run.directory.path for run in self.runs]
         try:
             looked = Likeness(roots).look(self._spool.lines(), len(self._spool), progress)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final, Self
 
 from zbatch.errors import DiskError
 from zbatch.exports.entries import Entry
-from zbatch.state.pictures import Pictures
+
+if TYPE_CHECKING:
+    from zbatch.state.pictures import Pictures
 
 _BATCH_BYTES: Final = 2_000_000
 
@@ -39,12 +42,23 @@ Read = tuple[Entry, bytes]
 class Sources:
     """The image files of runs, by the entries that name them."""
 
-    def __init__(self, pictures: Sequence[Pictures]) -> None:
-        self._pictures = pictures
-        self._roots = [one.place("") for one in pictures]
-        self.here = all(one.location is None for one in pictures)
+    def __init__(self, places: Sequence[str | Pictures]) -> None:
+        """Name the directory of each run, or the pictures of one whose images lie in a store."""
+        self._stores = [None if isinstance(place, str) else place for place in places]
+        self._roots = [place if isinstance(place, str) else place.place("") for place in places]
+        self.here = not any(self._stores)
         """Whether all of them are files, and none lie in an object store."""
         self._pace = _Pace() if self.here else _AFAR
+
+    @classmethod
+    def of(cls, pictures: Sequence[Pictures]) -> Self:
+        """Ask the pictures of runs where they lie."""
+        return cls([one.place("") if one.location is None else one for one in pictures])
+
+    @property
+    def roots(self) -> list[str]:
+        """Give what comes before every file of each run."""
+        return self._roots
 
     def path(self, entry: Entry) -> str:
         """Give where an image lies: its path, or its URL."""
@@ -56,13 +70,9 @@ class Sources:
         Raises:
             DiskError: it is gone, cannot be read, or was changed.
         """
-        path, pictures = self.path(entry), self._pictures[entry.run]
+        path, store = self.path(entry), self._stores[entry.run]
         try:
-            if pictures.location is not None:
-                data = pictures.read(entry.file)
-            else:
-                with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - a hundred thousand of them
-                    data = stream.read()
+            data = _bytes_of(path, entry.length) if store is None else store.read(entry.file)
         except OSError as error:
             raise DiskError(
                 f"cannot read the image {path}: {error.strerror or error}",
@@ -102,6 +112,19 @@ class Sources:
 
     def _read_batch(self, batch: Sequence[Entry]) -> list[Read]:
         return [(entry, self.read(entry)) for entry in batch]
+
+
+def _bytes_of(path: str, length: int) -> bytes:
+    """Read a file that is so long; of a longer one, enough to tell."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        data = os.read(descriptor, length + 1)
+        if len(data) == length:
+            return data
+        with os.fdopen(descriptor, "rb", closefd=False) as stream:  # a signal, or not as it was
+            return data + stream.read()
+    finally:
+        os.close(descriptor)
 
 
 def _batches(entries: Iterable[Entry], most: int) -> Iterator[list[Entry]]:

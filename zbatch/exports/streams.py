@@ -33,6 +33,8 @@ class Stream:
         self._unhashed: list[bytes] = []
         self._waiting = 0
         self.bytes = 0
+        self.sha256 = ""
+        """Of all of it, hex; known when it has ended."""
 
     def write(self, data: bytes) -> int:
         """Write some bytes."""
@@ -48,13 +50,13 @@ class Stream:
                 self._pour()
         return length
 
-    def end(self) -> str:
-        """Write what is held and give the SHA-256 of all, hex."""
+    def end(self) -> None:
+        """Write what is held; from then on its SHA-256 is known."""
         self._pour()
         self._digest()
         if self._hashing is not None:
             self._hashing.result()
-        return self._hash.hexdigest()
+        self.sha256 = self._hash.hexdigest()
 
     def _pour(self) -> None:
         """Write the small pieces that are held, as one."""

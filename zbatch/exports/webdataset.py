@@ -5,17 +5,16 @@ Equal images give equal bytes: members have no times and no owners.
 
 from __future__ import annotations
 
-import itertools
 import tarfile
-from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from zbatch.exports.entries import Entry
-from zbatch.exports.names import Names, extension
-from zbatch.exports.writing import Work
+from zbatch.exports.desk import Desk, Lot, Packed
+
+if TYPE_CHECKING:
+    from zbatch.exports.writing import Work
 
 _OVERHEAD: Final = 4_096
 """Bytes that come with an image: three headers, the padding, caption and facts."""
@@ -32,37 +31,34 @@ def write_webdataset(work: Work) -> None:
     Raises:
         DiskError: an image is gone or was changed, or the disk is full.
     """
-    names = Names(dots=False)
     index: list[dict[str, Any]] = []
     for side in work.selection.sides:
-        entries = work.selection.entries(side)
-        for number, count in enumerate(work.shards(side, _OVERHEAD)):
-            name = f"{side}-{number:06}.tar"
-            shard = itertools.islice(entries, count)
-            whole = work.destination.shard(name)
-            if whole is None:
-                size = _write_shard(work, name, shard, count, names)
-            else:
-                size = whole.bytes
-                for entry in shard:  # their names are taken
-                    names.stem(entry)
-                work.tick(count)
-            if side == "train":
-                work.last_shard = number
-            index.append({"url": name, "nsamples": count, "filesize": size, "split": side})
+        counts = work.shards(side, _OVERHEAD)
+        names = [f"{side}-{number:06}.tar" for number in range(len(counts))]
+        for name, count, packed in zip(
+            names, counts, work.packed(work.lots(side, counts, names)), strict=True
+        ):
+            index.append({"url": name, "nsamples": count, "filesize": packed.length, "split": side})
+        if side == "train":
+            work.last_shard = len(counts) - 1
     about = {"wids_version": 1, "shardlist": index}
     work.destination.put("index.json", orjson.dumps(about, option=orjson.OPT_INDENT_2))
 
 
-def _write_shard(work: Work, name: str, shard: Iterator[Entry], count: int, names: Names) -> int:
-    columns = work.selection.columns
-    with work.destination.stream(name, shard_of=count) as tar:
-        for entry, data in work.read(shard):
-            stem = names.stem(entry)
+def pack_webdataset(desk: Desk, lot: Lot) -> Packed:
+    """Write one shard.
+
+    Raises:
+        DiskError: an image is gone or was changed, or the disk is full.
+    """
+    columns = desk.columns
+    with desk.target.stream(lot.name) as tar:
+        for entry, data in desk.read(lot):
             row = columns.filled(columns.row(entry))
             row["request"] = orjson.dumps(entry.request).decode()
-            tar.write(header(stem + extension(entry), len(data)))
+            tar.write(header(entry.name, len(data)))
             tar.write(data)
+            stem = entry.name.rpartition(".")[0]
             caption, facts = entry.caption.encode(), orjson.dumps(row)
             tar.write(
                 b"".join(
@@ -77,10 +73,10 @@ def _write_shard(work: Work, name: str, shard: Iterator[Entry], count: int, name
                     )
                 )
             )
-            work.tick()
+            desk.tick(1)
         end = 2 * _BLOCK
         tar.write(bytes(end + (-(tar.bytes + end)) % _RECORD))
-        return tar.bytes
+    return Packed(b"", tar.bytes, tar.sha256)
 
 
 def _padding(member: bytes) -> bytes:

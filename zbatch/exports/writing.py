@@ -1,21 +1,34 @@
-"""What the formats have in common: the work at hand, and images put one by one where they go."""
+"""The work at hand: a selection cut into lots, packed here or by other processes, put down in order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Final
 
 from zbatch.exports.bucket_destination import BucketDestination
-from zbatch.exports.destination import Destination
+from zbatch.exports.crew import Crew, Hand, processors
+from zbatch.exports.desk import Desk, Lot, Packed, Target
+from zbatch.exports.destination import Destination, Shard
 from zbatch.exports.entries import Entry
-from zbatch.exports.names import Names, extension
 from zbatch.exports.options import Options
+from zbatch.exports.packing import PACKERS, Order, Written, have_packed, packer
 from zbatch.exports.selection import Selection
-from zbatch.exports.sources import Read, Sources
+from zbatch.exports.sources import Sources
 
 _TOLD: Final = 50
 """Images after which it is told how far it is."""
+
+_STRETCH: Final = 500
+"""Images of a folder that are packed together."""
+
+_WORTH: Final = 2_000
+"""Images for which other processes are worth their start."""
+
+_MOST: Final = 8
+"""Processes at most: by then the disk is what all of them wait for."""
 
 
 @dataclass(slots=True)
@@ -27,6 +40,8 @@ class Work:
     destination: Destination | BucketDestination
     progress: Callable[[int, int], None]
     total: int
+    processes: int | None = None
+    """How many pack; `None` takes what is worth its start, 0 packs here."""
     done: int = 0
     last_shard: int = 0
     """Number of the last shard for training, for the card to say."""
@@ -38,17 +53,10 @@ class Work:
 
     def tick(self, images: int = 1) -> None:
         """Count images that are done."""
+        before = self.done
         self.done += images
-        if self.done % _TOLD == 0 or self.done == self.total:
+        if before // _TOLD != self.done // _TOLD or self.done == self.total:
             self.progress(self.done, self.total)
-
-    def read(self, entries: Iterator[Entry]) -> Iterator[Read]:
-        """Give images with their bytes, held against their hashes.
-
-        Raises:
-            DiskError: one is gone or was changed.
-        """
-        return self.sources.read_all(entries)
 
     def shards(self, side: str, overhead: int) -> list[int]:
         """Say how many images each shard of a side holds; `overhead` bytes come with each."""
@@ -63,27 +71,114 @@ class Work:
             counts[-1] += 1
         return counts
 
-    def place(self, side: str, names: Names) -> Iterator[tuple[Entry, str]]:
-        """Put the images of a side into its folder; gives each with its name there.
+    def lots(self, side: str, counts: Iterable[int], names: Iterable[str]) -> Iterator[Lot]:
+        """Give the images of a side in shards of these names."""
+        for name, chosen in zip(names, self.selection.chosen(side, counts), strict=True):
+            yield Lot(side, name, chosen)
+
+    def stretches(self, side: str) -> Iterator[Lot]:
+        """Give the images of a side in stretches of its folder."""
+        count = self.selection.count(side)
+        counts = [min(_STRETCH, count - first) for first in range(0, count, _STRETCH)]
+        return self.lots(side, counts, [""] * len(counts))
+
+    def place(self, side: str) -> Iterator[Entry]:
+        """Put the images of a side into its folder, in this process.
 
         Raises:
             DiskError: one is gone or was changed, or the disk is full.
         """
-        destination, options = self.destination, self.options
-        entries = self.selection.entries(side)
-        linking = destination.links and self.sources.here and not options.copy
-        if linking and not options.check:
-            for entry in entries:
-                name = names.stem(entry) + extension(entry)
-                destination.link(self.sources.path(entry), f"{side}/{name}", entry.length, entry.sha256)
-                self.tick()
-                yield entry, name
+        desk = self._desk()
+        for lot in self.stretches(side):
+            yield from desk.place(lot)
+        self._add_up(desk.target)
+
+    def packed(self, lots: Iterable[Lot]) -> Iterator[Packed]:
+        """Have lots packed, in their order; shards that an interrupted run left whole are not packed again.
+
+        Raises:
+            DiskError: an image is gone or was changed, or the disk is full.
+            SurroundingsError: a process that packs ended.
+        """
+        lots = list(lots)
+        count = self._hands(len(lots))
+        if count and isinstance(self.destination, Destination):
+            yield from self._packed_elsewhere(count, self.destination, lots)
             return
-        for entry, data in self.read(entries):
-            name = names.stem(entry) + extension(entry)
-            if linking:
-                destination.link(self.sources.path(entry), f"{side}/{name}", entry.length, entry.sha256)
-            else:
-                destination.copy(f"{side}/{name}", data, entry.sha256)
-            self.tick()
-            yield entry, name
+        desk, pack = self._desk(), PACKERS[self.options.format]
+        for lot in lots:
+            whole = self._whole(lot)
+            packed = pack(desk, lot) if whole is None else self._taken(whole)
+            if whole is None:
+                self._keep(lot, packed)
+            yield packed
+        self._add_up(desk.target)
+
+    def _packed_elsewhere(
+        self, count: int, destination: Destination, lots: Sequence[Lot]
+    ) -> Iterator[Packed]:
+        ticks: SimpleQueue[int] = SimpleQueue()
+
+        def ask(hand: Hand, lot: Lot) -> Written | Shard:
+            return self._whole(lot) or have_packed(hand, lot, ticks.put)
+
+        def told() -> None:
+            while not ticks.empty():
+                self.tick(ticks.get())
+
+        order = Order(
+            self.selection.columns,
+            self.options,
+            self.sources.roots,
+            os.fspath(destination.tree.root),
+            destination.resumed,
+        )
+        files = (self.selection.file, destination.lock)
+        with Crew(lambda: packer(order, files), count) as crew:
+            for lot, answer in zip(lots, crew.answers(lots, ask, told), strict=True):
+                if isinstance(answer, Shard):
+                    yield self._taken(answer)
+                    continue
+                for file in answer.files:
+                    destination.note(*file)
+                self._add(answer)
+                self._keep(lot, answer.packed)
+                told()
+                yield answer.packed
+
+    def _hands(self, lots: int) -> int:
+        """Say how many other processes are to pack; none where one would have all to do."""
+        count = self.processes
+        if count is None:
+            count = min(processors(), _MOST) if self.total >= _WORTH and self.sources.here else 0
+        return min(count, lots) if lots > 1 and count > 1 else 0
+
+    def _desk(self) -> Desk:
+        destination = self.destination
+        target = destination.tree if isinstance(destination, Destination) else destination
+        return Desk(self.selection.columns, self.options, self.sources, target, self.tick)
+
+    def _whole(self, lot: Lot) -> Shard | None:
+        return self.destination.shard(lot.name) if lot.name else None
+
+    def _taken(self, shard: Shard) -> Packed:
+        """Take a shard as it lies there."""
+        self.destination.note(shard.name, shard.bytes, shard.sha256)
+        self.tick(shard.images)
+        return Packed(b"", shard.bytes, shard.sha256)
+
+    def _keep(self, lot: Lot, packed: Packed) -> None:
+        if lot.name:
+            self.destination.keep_shard(Shard(lot.name, lot.chosen.images, packed.length, packed.sha256))
+
+    def _add_up(self, target: Target) -> None:
+        """Count what was made here. A place in a store is its own target, and counts itself."""
+        if target is not self.destination:
+            self._add(target)
+            target.linked = target.copied = target.loose = 0
+
+    def _add(self, made: Target | Written) -> None:
+        """Count files by how they were made."""
+        self.destination.linked += made.linked
+        self.destination.copied += made.copied
+        self.destination.loose += made.loose
