@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from support.axe import faults
 from support.browser import PHONE, reload
 from support.picked import write_picks
-from support.picks_files import WRONG
+from support.picks_files import DOUBLED, WRONG
 from support.sample_run import Sample, write_sample
 
 from zbatch.picks.merging import merge_picks
@@ -113,6 +113,18 @@ def test_a_wrong_file_is_told_in_words(visit, run, name):
     drop(page, "my picks.json", text)
     expect(page.locator("#toast")).to_contain_text("my picks.json")
     assert words in page.locator("#toast").inner_text()
+    assert page.evaluate("localStorage.length") == 0
+
+
+@pytest.mark.parametrize("name", DOUBLED)
+def test_what_stands_twice_is_refused_with_its_place(visit, run, name):
+    text, words = DOUBLED[name]
+    page = visit(run / "index.html")
+    drop(page, "picks.json", text)
+    twice = "is there twice" in words
+    place, said = (words.partition("'")[0], "is there twice") if twice else ("picks.json is no JSON", "")
+    expect(page.locator("#toast")).to_contain_text(place)
+    expect(page.locator("#toast")).to_contain_text(said)
     assert page.evaluate("localStorage.length") == 0
 
 

@@ -31,26 +31,28 @@ function parsePicks(text, name) {
 function readPicks(text, name) {
   const picks = parsePicks(text, name);
   const twice = doubledName(text);
-  if (twice !== null) throw new PicksError(`${name}: “${middle(twice, 30)}” is there twice`);
+  if (twice !== null) throw new PicksError(`${name}: ${twice.place}“${middle(twice.name, 30)}” is there twice, and which of the two counts is not said`);
   return picks;
 }
 
-/** A name that stands twice in one object of a text that is JSON. */
+/** A name that stands twice in one object of a text that is JSON, and where that is; `null` where there is none. */
 function doubledName(text) {
-  const open = []; // the names in each object that is open, `null` for a list
+  const open = []; // objects and lists round a place: the names in each, and at which of them, or how far in it, one is
   for (let at = 0; at < text.length; at += 1) {
     const sign = text[at];
-    if (sign === "{") open.push(new Set());
-    else if (sign === "[") open.push(null);
+    if (sign === "{") open.push({ names: new Set(), step: "" });
+    else if (sign === "[") open.push({ names: null, step: 0 });
     else if (sign === "}" || sign === "]") open.pop();
+    else if (sign === "," && !open.at(-1).names) open.at(-1).step += 1;
     if (sign !== '"') continue;
     const from = at;
     for (at += 1; text[at] !== '"'; at += 1) if (text[at] === "\\") at += 1;
     COLON.lastIndex = at + 1;
-    if (!open.at(-1) || !COLON.test(text)) continue;
-    const name = JSON.parse(text.slice(from, at + 1));
-    if (open.at(-1).has(name)) return name;
-    open.at(-1).add(name);
+    const inside = open.at(-1);
+    if (!inside?.names || !COLON.test(text)) continue;
+    inside.step = JSON.parse(text.slice(from, at + 1));
+    if (inside.names.has(inside.step)) return { name: inside.step, place: open.length > 1 ? `${open.slice(0, -1).map(({ step }) => String(step).slice(0, 12)).join(".")}: ` : "" };
+    inside.names.add(inside.step);
   }
   return null;
 }
