@@ -50,6 +50,7 @@ def test_the_sheet_has_what_several_people_picked(zbatch, made, by_prompt, tmp_p
     )
     assert code == 0, err
     assert f"{ben}: 1 of the 2 images that it judges are in this one" in err
+    assert f"picks: 1 of {len(keys)} images judged, 0 comparisons, by Ann, Ben" in err
     assert len(out.splitlines()) == 3
     for page in (made / "data.js", made / "sheet.html"):
         assert re.findall('"who":"([^"]*)"', page.read_text()) == ["Ann", "Ben"]

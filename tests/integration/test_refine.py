@@ -4,6 +4,7 @@ import contextlib
 import json
 import shlex
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -215,6 +216,8 @@ def test_a_run_that_is_there_is_not_gone_on_with_unnoticed(study):
     assert warning.startswith("warning: runs/mars-preview is there already, with a run of study.yaml")
     assert "new/mars.yaml` would go on in it\n  hint: name the file otherwise" in warning
     assert refined(study, out=folder / "new" / "venus.yaml").warnings == ()
+    made = refined(study, out=folder / "study.yaml", force=True)  # its name, which is not the file's, is free
+    assert (made.warnings, "name: study-3\n" in made.text) == ((), True)
     assert not (runs / "venus-preview").exists()
 
 
@@ -419,6 +422,8 @@ def test_nothing_is_overwritten_unless_forced(study):
         refined(study)
     assert (folder / "study-2.yaml").read_text() == "mine"
     refined(study, force=True)
+    with pytest.raises(UsageError, match="/dev/null is a device"):
+        refined(study, out=Path("/dev/null"), force=True)
     with pytest.raises(UsageError, match="is a directory"):
         refined(study, out=folder / "shared")
     with pytest.raises(UsageError, match="there is no directory"):

@@ -9,13 +9,15 @@ import click
 
 from zbatch.cli import options, picked
 from zbatch.cli.following import await_run, follow
-from zbatch.cli.output import ExitCode, say, tell
+from zbatch.cli.output import ExitCode, plural, say, tell
 from zbatch.cli.picked import read_all
 from zbatch.cli.whereabouts import find_run, locate_run
 from zbatch.difference import measurable
 from zbatch.errors import UsageError
 from zbatch.exports.provenance import write_provenance
 from zbatch.exports.sidecars import write_sidecars
+from zbatch.model import JobState
+from zbatch.picks.merging import merge_picks
 from zbatch.sheet import SheetData, publish, write_png, write_sheet, write_single_file
 from zbatch.sheet.change import UNASKED, measure_changes
 from zbatch.state.database import Meta
@@ -83,7 +85,13 @@ def _with_picks(data: SheetData, run: Run, files: tuple[Path, ...]) -> SheetData
     """Put what people picked beside the run's data: the page counts it with what its reader says."""
     if not files:
         return data
-    return replace(data, picks=read_all(files, [(str(run.about(Meta.IDENTITY) or ""), set(data.jobs.key))]))
+    picks = read_all(files, [(str(run.about(Meta.IDENTITY) or ""), set(data.jobs.key))])
+    merged = merge_picks(picks)
+    made = {key for job, key in enumerate(data.jobs.key) if data.state(job) is JobState.DONE}
+    judged = f"{len(made & merged.opinions.keys()):,} of {plural(len(made), 'image')} judged"
+    compared = sum({pair.a, pair.b} <= made for pair in merged.comparisons)
+    tell(f"picks: {judged}, {plural(compared, 'comparison')}, by {', '.join(merged.people)}")
+    return replace(data, picks=picks)
 
 
 def _measure(data: SheetData, run: Run, *, everything: bool) -> None:

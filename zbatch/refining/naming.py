@@ -49,12 +49,16 @@ def next_names(
     if target is None:
         folder = Path() if original.path is None else original.path.parent
         if not (request.same_run or request.force):
-            named, passed = _free(run, original.manifest, folder, options)
+            named, passed = _free(run, original.manifest, options, folder)
         target = folder / f"{named}.yaml"
     elif _SLUG.fullmatch(target.stem) and target.stem != name and target != original.path:
         named = target.stem
+    elif not request.same_run:
+        named, passed = _free(run, original.manifest, options)
     if target.is_dir():
         raise UsageError(f"{target} is a directory", hint="give a file with -o")
+    if target.exists() and not target.is_file():
+        raise UsageError(f"{target} is a device, which no manifest replaces", hint="give a file with -o")
     if target.exists() and not request.force:
         raise UsageError(f"{target} is there already", hint="--force replaces it; -o FILE names another")
     if not target.absolute().parent.is_dir():
@@ -62,11 +66,16 @@ def next_names(
     return (run.name if request.same_run else named), target, passed
 
 
-def _free(run: Run, manifest: Manifest, folder: Path, options: Sequence[str]) -> tuple[str, str]:
-    """Give the next name whose run would begin anew; a manifest of that name, which is there, is refused."""
+def _free(
+    run: Run, manifest: Manifest, options: Sequence[str], folder: Path | None = None
+) -> tuple[str, str]:
+    """Give the next name whose run would begin anew, and what to say where that is not the first.
+
+    A manifest of that name in the `folder` where it is to lie ends the search: it will be refused.
+    """
     first = name = following(manifest.name)
     home = taken = _home(run, manifest, name, options)
-    while home.exists() and not (folder / f"{name}.yaml").exists():
+    while home.exists() and not (folder is not None and (folder / f"{name}.yaml").exists()):
         name = following(name)
         home = _home(run, manifest, name, options)
         if home == taken:  # `output.dir` says where, whatever the name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -144,18 +144,19 @@ class Pairs:
 
     def by_axis(self) -> Iterator[tuple[Axis, list[AtValue]]]:
         """Sum the pairs up, for each axis that varies, by value."""
-        pictured = [cell for cell in self.cells if self.pictured(cell)]
+        verdicts = {cell: self.verdict(cell) for cell in self.cells}
+        pictured = [cell for cell in self.cells if verdicts[cell] in (Verdict.SAME, Verdict.DIFFERENT)]
         for axis, column in zip(self.sheet.axes, self.sheet.cells.coordinates, strict=True):
             heaps: list[list[int]] = [[] for _ in axis.values]
             for cell in pictured:
                 if column[cell] != ABSENT:
                     heaps[column[cell]].append(cell)
             known = zip(axis.values, heaps, strict=True)
-            rows = [self._at_value(value, heap) for value, heap in known if heap]
+            rows = [self._at_value(value, heap, verdicts) for value, heap in known if heap]
             if len(rows) > 1:
                 yield axis, rows
 
-    def _at_value(self, value: Scalar, cells: Sequence[int]) -> AtValue:
+    def _at_value(self, value: Scalar, cells: Sequence[int], verdicts: Mapping[int, Verdict]) -> AtValue:
         changes = [change for cell in cells if (change := self.change[cell]) is not None]
-        different = sum(self.verdict(cell) is Verdict.DIFFERENT for cell in cells)
+        different = sum(verdicts[cell] is Verdict.DIFFERENT for cell in cells)
         return AtValue(value, len(cells), different, median(changes) if changes else None)
