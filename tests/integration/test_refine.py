@@ -279,6 +279,35 @@ def test_a_list_of_loras_gets_denser_by_name(study):
     assert new_text(lora) == "none, film@0.6, film@0.5, film@0.55, film@0.65, film@0.7"
 
 
+def test_listed_loras_are_compared_too(study):
+    """One value has a name and a scale: it wins by either, where nothing was rated at all."""
+    folder, _ = study
+    text = MANIFEST.replace(
+        "    name: [film, ink]\n    scale: {from: 0, to: 1.2, step: 0.2}   # seven",
+        "    [film@0.4, film@0.8, ink@0.4, ink@0.8]",
+    )
+    (folder / "study.yaml").write_text(text[: text.index("exclude:")].replace("lora:\n    [", "lora: ["))
+    finish(resolve(load_manifest("study.yaml"), Settings()))
+    run = folder / "runs" / "study-preview"
+    said = [
+        json.loads(write_picks(folder / "p.json", run, lambda _: None, compared=(axis, wins)).read_text())
+        for axis, wins in (
+            ("lora.name", lambda a, _: "a" if a == "film" else "b"),
+            ("lora.scale", lambda a, b: "a" if a > b else "b"),
+        )
+    ]
+    said[0]["comparisons"] += said[1]["comparisons"]
+    (folder / "p.json").write_text(json.dumps(said[0]))
+    made = refined(study, folder / "p.json", keep={"lora": ["film@0.4"]})
+    (lora,) = [one for one in made.choices if one.dimension.name == "lora"]
+    assert [(one.value.text, one.why.partition(" (")[0]) for one in lora.verdicts] == [
+        ("film@0.4", "--keep"), ("film@0.8", "won 100% of 8"), ("ink@0.4", "won 0% of 8"),
+        ("ink@0.8", "won 50% of 8"),
+    ]  # fmt: skip
+    assert [one.value.text for one in lora.kept] == ["film@0.4", "film@0.8", "ink@0.8"]
+    assert made.compared == 16
+
+
 def test_rejects_lose_and_an_axis_is_never_emptied(study):
     folder, _ = study
     run = folder / "runs" / "study-preview"

@@ -8,7 +8,7 @@ it stays finite where a value won everything, which a dozen comparisons often br
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,25 +57,40 @@ def win_rates(comparisons: Iterable[Comparison], axis: str, cells: Cells) -> lis
     Comparisons of other axes, of jobs that are not there, or whose images do not differ in just this axis
     (any more) count nowhere.
     """
+    own = (pair for pair in comparisons if pair.axis == axis)
+    rates = rates_by(own, cells, lambda cell: _mark(cell[axis]), lambda cell: cell[axis])
+    return sorted(rates.values(), key=lambda rate: (-rate.rate, -rate.count))
+
+
+def rates_by(
+    comparisons: Iterable[Comparison],
+    cells: Cells,
+    key_of: Callable[[Mapping[str, Scalar]], Hashable],
+    value_of: Callable[[Mapping[str, Scalar]], Scalar],
+) -> dict[Hashable, Rate]:
+    """Give the rate of all that `key_of` tells apart (`None` is nothing) of the cells that were compared."""
     wins: dict[Hashable, float] = {}
     counts: dict[Hashable, int] = {}
     values: dict[Hashable, Scalar] = {}
     for pair in comparisons:
-        found = pair_values(pair, cells) if pair.axis == axis else None
-        if found is None:
-            continue
         share = {"a": 1.0, "b": 0.0, "tie": 0.5}[pair.winner]
-        for value, won in zip(found, (share, 1 - share), strict=True):
-            mark = _mark(value)
-            values.setdefault(mark, value)
-            wins[mark] = wins.get(mark, 0.0) + won
-            counts[mark] = counts.get(mark, 0) + 1
-    rates = [Rate(values[mark], wins[mark], counts[mark]) for mark in values]
-    return sorted(rates, key=lambda rate: (-rate.rate, -rate.count))
+        for cell, won in zip(pair_cells(pair, cells) or (), (share, 1 - share), strict=False):
+            key = key_of(cell)
+            if key is not None:
+                values.setdefault(key, value_of(cell))
+                wins[key] = wins.get(key, 0.0) + won
+                counts[key] = counts.get(key, 0) + 1
+    return {key: Rate(values[key], wins[key], counts[key]) for key in values}
 
 
 def pair_values(pair: Comparison, cells: Cells) -> tuple[Scalar, Scalar] | None:
     """Give the values that a pair compared: those of cells of its images that differ in its axis alone."""
+    found = pair_cells(pair, cells)
+    return None if found is None else (found[0][pair.axis], found[1][pair.axis])
+
+
+def pair_cells(pair: Comparison, cells: Cells) -> tuple[Mapping[str, Scalar], Mapping[str, Scalar]] | None:
+    """Give what a pair compared: cells of its images that differ in its axis alone."""
     for one in cells.get(pair.a, ()):
         for other in cells.get(pair.b, ()):
             differing = {
@@ -83,7 +98,7 @@ def pair_values(pair: Comparison, cells: Cells) -> tuple[Scalar, Scalar] | None:
             }
             values = one.get(pair.axis), other.get(pair.axis)
             if differing == {pair.axis} and None not in values:
-                return values
+                return one, other
     return None
 
 

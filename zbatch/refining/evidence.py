@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from zbatch.model import Cell, Coordinates
 from zbatch.picks.merging import Merged, Opinion
-from zbatch.picks.rates import Rate, is_off, win_rates
+from zbatch.picks.rates import Rate, is_off, rates_by
 from zbatch.refining.dimensions import Dimension, Key
 
 Cells = Mapping[str, Sequence[Coordinates]]
@@ -79,13 +79,7 @@ def _said(opinions: Sequence[Opinion], rate: Rate | None) -> Said:
     )
 
 
-def _rates(dimension: Dimension, cells: Cells, picks: Merged) -> dict[Key, Rate]:
-    """Give the win rates of a dimension of one coordinate."""
-    if len(dimension.names) != 1:
-        return {}
-    (name,) = dimension.names
-    return {
-        key: rate
-        for rate in win_rates(picks.comparisons, name, cells)
-        if (key := dimension.key_at({name: rate.value})) is not None
-    }
+def _rates(dimension: Dimension, cells: Cells, picks: Merged) -> dict[Hashable, Rate]:
+    """Give the win rates of a dimension's values; listed LoRAs were compared by name or by scale."""
+    own = (pair for pair in picks.comparisons if pair.axis in dimension.names)
+    return rates_by(own, cells, dimension.key_at, lambda cell: cell[dimension.names[0]])
