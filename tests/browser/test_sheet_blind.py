@@ -260,7 +260,7 @@ def test_what_was_skipped_comes_again_and_the_last_can_be_undone(visit, run):
     page.get_by_role("button", name="Undo").click()
     ready(page)
     expect(page.locator(".blindsaid")).to_contain_text("3 of 4 pairs")
-    page.get_by_role("button", name="Right").click()
+    page.keyboard.press("ArrowRight")
     expect(page.locator(".blindsaid")).to_contain_text("4 of 4 pairs")
     assert [pair["winner"] for pair in kept(page)["comparisons"]][-1] != "tie"
 
@@ -296,10 +296,11 @@ def test_both_are_looked_at_closer_alike_and_the_next_pair_is_whole(visit, run):
     page.keyboard.press("+")
     page.get_by_role("button", name="The whole picture again").click()
     expect(page.locator(".blindstage.closer")).to_have_count(0)
+    compare(page, ["ArrowLeft"])  # keys go on
     page.get_by_role("button", name="One by one").click()
     page.keyboard.press("+")
     assert canvases.evaluate_all(TRANSFORMS)[0].endswith("scale(1.4)")
-    assert len(kept(page)["comparisons"]) == 1
+    assert len(kept(page)["comparisons"]) == 2
 
 
 def test_fingers_bring_a_pair_closer_and_nothing_moves_for_it(visit, run):

@@ -74,7 +74,7 @@ class Blind {
     this.single = new Print("Picture");
     this.bar = new JudgeBar((field, value) => this.#judge(field, value));
     this.stage = make("div", { class: "blindstage" });
-    this.whole = button({ words: "Whole", label: "The whole picture again (0)", glyph: "search", act: () => this.zoom.reset(), kind: "quiet whole", hidden: true });
+    this.whole = button({ words: "Whole", label: "The whole picture again (0)", glyph: "search", act: () => { this.zoom.reset(); this.root.focus(); }, kind: "quiet whole", hidden: true });
     this.zoom = new Zoom(this.stage, [...this.prints, this.single].map(({ canvas }) => canvas), () => this.#zoomed(), { pane: ".print", chosen: true });
     this.said = make("p", { class: "blindsaid", role: "status" });
     this.acts = make("div", { class: "blindacts" });
@@ -215,6 +215,7 @@ class Blind {
       if (at >= 0) this.at = at;
       this.#showSingle();
     } else this.#show();
+    if (!this.root.contains(document.activeElement)) this.root.focus(); // what was pressed may be gone
   }
 
   // ── one by one ───────────────────────────────────────────────────────────────────────────────────────
