@@ -188,6 +188,17 @@ def test_what_was_reproduced_is_shown(folder, tmp_path):
     assert (shape["counts"]["before"], shape["before_only"]) == (0, [])
 
 
+def test_what_was_reproduced_and_is_no_longer_shown_is_said(folder, tmp_path):
+    run = shutil.copytree(folder / "v1", tmp_path / "v1")
+    assert zbatch("verify", run, "--reproduce", "1", cwd=tmp_path).returncode == 0
+    (tmp_path / "v1.yaml").write_text((folder / "v1.yaml").read_text().replace("{from: 1,", "{from: 7,"))
+    assert zbatch("run", "v1.yaml", "-o", run, "--first", "1", "--no-report", cwd=tmp_path).returncode == 0
+    said = zbatch("diff", run, "--reproduced", cwd=tmp_path)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "none of the jobs that were asked again in" in said.stderr
+    assert "hint: zbatch verify" in said.stderr
+
+
 def test_drift_is_told_with_the_command_that_shows_it(folder, tmp_path):
     run = shutil.copytree(folder / "v1", tmp_path / "v1")
     with contextlib.closing(sqlite3.connect(run / "state.sqlite3")) as db, db:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from zbatch.errors import UsageError
 from zbatch.model import Coordinates, JobState
 from zbatch.sheet.axes import ABSENT, Axis, AxisBuilder, View
 from zbatch.sheet.data import CellColumns, JobReader, SheetData, about_run
@@ -66,10 +67,19 @@ def read_pairs(before: Run, after: Run, told: Told | None = None) -> Pairs:
 
 
 def _again(before: Run, after: Run, asked: Container[str], earlier: _Grid) -> Again | None:
-    """Count what was asked again where the later run is a reproduction of the earlier one."""
+    """Count what was asked again where the later run is a reproduction of the earlier one.
+
+    Raises:
+        UsageError: the earlier run shows nothing of that any more.
+    """
     if after.directory.path.resolve().parent != before.directory.reproduced.resolve():
         return None
     keys = {place.key for place in earlier.places}
+    if keys and not any(key in asked for key in keys):
+        raise UsageError(
+            f"none of the jobs that were asked again in {after.directory.path} is in the run any more",
+            hint=f"zbatch verify {before.directory.path} --reproduce 20 asks for some that are",
+        )
     return Again(sum(key in asked for key in keys), before.counts()[JobState.DONE])
 
 
