@@ -49,6 +49,10 @@ def test_a_kill_at_any_moment_and_the_same_command_gives_the_same_bytes(tmp_path
             break
         killed += 1
         assert sorted(path.name for path in tmp_path.iterdir()) == [".out.partial"]
+        for name in ("out", ".out.partial"):
+            said = zbatch("verify", name, cwd=tmp_path)
+            assert (said.returncode, said.stdout) == (2, "")
+            assert f"{name} is an export that was not finished: {form}, 3,000 images" in said.stderr
     assert killed
     done = zbatch(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -12,7 +12,7 @@ import zbatch as library
 from zbatch.cli import run_command_line
 from zbatch.errors import DiskError, StorageError, UsageError
 from zbatch.exports.bucket_destination import UNFINISHED, BucketDestination
-from zbatch.exports.export_check import verify_export
+from zbatch.exports.export_check import is_export, verify_export
 from zbatch.exports.exporting import export
 from zbatch.exports.verification import Problem
 from zbatch.storage import Bucket, parse_location
@@ -111,6 +111,8 @@ def test_a_store_that_goes_down_leaves_nothing_half_and_the_same_command_goes_on
     kept = {name: data for name, data in left.items() if not name.startswith(UNFINISHED)}
     assert kept
     assert kept.items() <= whole.items()
+    with pytest.raises(UsageError, match="is an export that was not finished"):
+        is_export(place)
     with pytest.raises(UsageError, match="holds another export, unfinished"):
         export(runs[0], place, format="csv")
     proxy.seen.clear()

@@ -25,14 +25,14 @@ from typing import Any, BinaryIO, Final, Self
 import orjson
 
 from zbatch.errors import DiskError, StorageError, UsageError
-from zbatch.exports.checksums import CHECKSUMS
-from zbatch.exports.destination import ABOUT, Shard, told_of
+from zbatch.exports.checksums import ABOUT, CHECKSUMS
+from zbatch.exports.destination import Shard, about_of, told_of
 from zbatch.exports.streams import Stream
 from zbatch.model import EXTENSIONS, media_type_of
 from zbatch.storage import PATIENCE, Bucket, Location
 
 UNFINISHED: Final = "_unfinished"
-_PLAN: Final = f"{UNFINISHED}/plan.json"
+PLAN: Final = f"{UNFINISHED}/plan.json"
 
 _AT_ONCE: Final = 32
 """Objects on their way: a store takes its time over each."""
@@ -92,7 +92,7 @@ class BucketDestination:
             StorageError: it cannot be looked at.
         """
         there = self._read(ABOUT)
-        unfinished = self._read(_PLAN)
+        unfinished = self._read(PLAN)
         if there is None and unfinished is None:
             if (first := next(self._bucket.list(), None)) is None:
                 return False
@@ -115,8 +115,8 @@ class BucketDestination:
             StorageError: it cannot be written.
         """
         plan = orjson.dumps({"digest": self._digest, **self._about})
-        if not self._bucket.create(_PLAN, plan):
-            there = self._read(_PLAN) or {}
+        if not self._bucket.create(PLAN, plan):
+            there = self._read(PLAN) or {}
             if there.get("digest") != self._digest:
                 raise UsageError(
                     f"another export was begun in {self.path}", hint="give another place with -o"
@@ -219,9 +219,9 @@ class BucketDestination:
             self._bucket.put_pieces(CHECKSUMS, iter(self._read_sums, b""))
             self._bucket.put(ABOUT, self._last, media_type=_type_of(ABOUT))
             for one in list(self._bucket.list(UNFINISHED)):
-                if one.name != _PLAN:
+                if one.name != PLAN:
                     self._bucket.delete(one.name)
-            self._bucket.delete(_PLAN)
+            self._bucket.delete(PLAN)
 
     def _read_sums(self) -> bytes:
         return b"" if self._sums is None else self._sums.read(1 << 20)
@@ -230,10 +230,7 @@ class BucketDestination:
         data = self._bucket.get(name)
         if data is None:
             return None
-        with contextlib.suppress(ValueError):
-            said = orjson.loads(data)
-            return said if isinstance(said, dict) else {}
-        return {}
+        return about_of(data) or {}
 
     def _send(self, name: str, data: bytes) -> None:
         with self._told():

@@ -11,7 +11,7 @@ CHECKSUMS: Final = "checksums.sha256"
 """Lies beside what it is of, every path in it relative to its own directory."""
 
 ABOUT: Final = "export.json"
-"""What an export says of itself; its checksums name it last."""
+"""What an export is made of and holds, said by itself; its checksums name it last."""
 
 _LINE: Final = re.compile(rb"(\\?)([0-9a-fA-F]{64}) [ *](.+)", re.DOTALL)
 _ESCAPED: Final = re.compile(rb"\\(.)", re.DOTALL)

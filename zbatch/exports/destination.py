@@ -24,12 +24,12 @@ import orjson
 
 from zbatch.durable import make_durable_directory, sync_directory
 from zbatch.errors import DiskError, RunBusyError, UsageError
-from zbatch.exports.checksums import CHECKSUMS
+from zbatch.exports.checksums import ABOUT, CHECKSUMS
 from zbatch.exports.streams import Stream
 from zbatch.exports.tree import Tree, cannot_write
 
-ABOUT: Final = "export.json"
-"""What an export is made of and holds."""
+PARTIAL: Final = ".partial"
+"""How the place aside ends."""
 
 _OURS: Final = frozenset({"plan.json", "shards.jsonl", "tree", "lock"})
 
@@ -53,7 +53,7 @@ class Destination:
         """Name the directory; `digest` tells this export apart from any other, `about` says what it is."""
         self.path = path
         self._place = Path(os.path.realpath(path))
-        self.partial = self._place.parent / f".{self._place.name}.partial"
+        self.partial = partial_of(path)
         self.resumed = False
         self.discarded = False
         self.files = 0
@@ -279,13 +279,34 @@ class Destination:
             self._lock = -1
 
 
-def read_about(path: Path) -> dict[str, Any] | None:
+def partial_of(path: Path) -> Path:
+    """Give the place aside where the export that gets this name is written."""
+    place = Path(os.path.realpath(path))
+    return place.parent / f".{place.name}{PARTIAL}"
+
+
+def read_about(path: Path, name: str = ABOUT) -> dict[str, Any] | None:
     """Give what an export says of itself; `None` where none lies there."""
     try:
-        about = orjson.loads((path / ABOUT).read_bytes())
-    except (OSError, ValueError):
+        return about_of((path / name).read_bytes())
+    except OSError:
         return None
-    return about if isinstance(about, dict) else None
+
+
+def about_of(data: bytes) -> dict[str, Any] | None:
+    """Read what an export says of itself; `None` where it is not that."""
+    with contextlib.suppress(ValueError):
+        about = orjson.loads(data)
+        return about if isinstance(about, dict) else None
+    return None
+
+
+def unfinished(path: str, plan: Mapping[str, Any] | None) -> UsageError:
+    """Say that an export was begun there and is not whole."""
+    return UsageError(
+        f"{path} is an export that was not finished{told_of(plan)}",
+        hint="the `zbatch export` command that began it goes on with it",
+    )
 
 
 def told_of(about: Mapping[str, Any] | None) -> str:

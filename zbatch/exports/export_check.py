@@ -10,6 +10,7 @@ from pathlib import Path
 
 from zbatch.errors import DiskError
 from zbatch.exports.checksums import ABOUT, CHECKSUMS, entries, leads_out
+from zbatch.exports.destination import PARTIAL, partial_of, read_about, unfinished
 from zbatch.exports.hashing import Found, look_at_all
 from zbatch.exports.stored_check import is_stored_export, take, verify_stored_export
 from zbatch.exports.strays import files_below, size_of
@@ -21,12 +22,18 @@ def is_export(path: str | Path) -> bool:
     """Tell whether a directory, or a place in an object store, carries a checksum file.
 
     Raises:
-        UsageError: a URL of no object store.
+        UsageError: an export that is not finished lies there, or it is a URL of no object store.
         StorageError: the store cannot be asked.
     """
     if is_url(str(path)):
         return is_stored_export(parse_location(str(path)))
-    return Path(path, CHECKSUMS).is_file()
+    path = Path(path)
+    if (path / CHECKSUMS).is_file():
+        return True
+    for aside in (path, partial_of(path)):
+        if aside.name.endswith(PARTIAL) and (aside / "plan.json").is_file():
+            raise unfinished(str(path), read_about(aside, "plan.json"))
+    return False
 
 
 def verify_export(path: str | Path, tell: Told | None = None, *, threads: int | None = None) -> Verification:

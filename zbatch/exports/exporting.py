@@ -15,7 +15,8 @@ import orjson
 from zbatch.errors import UsageError
 from zbatch.exports.bucket_destination import BucketDestination
 from zbatch.exports.card import write_card
-from zbatch.exports.destination import ABOUT, Destination
+from zbatch.exports.checksums import ABOUT
+from zbatch.exports.destination import Destination
 from zbatch.exports.imagefolder import write_imagefolder
 from zbatch.exports.kohya import write_kohya
 from zbatch.exports.options import Exported, Options

@@ -164,9 +164,9 @@ class Selection:
 
     def _gather(self) -> None:
         captions = [Captions(run, self.options.caption) for run in self.runs]
-        self.captions = list(dict.fromkeys(caption.source for caption in captions))
-        for caption in captions:
-            caption.check()
+        self.captions = list(dict.fromkeys(of_run.source for of_run in captions))
+        for of_run in captions:
+            of_run.check()
         where = self._where()
         names = Names(dots=self.options.format != "webdataset")
         seen: dict[bytes, _Content] = {}

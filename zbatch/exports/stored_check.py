@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from zbatch.errors import StorageError
-from zbatch.exports.bucket_destination import UNFINISHED
+from zbatch.exports.bucket_destination import PLAN, UNFINISHED
 from zbatch.exports.checksums import ABOUT, CHECKSUMS, entries, leads_out
+from zbatch.exports.destination import about_of, unfinished
 from zbatch.exports.hashing import Found, Lying, Seen, look_at_all
 from zbatch.exports.run_check import difference_of
 from zbatch.exports.verification import Difference, LeftOver, Problem, Told, Verification
@@ -25,9 +26,15 @@ def is_stored_export(location: Location) -> bool:
     """Tell whether a place in a store carries a checksum file.
 
     Raises:
+        UsageError: an export lies there that is not finished, and has none yet.
         StorageError: it cannot be asked.
     """
-    return _bucket(location).length(CHECKSUMS) is not None
+    bucket = _bucket(location)
+    if bucket.length(CHECKSUMS) is not None:
+        return True
+    if (plan := bucket.get(PLAN)) is not None:
+        raise unfinished(str(location), about_of(plan))
+    return False
 
 
 def verify_stored_export(
