@@ -361,7 +361,7 @@ def little(tmp_path_factory):
             0,
             "Every pair with scale 0.8 or scale 0.4 was compared, and these images do not tell the two apart",
         ),
-        (1, "Only 1 pair with them is left: more seeds or prompts would make more."),
+        (1, "This run has only 1 more pair of each: more seeds or prompts would make more."),
     ],
 )
 def test_what_more_comparisons_would_tell_is_said_only_where_there_are_more(

@@ -115,9 +115,10 @@ class PicksDialog {
     const [best, second] = rates;
     const more = needed(best.wins, best.games, second.wins, second.games);
     const names = [best, second].map(({ value }) => `${axis.short} ${axis.brief(value, 30)}`);
-    const left = more === 0 ? 0 : this.#left(axis, [best.value, second.value]);
-    const few = left < (more ?? 0) ? ` Only ${plural(left, "pair")} with them ${left === 1 ? "is" : "are"} left: more seeds or prompts would make more.` : "";
-    const words = more !== 0 && left === 0 ? `Every pair with ${names[0]} or ${names[1]} was compared, and these images do not tell the two apart: more seeds or prompts would make more pairs.`
+    const lefts = more === 0 ? [] : this.#left(axis, [best.value, second.value]);
+    const left = Math.min(...lefts);
+    const few = left < (more ?? 0) ? ` This run has only ${plural(left, "more pair")} of each: more seeds or prompts would make more.` : "";
+    const words = more !== 0 && left === 0 ? `Every pair with ${names.filter((_, at) => lefts[at] === 0).join(" or ")} was compared, and these images do not tell the two apart: more seeds or prompts would make more pairs.`
       : more === null ? `${names[0]} and ${names[1]} are equal so far: no number of comparisons that go on like this would part them.`
       : more === 0 ? `${names[0]} is better than ${names[1]}, as sure as 95 % is.`
         : more > HARDLY ? `${names[0]} is barely ahead of ${names[1]}: to part them would take more than ${HARDLY} further comparisons of each, if it goes on so.${few}`
@@ -127,11 +128,11 @@ class PicksDialog {
       make("p", { text: "Two are told apart where each has six comparisons at least and their intervals do not touch. What that would take: with p = (wins + 1) / (comparisons + 2) of each, as few comparisons are too sure of themselves, the least number at which the intervals of these rates part, less what was compared." }))];
   }
 
-  /** How many pairs of this run with each of two values nobody has compared yet: of the one that has fewer. */
+  /** How many pairs of this run with each of two values nobody has compared yet. */
   #left(axis, values) {
     const { judging, data } = this;
     const all = new Matchups(data, Array.from({ length: data.size }, (_, cell) => cell), axis, 1);
-    return Math.min(...all.left(judging.all.comparisons, values));
+    return all.left(judging.all.comparisons, values);
   }
 
   #clearing() {
