@@ -20,7 +20,7 @@ LOOK_BYTES: Final = 9
 _SIDE: Final = 32
 _LOW: Final = 8
 _MARK: Final = b"zbatch-look-1:"
-_TAIL: Final = 96
+_HEAD: Final = 256
 _UNIQUE_ID: Final = 0xA420
 """EXIF's ImageUniqueID."""
 
@@ -64,13 +64,13 @@ def mark_of(image: Image.Image) -> bytes:
 
 
 def carried_look(data: bytes) -> bytes | None:
-    """Give the look that a thumbnail carries, at the end of its file; `None` where it carries none."""
-    tail = data[-_TAIL:]
-    at = tail.rfind(_MARK)
+    """Give the look that a thumbnail carries, near the start of its file; `None` where it carries none."""
+    at = data.find(_MARK, 0, _HEAD)
     if at < 0:
         return None
+    start = at + len(_MARK)
     try:
-        look = bytes.fromhex(tail[at + len(_MARK) :][: 2 * LOOK_BYTES].decode("ascii"))
+        look = bytes.fromhex(data[start : start + 2 * LOOK_BYTES].decode("ascii"))
     except ValueError:
         return None
     return look if len(look) == LOOK_BYTES else None

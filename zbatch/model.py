@@ -258,6 +258,15 @@ def media_type_of(file: str) -> str:
     return next(kinds, "application/octet-stream")
 
 
+def thumb_file(key: str) -> str:
+    """Give the name of a job's thumbnail in its run directory.
+
+    Thumbnails are JPEGs: of all kinds they alone are decoded by browsers at the size in which they are shown,
+    in a quarter of the memory.
+    """
+    return f"thumbs/{key[:16]}.jpg"
+
+
 def fold(file: str) -> str:
     """Give the form in which two image files are one to some file system: no extension, NFC, case-folded."""
     # One extension only: whichever format the picture comes in, the same name gives the same fold.

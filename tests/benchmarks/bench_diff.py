@@ -111,7 +111,7 @@ def timed(name: str, act: Callable[[], Any]) -> Any:
 
 
 def bare_page(before: Path, after: Path) -> str:
-    files = sorted(path.name for path in (before / "thumbs").iterdir() if path.suffix == ".webp")
+    files = sorted(path.name for path in (before / "thumbs").iterdir() if path.suffix == ".jpg")
     pairs = "".join(
         f'<figure><img src="{before / "thumbs" / name}" loading="lazy"><img src="{after / "thumbs" / name}" '
         f'loading="lazy"></figure>'

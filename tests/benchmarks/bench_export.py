@@ -12,10 +12,10 @@ state and writes captions and facts, and it holds every image against its SHA-25
 - rate: images a second, the median of the rounds; beside it, in per cent, that rate against the program that
   does most nearly the same: `tar` for shards, `cp` for folders.
 - CPU: user and system of the process, median.
-- memory: the most that an export's process held (its resident set), of all rounds.
+- memory: the most that an export's process, the largest of several, held (its resident set), of all rounds.
 
 For the near duplicates two more runs are looked at: of JPEGs of 256 pixels, which are their own thumbnails,
-and of WebP thumbnails as zbatch makes them, which carry their hashes. Each look is there five times.
+and of thumbnails as zbatch makes them, which carry their hashes. Each look is there five times.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ FORMATS = {
     "tar": None,
     "cp -r": None,
     "webdataset": "tar",
+    "webdataset --no-check": "tar",
     "parquet": "tar",
     "imagefolder": "cp -r",
     "imagefolder --copy": "cp -r",
@@ -53,30 +54,32 @@ def main() -> None:
     parser.add_argument("--real", type=int, default=10_000)
     parser.add_argument("--looks", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="*", choices=FORMATS, default=[*FORMATS], help="leave out the others")
     parser.add_argument("--place", type=Path, help="a directory on the disk to be measured")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=asked.place) as folder:
         os.chdir(folder)
         print(f"load of the machine: {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors")
         if asked.small:
-            compare("small", asked.small, 256, 10_000, asked.rounds)
+            compare("small", asked.small, 256, 10_000, asked.rounds, asked.only)
         if asked.real:
-            compare("real", asked.real, 1024, 150_000, asked.rounds)
+            compare("real", asked.real, 1024, 150_000, asked.rounds, asked.only)
         if asked.looks:
             look("JPEGs of 256 pixels", asked.looks, thumbs=False)
             look("thumbnails of zbatch", asked.looks, thumbs=True)
         print(f"load of the machine: {os.getloadavg()[0]:.1f}")
 
 
-def compare(name: str, images: int, side: int, length: int, rounds: int) -> None:
+def compare(name: str, images: int, side: int, length: int, rounds: int, only: Sequence[str]) -> None:
     make(name, images, side=side, length=length)
     size = sum(entry.stat().st_size for entry in os.scandir(Path(name, "images")))
     print(f"{images:,} images of {side} pixels, {size / 1e6:,.0f} MB")
-    times: dict[str, list[float]] = {form: [] for form in FORMATS}
-    spent: dict[str, list[float]] = {form: [] for form in FORMATS}
-    memory = dict.fromkeys(FORMATS, 0)
+    formats = {form: like for form, like in FORMATS.items() if form in only}
+    times: dict[str, list[float]] = {form: [] for form in formats}
+    spent: dict[str, list[float]] = {form: [] for form in formats}
+    memory = dict.fromkeys(formats, 0)
     for _ in range(rounds):
-        for form in FORMATS:
+        for form in formats:
             read_all(Path(name, "images"))
             wall, cpu, most = measured(command(form, name))
             times[form].append(wall)
@@ -86,8 +89,8 @@ def compare(name: str, images: int, side: int, length: int, rounds: int) -> None
             Path("written.tar").unlink(missing_ok=True)
             os.sync()
     rates = {form: images / statistics.median(seconds) for form, seconds in times.items()}
-    for form, like in FORMATS.items():
-        beside = "" if like is None else f"{rates[form] / rates[like]:7.0%} of {like}"
+    for form, like in formats.items():
+        beside = "" if like not in rates else f"{rates[form] / rates[like]:7.0%} of {like}"
         held = "" if like is None else f"{memory[form] / 1e3:5,.0f} MB"
         print(
             f"  {form:20} {rates[form]:8,.0f}/s  {rates[form] * size / images / 1e6:7,.0f} MB/s  "

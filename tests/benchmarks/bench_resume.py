@@ -132,7 +132,7 @@ def mark(run: Path, jobs: int, submitted: int) -> None:
         db.execute(
             """UPDATE jobs SET state = 'done', attempts = 1, submitted_at = ?1, done_at = ?1, sha256 = key,
                    received_sha256 = key, bytes = ?2, width = 512, height = 512, media_type = 'image/webp',
-                   thumb = 'thumbs/' || substr(key, 1, 16) || '.webp', thumb_width = 384, thumb_height = 384
+                   thumb = 'thumbs/' || substr(key, 1, 16) || '.jpg', thumb_width = 384, thumb_height = 384
                WHERE position < ?3""",
             (now, len(PICTURE), done),
         )

@@ -110,7 +110,7 @@ async def _put(bucket: str, pictures: list[bytes], at_once: int) -> float:
 
     async def put(number: int, data: bytes) -> None:
         async with room:
-            await obstore.put_async(store, f"thumbs/{number}.webp", THUMB)
+            await obstore.put_async(store, f"thumbs/{number}.jpg", THUMB)
             await obstore.put_async(store, f"images/{number}.webp", data)
 
     began = time.monotonic()

@@ -35,7 +35,7 @@ def fill(run: Path, jobs: int) -> list[str]:
 
     write_large(run, jobs, linked=False)
     noise, paths = os.urandom(200_000), []
-    thumb = run / "thumbs" / "one.webp"
+    thumb = run / "thumbs" / "one.jpg"
     thumb.write_bytes(noise[:4_000])
     with closing(sqlite3.connect(run / "state.sqlite3")) as db, db:
         rows = db.execute("SELECT id, file FROM jobs WHERE state = 'done'").fetchall()
@@ -46,7 +46,7 @@ def fill(run: Path, jobs: int) -> list[str]:
             path.write_bytes(data)
             paths.append(str(path))
             db.execute(
-                "UPDATE jobs SET sha256 = ?, bytes = ?, thumb = 'thumbs/one.webp' WHERE id = ?",
+                "UPDATE jobs SET sha256 = ?, bytes = ?, thumb = 'thumbs/one.jpg' WHERE id = ?",
                 (hashlib.sha256(data).hexdigest(), len(data), job_id),
             )
     os.sync()

@@ -135,3 +135,15 @@ def test_answers_come_in_the_order_of_the_questions_and_an_error_ends_them_all()
         answers.extend(crew.answers(range(100), ask))
     assert answers == list(range(40))[: len(answers)]
     assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize("form", ["webdataset", "imagefolder"])
+def test_unchecked_an_image_is_taken_as_it_lies_if_it_is_as_long(own, tmp_path, form):
+    first, second, *_ = sorted((own / "images").iterdir())
+    data = first.read_bytes()
+    first.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    done = library.export(own, tmp_path / "out", format=form, check=False, copy=True)
+    assert done.images == {"train": JOBS}
+    second.write_bytes(second.read_bytes() + b"more")
+    with pytest.raises(DiskError, match=f"{second.name}.*not as long as when it was saved"):
+        library.export(own, tmp_path / "other", format=form, check=False, copy=True)

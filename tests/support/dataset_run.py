@@ -58,7 +58,7 @@ def write_dataset(
             (path / file).write_bytes(data)
             thumb = file
             if thumbs:
-                thumb = f"thumbs/{key[:16]}.webp"
+                thumb = f"thumbs/{key[:16]}.jpg"
                 (path / thumb).write_bytes(small[number % distinct])
             facts.append((hashlib.sha256(data).hexdigest(), len(data), side, side, thumb, side, side, job))
         db.executemany(

@@ -16,6 +16,7 @@ from PIL import Image
 from support.sample_run import MODEL, picture
 
 from zbatch.model import Cell, Job, Lora, Request, Row, Scalar, job_key
+from zbatch.state.artifacts import THUMB_SIDE
 from zbatch.state.database import Meta
 from zbatch.state.directory import RunDirectory
 from zbatch.state.store import Store
@@ -27,7 +28,6 @@ STEP = len(LORAS) * len(SCALES) * SEEDS
 """Jobs of one subject."""
 
 SIDE = 1024
-THUMB = 384
 DISTINCT = 24
 """Pictures that differ; the others are links to them, which a browser reads and decodes one by one."""
 
@@ -86,9 +86,9 @@ def _pictures(root: Path) -> list[tuple[Path, Path]]:
             # Grain makes them as heavy as photographs: some 150 kB, and 20 kB a thumbnail.
             grain = Image.effect_noise((SIDE // 3, SIDE // 3), 64).resize((SIDE, SIDE)).convert("RGB")
             full = Image.blend(image.convert("RGB"), grain, 0.25)
-        pair = folder / f"{number}.webp", folder / f"{number}-thumb.webp"
+        pair = folder / f"{number}.webp", folder / f"{number}-thumb.jpg"
         full.save(pair[0], "WEBP", quality=80)
-        full.resize((THUMB, THUMB)).save(pair[1], "WEBP", quality=80)
+        full.resize((THUMB_SIDE, THUMB_SIDE)).save(pair[1], "JPEG", quality=82)
         pairs.append(pair)
     return pairs
 
@@ -112,8 +112,8 @@ def _settle(db: sqlite3.Connection, pairs: list[tuple[Path, Path]]) -> None:
                sha256 = digest(key),
                done_at = later(?1, position + 7), received_sha256 = digest(key), bytes = ?2 + position % 4000,
                width = ?3, height = ?3, media_type = 'image/webp', thumb_width = ?4, thumb_height = ?4,
-               thumb = 'thumbs/' || substr(key, 1, 16) || '.webp'""",
-        (FIRST, size, SIDE, THUMB),
+               thumb = 'thumbs/' || substr(key, 1, 16) || '.jpg'""",
+        (FIRST, size, SIDE, THUMB_SIDE),
     )
     db.execute(
         """UPDATE jobs SET state = 'failed', reason = 'TASK_STATUS_FAILED', message = 'out of memory'
@@ -129,4 +129,4 @@ def _link(root: Path, db: sqlite3.Connection, pairs: list[tuple[Path, Path]]) ->
     for number, (file, key) in enumerate(db.execute("SELECT file, key FROM jobs WHERE state = 'done'")):
         full, thumb = pairs[number % DISTINCT]
         os.link(full, root / file)
-        os.link(thumb, root / "thumbs" / f"{key[:16]}.webp")
+        os.link(thumb, root / "thumbs" / f"{key[:16]}.jpg")

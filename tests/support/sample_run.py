@@ -195,7 +195,7 @@ def _artifact(
         # A third of the side keeps tests quick; the warning about it would be noise.
         pool[slot] = replace(saved, warnings=("size: asked for 768*768, got 256*256",) if number == 0 else ())
         return pool[slot]
-    thumb = f"thumbs/{key[:16]}.webp"
+    thumb = f"thumbs/{key[:16]}.jpg"
     os.link(directory.path / known.file, directory.path / file)
     os.link(directory.path / known.thumb, directory.path / thumb)
     return replace(known, file=file, thumb=thumb)

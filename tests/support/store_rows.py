@@ -47,7 +47,7 @@ def look(store: Store, sql: str, *values: object) -> list[tuple[Any, ...]]:
 
 
 def artifact(file: str) -> Artifact:
-    thumb = "thumbs/" + Path(file).stem + ".webp"
+    thumb = "thumbs/" + Path(file).stem + ".jpg"
     return Artifact(file, "a" * 64, "a" * 64, 10, 256, 256, "image/webp", thumb, 256, 256)
 
 

@@ -64,7 +64,7 @@ from zbatch.units import parse_size
 )
 @click.option("--copy", is_flag=True, help="Copy images; else they are hard links where that can be.")
 @click.option(
-    "--no-check", is_flag=True, help="Do not hold linked images against their hashes (sizes are, always)."
+    "--no-check", is_flag=True, help="Do not hold images against their hashes (their lengths are, always)."
 )
 @click.option(
     "--metadata",

@@ -127,7 +127,7 @@ def _written(
     if destination.complete():
         return _result(selection, destination, made=False)
     with destination:
-        sources = Sources.of([run.pictures for run in selection.runs])
+        sources = Sources.of([run.pictures for run in selection.runs], check=selection.options.check)
         work = Work(selection, sources, destination, progress, selection.count(), processes)
         _WRITERS[selection.options.format](work)
         if selection.options.alike is not None:

@@ -6,10 +6,13 @@ import hashlib
 from typing import Final
 
 from zbatch.exports.entries import Entry
-from zbatch.model import fold
+from zbatch.model import EXTENSIONS, fold
 
 MAX_STEM_BYTES: Final = 200
 """File systems take 255 bytes; the rest is for extensions, and for names made of these."""
+
+
+_ENDS: Final = tuple(EXTENSIONS.values())
 
 
 class Names:
@@ -46,7 +49,9 @@ class Names:
         return entry.key
 
     def _take(self, stem: str) -> bool:
-        mark = hashlib.blake2b(fold(stem).encode(), digest_size=12).digest()
+        plain = stem.isascii() and not stem.endswith(_ENDS)  # nearly all; the same in a fraction of the time
+        folded = stem.lower() if plain else fold(stem)
+        mark = hashlib.blake2b(folded.encode(), digest_size=12).digest()
         if mark in self._taken:
             return False
         self._taken.add(mark)

@@ -139,7 +139,9 @@ def main() -> None:
     files: list[tuple[str, int, str]] = []
     ticks = _Ticks(out)
     tree = Tree(order.tree, lambda *file: files.append(file), resumed=order.resumed)
-    desk = Desk(order.columns, order.options, Sources(order.roots), tree, ticks.tick)
+    desk = Desk(
+        order.columns, order.options, Sources(order.roots, check=order.options.check), tree, ticks.tick
+    )
     pack = PACKERS[order.options.format]
     while True:
         try:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from zbatch.clock import now_iso
-from zbatch.model import JobState
+from zbatch.model import JobState, thumb_file
 from zbatch.picks.records import Picks
 from zbatch.sheet.axes import Axis, AxisBuilder, View, choose_view
 from zbatch.sheet.packing import packed_files, packed_hashes, packed_numbers, packed_tasks
@@ -73,7 +73,7 @@ class JobColumns:
 
     `rest` points to the request without prompt and seed; `shape` to `(width, height, thumb width, thumb
     height)` in pixels (the size asked for and zeros while there is no picture). `thumb` is -1 where it lies
-    at `thumbs/<key[:16]>.webp`. `reused` names the run that a picture was taken over from. Times are
+    at `thumbs/<key[:16]>.jpg`. `reused` names the run that a picture was taken over from. Times are
     milliseconds since 1970 UTC.
     """
 
@@ -174,7 +174,7 @@ class SheetData:
         if self.state(job) is not JobState.DONE:
             return None
         number = self.jobs.thumb[job]
-        return self.strings[number] if number != NONE else f"thumbs/{self.jobs.key[job][:16]}.webp"
+        return self.strings[number] if number != NONE else thumb_file(self.jobs.key[job])
 
     def document(self, changes: Mapping[str, Sequence[float | None]] | None = None) -> dict[str, Any]:
         """Give it as the page reads it: JSON types only, long columns packed.
@@ -241,7 +241,7 @@ class JobReader:
 
     def _add_artifact(self, job: JobRecord) -> None:
         columns, text, artifact = self.columns, self.strings.add, job.artifact
-        usual = f"thumbs/{job.key[:16]}.webp"
+        usual = thumb_file(job.key)
         columns.file.append(artifact.file if artifact else job.file)
         columns.thumb.append(text(artifact.thumb) if artifact and artifact.thumb != usual else NONE)
         columns.shape.append(

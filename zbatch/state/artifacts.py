@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,14 +13,17 @@ from PIL import Image, UnidentifiedImageError
 
 from zbatch.errors import DiskError
 from zbatch.looks import mark_of
-from zbatch.model import EXTENSIONS, MEDIA_TYPES, Artifact
+from zbatch.model import EXTENSIONS, MEDIA_TYPES, Artifact, thumb_file
 from zbatch.provenance import Record, UneditableError, Words, embed, parameters_text, record_text
 from zbatch.state.directory import RunDirectory
 from zbatch.state.placing import place_all
 from zbatch.state.witness import Witness
 
-THUMB_SIDE = 384
-"""Long side of a thumbnail, in pixels: crisp at twice the size a sheet usually shows."""
+THUMB_SIDE = 320
+"""Side of a square thumbnail, in pixels; others have its area. Crisp at twice the usual size in a sheet."""
+
+_THUMB_LONGEST = 800
+"""Long side of any, in pixels."""
 
 THUMB_BYTES = 64 * 1024
 """A picture no larger than a thumbnail, in pixels and in bytes, is its own thumbnail."""
@@ -114,10 +118,10 @@ def _examined(
     thumb_width, thumb_height = thumb_size(image.width, image.height)
     file = asked.file.removesuffix(EXTENSIONS[asked.output_format]) + EXTENSIONS[image_format]
     files = [(file, data)]
-    thumb_file = file
+    thumb = file
     if apart or not _is_its_own_thumbnail(image, data):
-        thumb_file = f"thumbs/{asked.key[:16]}.webp"
-        files.insert(0, (thumb_file, _thumbnail(image, (thumb_width, thumb_height))))
+        thumb = thumb_file(asked.key)
+        files.insert(0, (thumb, _thumbnail(image, (thumb_width, thumb_height))))
     artifact = Artifact(
         file=file,
         sha256=digest,
@@ -126,7 +130,7 @@ def _examined(
         width=image.width,
         height=image.height,
         media_type=MEDIA_TYPES[image_format],
-        thumb=thumb_file,
+        thumb=thumb,
         thumb_width=thumb_width,
         thumb_height=thumb_height,
         warnings=tuple(warnings_),
@@ -190,13 +194,13 @@ def _check_png(data: bytes) -> None:
 
 
 def thumb_size(width: int, height: int) -> tuple[int, int]:
-    """Size of a picture's thumbnail in pixels: the long side at most `THUMB_SIDE`, never enlarged."""
-    scale = min(1.0, THUMB_SIDE / max(width, height))
+    """Size of a thumbnail in pixels: at most the area of a square of `THUMB_SIDE`; never enlarged."""
+    scale = min(1.0, THUMB_SIDE / math.sqrt(width * height), _THUMB_LONGEST / max(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def _is_its_own_thumbnail(image: Image.Image, data: bytes) -> bool:
-    small = max(image.size) <= THUMB_SIDE and len(data) <= THUMB_BYTES
+    small = image.width * image.height <= THUMB_SIDE**2 and len(data) <= THUMB_BYTES
     return small and image.mode in ("RGB", "L") and getattr(image, "n_frames", 1) == 1
 
 
@@ -205,7 +209,7 @@ def _thumbnail(image: Image.Image, size: tuple[int, int]) -> bytes:
     if small.size != size:
         small = small.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
     buffer = io.BytesIO()
-    small.save(buffer, "WEBP", quality=82, method=2, exif=mark_of(small))
+    small.save(buffer, "JPEG", quality=82, exif=mark_of(small))
     return buffer.getvalue()
 
 

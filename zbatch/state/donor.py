@@ -17,7 +17,7 @@ from typing import Any, Final, Self
 import orjson
 
 from zbatch.errors import DiskError
-from zbatch.model import EXTENSIONS, Artifact
+from zbatch.model import EXTENSIONS, Artifact, thumb_file
 from zbatch.state.artifacts import BadImageError, thumbnail_of
 from zbatch.state.database import Meta, open_connection, translated
 from zbatch.state.placing import Lying, mark_of
@@ -33,6 +33,8 @@ _OFFERED: Final = """
     WHERE +j.state = 'done'  -- by its key each, not through all that are done
 """
 _LYING: Final = "SELECT key, file, bytes FROM jobs WHERE +state = 'done' ORDER BY id"
+_JPEG_STARTS: Final = b"\xff\xd8\xff"
+_JPEG_ENDS: Final = b"\xff\xd9"
 _ENDS: Final = tuple(EXTENSIONS.values())
 
 
@@ -143,7 +145,7 @@ class Donor:
         files: list[tuple[str, bytes | Lying]] = [(file, lying)]
         thumb = file
         if artifact.thumb != artifact.file:
-            thumb = f"thumbs/{wanted.key[:16]}.webp"
+            thumb = thumb_file(wanted.key)
             files.insert(0, (thumb, self._thumbnail(artifact, data)))
         note = TakenOver(
             wanted.id,
@@ -191,9 +193,8 @@ class Donor:
         with contextlib.suppress(OSError, UnfitError):
             path = os.path.realpath(self._inside(artifact.thumb))
             with open(path, "rb") as stream:
-                head, status = stream.read(12), os.fstat(stream.fileno())
-            length = int.from_bytes(head[4:8], "little") + 8
-            if head[:4] == b"RIFF" and head[8:] == b"WEBP" and length == status.st_size:
+                small, status = stream.read(), os.fstat(stream.fileno())
+            if small.startswith(_JPEG_STARTS) and small.endswith(_JPEG_ENDS):
                 return Lying(path, mark_of(status))
         try:
             return thumbnail_of(data)

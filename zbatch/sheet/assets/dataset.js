@@ -201,7 +201,7 @@ class Dataset {
     const job = this.job(cell);
     if (this.raw.thumbnails) return this.raw.thumbnails[job];
     const special = this.jobs.thumb[job];
-    return address(special === ABSENT ? `thumbs/${this.jobs.key[job].slice(0, 16)}.webp` : this.strings[special]);
+    return address(special === ABSENT ? `thumbs/${this.jobs.key[job].slice(0, 16)}.jpg` : this.strings[special]);
   }
 
   /** What is known of the run that a picture is of. */

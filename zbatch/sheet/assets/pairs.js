@@ -162,7 +162,7 @@ class Pairs extends Dataset {
     const inside = this.inside ? this.inside.of[job] : ABSENT;
     if (inside !== ABSENT) return this.inside.uris[inside];
     const special = this.jobs.thumb[job];
-    return this.#address(job, special === ABSENT ? `thumbs/${this.jobs.key[job].slice(0, 16)}.webp` : this.strings[special]);
+    return this.#address(job, special === ABSENT ? `thumbs/${this.jobs.key[job].slice(0, 16)}.jpg` : this.strings[special]);
   }
 
   aboutOf(cell) {
