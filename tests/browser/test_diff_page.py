@@ -148,7 +148,7 @@ def test_a_pair_opens_with_the_slider_on_it(visit, pairs):
     assert "seed" not in table
     assert page.locator(".promptdiff ins").all_inner_texts() == ["grain-v2"]
     assert page.locator(".promptdiff del").all_inner_texts() == ["grain-v1"]
-    expect(page.locator(".standing .number")).to_contain_text("1 of 12 pairs")
+    expect(page.locator(".far .number")).to_contain_text("1 of 12 pairs")
     both(page, "=== 256")
     sources = page.locator(".original, .pane .other").evaluate_all("all => all.map(one => one.src)")
     assert "/v2/images/" in sources[1] or "/v2/images/" in sources[0]
@@ -157,6 +157,19 @@ def test_a_pair_opens_with_the_slider_on_it(visit, pairs):
     frame(page).focus()
     page.keyboard.press("Shift+ArrowRight")
     assert handle.get_attribute("aria-valuenow") == "55"
+
+
+@pytest.mark.parametrize("width", [390, 760, 1000, 1400, 1800])
+def test_what_made_the_two_has_the_panels_width(visit, pairs, runs, tmp_path, width):
+    same = written(runs / "v1", runs / "v1", tmp_path / "self.html")
+    for path in (pairs, same):
+        page = visit(path, viewport={"width": width, "height": 900})
+        open_first(page)
+        block = page.locator(".block.far")
+        boxes = block.locator(".made, p").evaluate_all("all => all.map(one => one.clientWidth)")
+        room = block.evaluate("block => block.clientWidth")
+        assert boxes == [room] * len(boxes)
+        assert block.locator(".made").bounding_box()["height"] < 4 * 22
 
 
 def test_blink_difference_and_side_by_side(visit, pairs):
@@ -219,7 +232,7 @@ def test_what_one_run_alone_has_says_so(visit, pairs):
     open_first(page)
     expect(frame(page)).to_have_attribute("data-compare", "side")
     expect(page.locator(".note:visible")).to_contain_text("not in v1")
-    expect(page.locator(".standing")).not_to_contain_text("of 12")
+    expect(page.locator(".far")).not_to_contain_text("of 12")
 
 
 def test_a_page_that_was_mailed_has_its_thumbnails(visit, watch, pairs, tmp_path):
@@ -247,7 +260,7 @@ def test_a_run_against_itself_is_the_same_everywhere(visit, runs, tmp_path):
     page = visit(written(runs / "v1", runs / "v1", tmp_path / "self.html"))
     expect(page.locator(".pill")).to_have_text(["12same"])
     open_first(page)
-    expect(page.locator(".standing")).to_contain_text("The same to the byte")
+    expect(page.locator(".far")).to_contain_text("The same to the byte")
     expect(page.locator(".alike")).to_have_text("Nothing in their requests: they are equal.")
 
 

@@ -86,7 +86,7 @@ Object.assign(Pairs.prototype, {
       different: change === null ? "Different; how far was not measured: the sizes differ, or a thumbnail is gone." : null,
       unfinished: "Not both have a picture.",
     }[kind];
-    return make("section", { class: "block standing", "data-state": kind },
+    return make("section", { class: "block far", "data-state": kind },
       make("h3", { text: "Change" }),
       change === null ? null : make("p", { class: "number" }, make("b", { text: change.toFixed(3) }), make("span", { text: this.rankWords(cell) })),
       say ? make("p", { text: say }) : null,
