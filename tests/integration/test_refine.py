@@ -89,7 +89,7 @@ def study(made, tmp_path, monkeypatch):
 
 def refined(study, *picks, out=None, force=False, same_run=False, **wishes):
     folder, mine = study
-    wishes = Wishes(**{"keep": {}, "drop": {}, **wishes})
+    wishes = Wishes(**{"keep": {}, "drop": {}, "votes": 2, **wishes})  # two seeds
     with Run(folder / "runs" / "study-preview") as run:
         made = refine(run, Request(picks or (mine,), wishes, out, force=force, same_run=same_run))
     made.write()
@@ -245,6 +245,103 @@ def test_favourites_alone_are_a_choice(study):
     assert data["matrix"]["animal"] == ["fox"]
 
 
+def scales(made):
+    (choice,) = [one for one in made.choices if one.dimension.name == "lora.scale"]
+    return choice, {one.value.number: one for one in choice.verdicts}
+
+
+@pytest.mark.parametrize("said", [1, "reject", "favourite"])
+def test_with_fewer_votes_nothing_wins_or_loses(study, said):
+    """Two images of each scale of one LoRA: at 0.6 they are good, or nothing else is."""
+    folder, _ = study
+    other = None if said == "favourite" else said
+    picks = write_picks(
+        folder / "p.json", folder / "runs" / "study-preview",
+        lambda at: (("favourite" if other is None else 5) if at["lora.scale"] == 0.6 else other)
+        if (at["animal"], at["lora.name"]) == ("fox", "film") and at["seed"] < 3 else None,
+    )  # fmt: skip
+    only = ("lora.scale",)
+    with pytest.raises(UsageError, match="nothing would change") as caught:
+        refined(study, picks, votes=3, only=only)
+    lacks = "lora.scale: too few votes for any value to go: it takes 3 images or as many comparisons"
+    assert lacks in str(caught.value)
+    assert "has 2 images and lacks 1" in str(caught.value)
+    with pytest.raises(UsageError, match="has 2 images and lacks 98"):
+        refined(study, picks, votes=100, only=only)
+    choice, _ = scales(refined(study, picks, votes=2, only=only))
+    assert new_text(choice) == "0.5, 0.55, 0.6, 0.65, 0.7"
+    assert choice.lacking == ""
+
+
+def test_a_value_with_fewer_votes_than_others_is_left(study):
+    folder, _ = study
+    run = folder / "runs" / "study-preview"
+    rare = lambda at: at["lora.scale"] == 0.2 and (at["animal"], at["seed"]) != ("fox", 1)  # noqa: E731
+    picks = write_picks(folder / "p.json", run, lambda at: None if rare(at) else best_at_six(at))
+    _, verdicts = scales(refined(study, picks, votes=3, only=("lora.scale",)))
+    assert verdicts[0.2].kept
+    assert not verdicts[0.2].won
+    assert verdicts[0.2].why.endswith(" of 2: too few to go by")
+    assert not verdicts[0].kept
+
+
+def test_comparisons_are_counted_as_votes_too(study):
+    folder, _ = study
+    picks = write_picks(
+        folder / "p.json", folder / "runs" / "study-preview", lambda _: None,
+        compared=("animal", lambda a, _: "a" if a == "fox" else "b"),
+    )  # fmt: skip
+    said = json.loads(picks.read_text())
+    said["comparisons"] = said["comparisons"][:8]
+    picks.write_text(json.dumps(said))
+    made = refined(study, picks, votes=8)
+    assert values(made.target)["animal"] == ["fox"]
+    with pytest.raises(UsageError, match="the most compared, has 8 comparisons and lacks 1"):
+        refined(study, picks, votes=9, force=True)
+
+
+def test_a_favourite_keeps_what_loses_and_nothing_comes_new_round_it(study):
+    folder, _ = study
+    run = folder / "runs" / "study-preview"
+    picks = write_picks(
+        folder / "p.json", run, best_at_six,
+        compared=("lora.scale", lambda a, b: "a" if abs(a - 0.6) < abs(b - 0.6) else "b"),
+    )  # fmt: skip
+    said = json.loads(picks.read_text())
+    with Run(run) as opened:
+        loved = next(
+            cell.key for cell in opened.cells() if cell.key and cell.coordinates["lora.scale"] == 1.2
+        )
+    said["jobs"][loved]["favourite"] = True
+    picks.write_text(json.dumps(said))
+    _, rated = scales(refined(study, picks, only=("lora.scale",)))
+    assert rated[1.2].kept
+    assert rated[1.2].why.startswith("won ")
+    said["comparisons"] = []
+    picks.write_text(json.dumps(said))
+    choice, starred = scales(refined(study, picks, only=("lora.scale",), force=True))
+    assert new_text(choice) == "0.5, 0.55, 0.6, 0.65, 0.7, 1.2"
+    for one in (rated[1.2], starred[1.2]):
+        assert one.why.endswith(": kept by 1 favourite alone")
+        assert not one.won
+
+
+def test_where_nothing_comes_new_no_run_is_offered(study):
+    folder, _ = study
+    write_picks(
+        folder / "p.json", folder / "runs" / "study-preview", lambda at: 4 if at["animal"] == "fox" else 2
+    )
+    done = zbatch(
+        "refine", "study.yaml", "--picks", "p.json", "--axis", "animal", "--axis", "lora.scale", cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    assert ", 0 to submit" in done.stdout
+    assert "nothing in it is new, so there is nothing to run: no values of lora.scale could be" in done.stdout
+    assert "zbatch run" not in done.stdout
+    assert "  seed        all 2 stay: not asked for\n" in done.stdout
+    assert done.stdout.count("not asked for") == 2
+
+
 def test_blind_comparisons_decide_where_there_are_enough(study):
     folder, _ = study
     picks = write_picks(
@@ -367,7 +464,7 @@ def test_no_file_is_made_up(study):
     run = folder / "runs" / "epochs-preview"
     picks = write_picks(folder / "p.json", run, lambda at: 5 if (at["epoch"], at["scale"]) == (4, 0.8) else 1)
     with Run(run) as opened:
-        made = refine(opened, Request((picks,), Wishes({}, {})))
+        made = refine(opened, Request((picks,), Wishes({}, {}, votes=1)))
     made.write()
     assert values(made.target) == {"epoch": [4], "scale": [0.6, 0.7, 0.8, 0.9, 1]}
     assert "epoch: no numbers come new, as they are part of the path of a file" in made.notes
@@ -498,7 +595,7 @@ def test_the_next_one_of_the_next_one(study, monkeypatch):
     assert sum(job.attempts for job in done.jobs.values()) >= 1
     picks = write_picks(folder / "p2.json", second, lambda at: 5 if at["lora.scale"] == 0.65 else 1)
     with Run(second) as run:
-        third = refine(run, Request((picks,), Wishes({}, {})))
+        third = refine(run, Request((picks,), Wishes({}, {}, votes=2)))
     third.write()
     text = third.target.read_text()
     assert third.target.name == "study-3.yaml"
@@ -527,7 +624,9 @@ def test_a_directory_of_its_own_name_is_another(study):
 
 def test_as_a_command(study):
     folder, _ = study
-    done = zbatch("refine", "study.yaml", "--picks", "picks.json", "--keep", "lora.scale=0", cwd=folder)
+    done = zbatch(
+        "refine", "study.yaml", "--picks", "picks.json", "--keep", "lora.scale=0", "--votes", "2", cwd=folder
+    )
     assert done.returncode == 0, done.stderr
     assert "lora.scale  now   0, 0.5, 0.55, 0.6, 0.65, 0.7" in done.stdout
     assert "plan: 13 jobs: 5 images made already, 8 to submit, 0.08 USD (the built-in endpoint" in done.stdout

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from zbatch.manifest.loader import load_manifest
 from zbatch.manifest.parser import Manifest
-from zbatch.refining.choosing import Choice, Verdict
+from zbatch.refining.choosing import Choice
 from zbatch.refining.density import denser
 from zbatch.refining.dimensions import dimensions, single_lora
+from zbatch.refining.judging import Verdict
 from zbatch.refining.rewriting import Rewriting
 from zbatch.refining.yamltext import YamlText
 

@@ -8,6 +8,7 @@ from typing import Any
 from zbatch.cli.output import say, tell
 from zbatch.difference import measurable
 from zbatch.errors import UsageError
+from zbatch.picks.rounding import percent
 from zbatch.sheet import SheetData
 from zbatch.sheet.change import known_changes, measure_changes, measured_axes
 from zbatch.sheet.curves import Curve, Point, curves
@@ -57,7 +58,7 @@ def print_curves(found: Iterable[Curve]) -> None:
             )
         if (share := curve.share) is not None:
             after = "" if curve.upturn is None else f"; after {curve.upturn} it changes faster again"
-            say(f"  {share:.0%} of the change has come by {curve.knee}{after}")
+            say(f"  {percent(share)} of the change has come by {curve.knee}{after}")
     tell("change from the baseline (FLIP, 0 to 1): median, eight of ten pictures, their number")
 
 

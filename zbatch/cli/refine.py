@@ -12,13 +12,13 @@ from zbatch.cli import options
 from zbatch.cli.output import ExitCode, plural, say, tell
 from zbatch.cli.whereabouts import find_run
 from zbatch.errors import UsageError
-from zbatch.manifest.findings import printable
-from zbatch.refining.choosing import VOTES, Choice, Verdict, Wishes, new_text
+from zbatch.refining.choosing import Choice, Wishes, new_text
+from zbatch.refining.judging import UNTOUCHED, VOTES, Verdict
 from zbatch.refining.naming import Request
 from zbatch.refining.refinement import Refinement, refine
+from zbatch.refining.telling import nothing_new, stands
 
 _MOST_SHOWN = 12
-_LONGEST = 48
 
 
 @click.command(
@@ -54,7 +54,7 @@ _LONGEST = 48
     default=VOTES,
     show_default=True,
     metavar="N",
-    help="Images, or comparisons, by which a value can win or lose.",
+    help="Judged images, or comparisons, that a value needs to win or lose.",
 )
 @click.option("--same-run", is_flag=True, help="Keep the name: the next run goes on in the directory of RUN.")
 @options.endpoint
@@ -74,8 +74,8 @@ def command(
 
     RUN is a run directory, or the manifest whose run it is. Values win by blind comparisons where there are
     enough, else by stars: those within half a star of the best value stay, and those with a favourite; those
-    mostly rejected go. Round a winning number the step is quartered. What was already made need not be paid
-    again: `zbatch run NEW --reuse RUN` takes it over.
+    mostly rejected go, and those with too few votes stay. Round a winning number the step is quartered. What
+    was already made need not be paid again: `zbatch run NEW --reuse RUN` takes it over.
     """
     wishes = Wishes(_by_axis(keep, "--keep"), _by_axis(drop, "--drop"), only, votes)
     with find_run(run, endpoint) as opened:
@@ -111,6 +111,9 @@ def _lines(refinement: Refinement) -> Iterator[str]:
         yield from _choice(choice, width)
     shared = f"{plural(refinement.made_already, 'image')} made already"
     yield f"plan: {plural(plan.jobs, 'job')}: {shared}, {plan.to_submit:,} to submit{_cost(refinement)}"
+    if not plan.to_submit:
+        yield nothing_new(refinement.choices)
+        return
     yield "next:"
     yield f"  {refinement.command('plan')}"
     yield f"  {refinement.command('run')}"
@@ -125,6 +128,9 @@ def _cost(refinement: Refinement) -> str:
 
 def _choice(choice: Choice, width: int) -> Iterator[str]:
     name = choice.dimension.name
+    if choice.untouched:
+        yield f"  {name:<{width}}  all {len(choice.verdicts)} stay: {UNTOUCHED}"
+        return
     if not choice.changed:
         yield f"  {name:<{width}}  all {len(choice.verdicts)} stay: {_some(choice.verdicts)}"
         return
@@ -137,11 +143,6 @@ def _choice(choice: Choice, width: int) -> Iterator[str]:
 
 
 def _some(verdicts: Sequence[Verdict]) -> str:
-    shown = ", ".join(f"{_short(one.value.text)} ({one.why})" for one in verdicts[:_MOST_SHOWN])
+    shown = ", ".join(map(stands, verdicts[:_MOST_SHOWN]))
     more = len(verdicts) - _MOST_SHOWN
     return f"{shown} and {more:,} more" if more > 0 else shown
-
-
-def _short(text: str) -> str:
-    line = printable(" ".join(text.split()))
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."

@@ -1,57 +1,37 @@
-"""Which values win, by a rule that is told with every outcome.
+"""What becomes of each dimension of a manifest: which values go, and which numbers come new.
 
-Where a dimension was compared blind often enough, win rates decide: a value stays while it is not told apart
-from the best one (see `zbatch.picks.rates`). Else stars do: a value stays while its images have at most half
-a star less than the best value's, on average, or while a favourite is among them. A value most of whose
-judged images are rejects goes, where enough of them are (but where that is so of all of them, another axis is
-to blame, and they are compared). What too few have looked at stays, as nobody knows; unless all that anybody
-did was to mark favourites: then what holds none was not chosen. First the words, then, over the images of
-what stays, the numbers and seeds. `keep` and `drop` win over all of it.
+The rule by which values win and lose is that of `zbatch.refining.judging`. It is applied first to the words,
+then, over the images of what stays, to the numbers and seeds. `keep` and `drop` win over all of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 from zbatch.errors import UsageError
 from zbatch.manifest.findings import nearest
 from zbatch.manifest.selection import listed_values
 from zbatch.picks.merging import Merged
-from zbatch.picks.rates import Rate, still_needed
 from zbatch.refining.density import denser, written
 from zbatch.refining.dimensions import Dimension, Key, Value, single_lora
-from zbatch.refining.evidence import Cells, Said, gather
-
-MARGIN: Final = 0.5
-"""Stars a value may be behind the best one."""
-
-VOTES: Final = 3
-"""Images of a value that somebody must have judged, or comparisons made of it, before it can lose by them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What becomes of a value, and why. `won` says that it was found good, not merely left."""
-
-    value: Value
-    kept: bool
-    won: bool
-    why: str
+from zbatch.refining.evidence import Cells, gather
+from zbatch.refining.judging import UNTOUCHED, VOTES, Verdict, judge, lacking
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What becomes of a dimension: its values, in their order, and numbers that come new.
 
-    `new_loras` are LoRAs at scales that come new to a list of them.
+    `new_loras` are LoRAs at scales that come new to a list of them. `lacking` says what is missing where no
+    value has enough votes.
     """
 
     dimension: Dimension
     verdicts: tuple[Verdict, ...]
     new: tuple[int | float, ...] = ()
     new_loras: tuple[tuple[str, int | float], ...] = ()
+    lacking: str = ""
 
     @property
     def dropped(self) -> frozenset[Key]:
@@ -64,6 +44,11 @@ class Choice:
         return [one for one in self.verdicts if one.kept]
 
     @property
+    def untouched(self) -> bool:
+        """Tell whether nobody asked for it to be refined."""
+        return all(one.why == UNTOUCHED for one in self.verdicts)
+
+    @property
     def changed(self) -> bool:
         """Tell whether anything becomes of it."""
         return bool(self.new or self.new_loras) or any(not one.kept for one in self.verdicts)
@@ -74,7 +59,7 @@ class Wishes:
     """What a person wants whatever was picked: by dimension, values to `keep` and to `drop`.
 
     Each text is one value, or several with commas between (in double quotes where they have their own). With
-    `only`, no other dimension is touched. `votes` is how many must have been looked at.
+    `only`, no other dimension is touched. With fewer `votes` a value neither wins nor loses.
     """
 
     keep: Mapping[str, Sequence[str]]
@@ -130,7 +115,8 @@ def _choice(dimension: Dimension, cells: Cells, picks: Merged, wishes: Wishes) -
         winners = [one.value.number for one in verdicts if one.won and one.value.number is not None]
         new = denser(numbers, winners, dimension.span)
     loras = _new_loras(dimension, verdicts) if lost and touched else ()
-    return Choice(dimension, tuple(verdicts), tuple(new), tuple(loras))
+    missing = lacking(dimension, said, wishes.votes) if touched else ""
+    return Choice(dimension, tuple(verdicts), tuple(new), tuple(loras), missing)
 
 
 def _new_loras(dimension: Dimension, verdicts: Sequence[Verdict]) -> Iterator[tuple[str, int | float]]:
@@ -149,69 +135,7 @@ def _new_loras(dimension: Dimension, verdicts: Sequence[Verdict]) -> Iterator[tu
 
 
 def _untouched(dimension: Dimension) -> list[Verdict]:
-    return [Verdict(value, kept=True, won=False, why="not asked for") for value in dimension.values]
-
-
-def judge(dimension: Dimension, said: Mapping[Key, Said], picks: Merged, votes: int) -> list[Verdict]:
-    """Apply the rule to one dimension."""
-    judged = [one for one in said.values() if one.images]
-    blamed = all(one.rejected for one in judged) and any(one.rejects < one.images for one in judged)
-    rates = [one.rate for one in said.values() if one.rate is not None and one.rate.count >= votes]
-    if len(rates) > 1:
-        best = max(rates, key=lambda rate: rate.rate)
-        return [
-            _by_rate(value, said[value.key], best, votes, rejects_go=not blamed) for value in dimension.values
-        ]
-    needed = min(votes, max((one.images for one in judged), default=0))
-    rated = [one.stars for one in judged if one.images >= needed and (blamed or not one.rejected)]
-    favourites_only = not any(one.ratings for one in picks.opinions.values()) and any(
-        one.favourites for one in judged
-    )
-    bar = _Bar(max(rated, default=0.0), needed, favourites_only, not blamed)
-    return [_by_stars(value, said[value.key], bar) for value in dimension.values]
-
-
-@dataclass(frozen=True, slots=True)
-class _Bar:
-    """What values are held against: the `best` mean of those with as many images as `needed`."""
-
-    best: float
-    needed: int
-    favourites_only: bool
-    rejects_go: bool
-
-
-def _by_rate(value: Value, said: Said, best: Rate, votes: int, *, rejects_go: bool) -> Verdict:
-    rate = said.rate
-    if said.rejected and rejects_go and said.rejects >= votes:
-        return Verdict(value, kept=False, won=False, why=_rejects(said))
-    if rate is None or rate.count < votes:
-        count = 0 if rate is None else rate.count
-        return Verdict(value, kept=True, won=False, why=f"only {count} comparisons")
-    low, high = rate.interval
-    why = f"won {rate.rate:.0%} of {rate.count} ({low:.0%} to {high:.0%})"
-    # What is not told apart from the best stays; new numbers come only round what may well be the best.
-    return Verdict(value, kept=still_needed(best, rate) != 0, won=high >= best.rate, why=why)
-
-
-def _by_stars(value: Value, said: Said, bar: _Bar) -> Verdict:
-    if not said.images:
-        why = "no favourite" if bar.favourites_only else "not judged"
-        return Verdict(value, kept=not bar.favourites_only, won=False, why=why)
-    if said.rejected and bar.rejects_go and said.images >= bar.needed:
-        return Verdict(value, kept=False, won=False, why=_rejects(said))
-    why = f"{said.stars:.1f} stars of {said.images}"
-    if said.favourites:
-        why += f", {said.favourites} favourite{'s' * (said.favourites > 1)}"
-        return Verdict(value, kept=True, won=True, why=why)
-    if said.images < bar.needed:
-        return Verdict(value, kept=True, won=False, why=f"{why}: too few to go by")
-    stays = said.stars >= bar.best - MARGIN
-    return Verdict(value, kept=stays, won=stays, why=why)
-
-
-def _rejects(said: Said) -> str:
-    return f"{said.rejects} of {said.images} rejected"
+    return [Verdict(value, kept=True, won=False, why=UNTOUCHED) for value in dimension.values]
 
 
 # ── what a person wants ──────────────────────────────────────────────────────────────────────────────────

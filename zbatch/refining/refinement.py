@@ -27,7 +27,7 @@ from zbatch.refining.original import Original, find_original
 from zbatch.refining.rebasing import rebase
 from zbatch.refining.rewriting import Rewriting
 from zbatch.refining.scalars import scalar_text
-from zbatch.refining.telling import counting_notes, going_notes
+from zbatch.refining.telling import counting_notes, going_notes, lacking_notes, means
 from zbatch.refining.yamltext import YamlText
 from zbatch.runner.order import Order
 from zbatch.runner.plan import Plan, make_plan
@@ -102,11 +102,12 @@ def refine(run: Run, request: Request) -> Refinement:
     if not found:
         raise UsageError(f"{run.name} has no axis with more than one value: there is nothing to refine")
     choices = choose(found, cells, picks, request.wishes)
+    notes += lacking_notes(choices)
     if not any(one.changed for one in choices):
         raise UsageError(
             f"nothing would change: no value of {', '.join(one.name for one in found)} stands out"
             + "".join(f"\nnote: {note}" for note in notes),
-            hint="judge more images, or say what you want with --drop AXIS=VALUE; " + _means(choices),
+            hint="judge more images, or say what you want with --drop AXIS=VALUE; " + means(choices),
         )
     compared = sum(pair_values(pair, cells) is not None for pair in picks.comparisons)
     notes += _idle(sum({pair.a, pair.b} <= cells.keys() for pair in picks.comparisons) - compared)
@@ -282,11 +283,3 @@ def _aside(target: Path, text: str) -> Iterator[Path]:
 
 def _part(target: Path) -> Path:
     return target.with_name(f".{target.stem[:100]}.{os.getpid()}.part.yaml")
-
-
-def _means(choices: Sequence[Choice]) -> str:
-    """Say how the values of the first dimensions stand."""
-    return "; ".join(
-        f"{one.dimension.name}: " + ", ".join(f"{v.value.text} ({v.why})" for v in one.verdicts[:6])
-        for one in choices[:3]
-    )

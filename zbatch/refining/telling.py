@@ -10,11 +10,14 @@ from zbatch.manifest.findings import printable
 from zbatch.manifest.loras import LoraValue
 from zbatch.manifest.values import AxisValue
 from zbatch.picks.merging import Opinion
-from zbatch.refining.choosing import Choice, Verdict
+from zbatch.refining.choosing import Choice
 from zbatch.refining.dimensions import Value
+from zbatch.refining.judging import UNTOUCHED, Verdict
 
 _MOST_NAMED: Final = 40
 """Values of a dimension that are named one by one."""
+_LONGEST: Final = 48
+"""Characters of a value where many are listed."""
 _WISHED: Final = "--drop"
 
 
@@ -43,6 +46,44 @@ def counting_notes(choices: Sequence[Choice], opinions: Iterable[Opinion]) -> It
             f"{unrated:,} of the judged images {have} no stars: a favourite counts as 5 of them, a reject as "
             "1; the means in the page are of stars alone"
         )
+
+
+def lacking_notes(choices: Sequence[Choice]) -> Iterator[str]:
+    """Say of which dimensions nothing could go, as no value has votes enough, and how many are missing."""
+    yield from (one.lacking for one in choices if one.lacking)
+
+
+def nothing_new(choices: Sequence[Choice]) -> str:
+    """Say why a manifest holds nothing that is not made already, and what would change that."""
+    alike = [
+        one.dimension.name
+        for one in choices
+        if not one.changed and not one.untouched and (one.dimension.span or one.dimension.lora_span)
+    ]
+    if not alike:
+        return "nothing in it is new, so there is nothing to run: it only leaves out what goes"
+    return (
+        f"nothing in it is new, so there is nothing to run: no values of {', '.join(alike)} could be told "
+        "apart, and numbers come new round those that win where others lose; more votes would tell (stars, "
+        "or blind comparisons), or --drop AXIS=VALUE"
+    )
+
+
+def means(choices: Sequence[Choice]) -> str:
+    """Say how the values of the first dimensions stand."""
+    return "; ".join(
+        f"{one.dimension.name}: {UNTOUCHED}"
+        if one.untouched
+        else f"{one.dimension.name}: " + ", ".join(map(stands, one.verdicts[:6]))
+        for one in choices[:3]
+    )
+
+
+def stands(verdict: Verdict) -> str:
+    """Write a value with why it stays or goes; without, where nobody asked."""
+    text = _line(verdict.value)
+    text = text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+    return text if verdict.why == UNTOUCHED else f"{text} ({verdict.why})"
 
 
 def keep_option(choice: Choice, values: Sequence[Value]) -> str:
