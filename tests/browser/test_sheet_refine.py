@@ -52,7 +52,7 @@ def test_judged_exported_refined_and_run_again(study, visit):
         stars = {(job.coordinates["lora.scale"], said[job.key].rating) for job in run.jobs()}
     assert stars == {(0, 1), (0.2, 2), (0.4, 3), (0.6, 4), (0.8, 2), (1, 2), (1.2, 1)}
 
-    refined = zbatch("refine", "runs/fox-preview", "--picks", "picks.json", cwd=study)
+    refined = zbatch("refine", "runs/fox-preview", "--picks", "picks.json", "--votes", "2", cwd=study)
     assert refined.returncode == 0, refined.stderr
     assert "scale: [0.5, 0.55, 0.6, 0.65, 0.7]\n" in (study / "fox-2.yaml").read_text("utf-8")
     command = refined.stdout.splitlines()[-1].split()[1:]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 from support.command import zbatch
 from support.picked import write_picks
 from support.runs import finish
@@ -265,7 +266,7 @@ def test_with_fewer_votes_nothing_wins_or_loses(study, said):
         refined(study, picks, votes=3, only=only)
     lacks = "lora.scale: too few votes for any value to go: it takes 3 images or as many comparisons"
     assert lacks in str(caught.value)
-    assert "has 2 images and lacks 1" in str(caught.value)
+    assert "has 2 images and lacks 1; --votes 2 goes by what there is" in str(caught.value)
     with pytest.raises(UsageError, match="has 2 images and lacks 98"):
         refined(study, picks, votes=100, only=only)
     choice, _ = scales(refined(study, picks, votes=2, only=only))
@@ -554,6 +555,47 @@ def test_nothing_is_overwritten_unless_forced(study):
         refined(study, out=folder / "shared")
     with pytest.raises(UsageError, match="there is no directory"):
         refined(study, out=folder / "no" / "a.yaml")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["picks.json", "link.json", "hard.json", "shared/base.yaml", "runs/study-preview/state.sqlite3",
+     "runs/study-preview/manifest.lock.yaml", "runs/study-preview/jobs.jsonl"],
+)  # fmt: skip
+@pytest.mark.parametrize("edited", [False, True])
+def test_what_is_read_is_never_replaced(study, name, edited):
+    folder, picks = study
+    (folder / "link.json").symlink_to(picks)
+    (folder / "hard.json").hardlink_to(picks)
+    if edited:
+        (folder / "study.yaml").write_text(MANIFEST.replace("fox", "wolf"))
+    before = (folder / name).read_bytes() if (folder / name).exists() else None
+    if before is None:
+        (folder / name).write_bytes(before := b"{}")
+    with pytest.raises(UsageError, match=r"is read for this, and is not replaced|is a file of the run"):
+        refined(study, out=folder / name, force=True)
+    assert (folder / name).read_bytes() == before
+
+
+def test_a_picture_that_goes_in_is_never_replaced(study):
+    folder, _ = study
+    Image.new("RGB", (256, 256), "red").save(folder / "shared" / "in.png")
+    (folder / "edit.yaml").write_text(
+        "version: 1\nname: edit\nrequest: {prompt: fox, size: 256*256, image_url: shared/in.png}\n"
+        "matrix: {seed: [1, 2]}\n"
+    )
+    finish(resolve(load_manifest("edit.yaml"), Settings()))
+    picks = write_picks(folder / "p.json", folder / "runs" / "edit-preview", lambda at: 2 * at["seed"])
+    asked = Request((picks,), Wishes({}, {}, votes=1), folder / "shared" / "in.png", force=True)
+    with Run(folder / "runs" / "edit-preview") as run, pytest.raises(UsageError, match="is read for this"):
+        refine(run, asked)
+
+
+def test_the_manifest_and_its_copies_elsewhere(study):
+    folder, _ = study
+    (folder / "other.yaml").write_text("mine")
+    assert refined(study, out=folder / "other.yaml", force=True).target.name == "other.yaml"
+    assert refined(study, out=folder / "study.yaml", force=True).text == (folder / "study.yaml").read_text()
 
 
 def test_an_edited_manifest_is_refined_as_it_was(study):

@@ -75,6 +75,9 @@ def lacking(dimension: Dimension, said: Mapping[Key, Said], votes: int) -> str:
         name = max(counts, key=lambda name: counts[name])
         enough = f"lacks {votes - counts[name]:,}" if counts[name] < votes else "no other has enough"
         found.append(f"{name}, the most compared, has {_comparisons(counts[name])} and {enough}")
+    fewer = max([most, *second])
+    if fewer:
+        found.append(f"--votes {fewer} goes by what there is")
     of_rest = ", of what stays of the other axes" if dimension.last else ""
     return (
         f"{dimension.name}: too few votes for any value to go: it takes {_images(votes)} or as many "

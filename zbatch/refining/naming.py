@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 import shlex
@@ -14,11 +15,12 @@ from zbatch.errors import UsageError, ZbatchError
 from zbatch.expressions import compile_template
 from zbatch.manifest.parser import Manifest
 from zbatch.refining.choosing import Wishes
-from zbatch.refining.original import Original
+from zbatch.refining.original import Original, input_images
 from zbatch.runner.order import Order
 from zbatch.settings import Settings, resolve
 from zbatch.state.database import Meta
 from zbatch.state.run import Run
+from zbatch.state.sources import find_source
 
 _NUMBERED: Final = re.compile(r"(.+)-([2-9]|[1-9][0-9]{1,2})")
 _SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -41,7 +43,7 @@ def next_names(
     """Give the name of the next manifest, its file, and what to say where the nearest name was not free.
 
     Raises:
-        UsageError: the file is there.
+        UsageError: the file is there, or is one of those that are read.
     """
     name = original.manifest.name
     named, passed = following(name), ""
@@ -61,9 +63,31 @@ def next_names(
         raise UsageError(f"{target} is a device, which no manifest replaces", hint="give a file with -o")
     if target.exists() and not request.force:
         raise UsageError(f"{target} is there already", hint="--force replaces it; -o FILE names another")
+    if target.exists():
+        _check_read(run, original, request, target)
     if not target.absolute().parent.is_dir():
         raise UsageError(f"there is no directory {target.parent}", hint="make it first")
     return (run.name if request.same_run else named), target, passed
+
+
+def _check_read(run: Run, original: Original, request: Request, target: Path) -> None:
+    """Let nothing be replaced that is read for this, by whatever name; but the manifest itself may be.
+
+    Raises:
+        UsageError: it would be.
+    """
+    another = "name another file with -o"
+    if target.resolve().is_relative_to(run.directory.path.resolve()):
+        raise UsageError(f"{target} is a file of the run, and no manifest replaces it", hint=another)
+    named = [find_source(run, name) for name, _ in (run.about(Meta.SOURCES) or ())[1:]]
+    images = [original.directory / image.file for image in input_images(run)]
+    own = [run.directory.state, run.directory.manifest_lock]
+    for path in (*request.picks, *filter(None, named), *images, *own):
+        same = False
+        with contextlib.suppress(OSError):  # it is gone, or cannot be looked at
+            same = path.samefile(target)
+        if same:
+            raise UsageError(f"{target} is read for this, and is not replaced: it is {path}", hint=another)
 
 
 def _free(

@@ -80,7 +80,7 @@ def _kept(run: Run, named: str, found: Path | None) -> Manifest:
     try:
         lock = yaml.safe_load(run.directory.manifest_lock.read_bytes())
         path = run.directory.manifest_sources / lock["sources"][0]["kept_as"]
-        return load_manifest(path, allow_outside=True, known_inputs=_inputs(run))
+        return load_manifest(path, allow_outside=True, known_inputs=input_images(run))
     except ManifestError as error:
         problem = UsageError(f"the copy of {named} that the run keeps cannot be followed: {_first(error)}")
     except (OSError, yaml.YAMLError, KeyError, TypeError, IndexError) as error:
@@ -95,8 +95,8 @@ def _first(error: ManifestError) -> str:
     return str(error).splitlines()[0]
 
 
-def _inputs(run: Run) -> Iterator[InputImage]:
-    """Give the local input images that the run knows: the copy was kept without them."""
+def input_images(run: Run) -> Iterator[InputImage]:
+    """Give the local input images that the run knows; the copy of its manifest was kept without them."""
     for sketch in run.sketches():
         if b'"sha256"' in sketch.request:
             body = sketch.body()
