@@ -326,3 +326,23 @@ def test_fingers_bring_a_pair_closer_and_nothing_moves_for_it(visit, run):
     expect(page.locator(".blindsaid")).to_contain_text("0 of 48")
     page.get_by_role("button", name="The whole picture again").tap()
     expect(page.locator(".blindstage.closer")).to_have_count(0)
+
+
+def test_what_was_judged_one_by_one_is_revealed(visit, run):
+    page = visit(run / "index.html", "#blind=7&way=single")
+    expect(page.locator(".blindsaid")).to_contain_text("0 of ")
+    page.locator("dialog.blind").press("4")
+    page.keyboard.press("Control+z")
+    toast = page.locator("dialog.blind .toast")
+    expect(toast).to_have_text("Undone: 4 stars")  # and nothing of what picture
+    page.keyboard.press("4")
+    page.get_by_role("button", name="Leave and reveal").click()
+    dialog = page.get_by_role("dialog", name="Picks")
+    expect(dialog).to_contain_text("1 of ")
+    expect(dialog.locator("table.results")).to_contain_text("4.00")
+
+
+def test_who_judged_nothing_is_back_in_the_sheet(visit, run):
+    page = visit(run / "index.html", "#blind=7&way=single")
+    page.get_by_role("button", name="Leave and reveal").click()
+    expect(page.get_by_role("dialog", name="Picks")).to_be_hidden()

@@ -59,6 +59,18 @@ def test_undo_goes_back_step_by_step(visit, calm):
     assert page.locator("#toast").inner_text() == "Nothing to undo"
 
 
+def test_undo_says_what_and_leads_there(visit, calm):
+    page = visit(calm)
+    page.locator(".cell").nth(1).focus()
+    page.keyboard.press("4")
+    judged = page.locator(".cell").nth(1).get_attribute("title").split("\n")[0]
+    page.keyboard.press("End")
+    page.keyboard.press("Control+z")
+    expect(page.locator("#toast")).to_contain_text("Undone: 4 stars, ")
+    expect(page.locator("#toast")).to_contain_text(judged.split(", ")[0])
+    assert page.locator(".cell:focus").get_attribute("title").startswith(judged)
+
+
 def test_space_goes_to_the_next_unjudged_also_in_an_open_picture(visit, calm):
     page = visit(calm)
     page.locator(".cell").nth(0).focus()

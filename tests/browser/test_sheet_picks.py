@@ -15,9 +15,10 @@ from support.picked import write_picks
 from support.picks_files import DOUBLED, WRONG
 from support.sample_run import Sample, write_sample
 
+from zbatch.errors import UsageError
 from zbatch.picks.merging import merge_picks
 from zbatch.picks.rates import marginals, needed, win_rates
-from zbatch.picks.reading import parse_picks
+from zbatch.picks.reading import parse_picks, read_picks
 from zbatch.sheet import SheetData, write_sheet, write_single_file
 from zbatch.sheet.page import HOME
 from zbatch.state.run import Run
@@ -143,7 +144,7 @@ def test_picks_of_another_run_and_of_images_that_are_gone(visit, run, keys):
     page.get_by_role("button", name="They are mine").click()
     expect(page.locator("#toast")).to_contain_text("1 image of it is not in this sheet")
     page.keyboard.press("j")
-    expect(page.locator(".standing")).to_contain_text("judgements of 1 image")
+    expect(page.locator(".standing")).to_contain_text("not counted here: judgements of 1 image")
     page.keyboard.press("Escape")
     assert "d" * 64 in export(page).path().read_text()  # kept
 
@@ -329,6 +330,87 @@ def test_a_person_stands_once_however_often_their_files_come(visit, run, keys):
     assert faults(page) == []
     page.get_by_role("button", name="let go").first.click()
     assert others(page) == ["someone: 1 image, 0 comparisons"] * 2
+
+
+def compared(one, other, at, axis="lora.scale"):
+    return {"a": one, "b": other, "winner": "a", "axis": axis, "when": f"2026-05-01T00:00:{at:02}Z"}
+
+
+def test_what_is_counted_is_of_images_that_are_here(visit, run, keys):
+    page = visit(run / "index.html")
+    gone = "d" * 64
+    pairs = [compared(keys[1], keys[2], 1), compared(keys[1], gone, 2), compared(gone, keys[3], 3)]
+    document = theirs(keys, 1, 2, comparisons=pairs)
+    document["jobs"][gone] = {"rating": 5}
+    drop(page, "ben.json", json.dumps(document))
+    said = page.get_by_role("dialog", name="Whose picks")
+    expect(said).to_contain_text("judges 2 images of this sheet and has 1 comparison of its images")
+    page.get_by_role("button", name="Someone else's").click()
+    expect(page.locator("#toast")).to_contain_text("2 images and 1 comparison of Ben beside yours")
+    expect(page.locator("#toast")).to_contain_text("1 image and 2 comparisons of it are not in this sheet")
+    page.keyboard.press("j")
+    assert others(page) == ["Ben: 2 images, 1 comparison"]
+    expect(page.locator("ul.others")).to_contain_text("and 1 image and 2 comparisons of what is not shown")
+    expect(page.locator(".standing")).to_contain_text("judgements of 1 image and 2 comparisons of what")
+    expect(page.locator(".standing")).to_contain_text("images judged by you.")
+    expect(page.locator(".asks")).to_contain_text("of everybody:")
+    page.get_by_role("button", name="let go").click()
+    drop(page, "ben.json", json.dumps(document))
+    page.get_by_role("button", name="They are mine").click()
+    expect(page.locator(".standing")).to_contain_text("images judged, 1 comparison.")
+
+
+def test_an_import_is_undone_as_one_and_can_be_done_again(visit, run, keys):
+    page = visit(run / "index.html")
+    page.locator(".cell").nth(1).focus()
+    page.keyboard.press("2")
+    before = marks(page)
+    for _ in range(2):
+        drop(page, "ben.json", json.dumps(theirs(keys, 2, 3, comparisons=[compared(keys[1], keys[2], 1)])))
+        page.get_by_role("button", name="They are mine").click()
+        expect(page.locator("#toast")).to_contain_text("2 images and 1 comparison taken over")
+        expect(page.locator(".cell[data-mark]")).not_to_have_count(len(before))
+        page.keyboard.press("Control+z")
+        expect(page.locator("#toast")).to_have_text("Undone: the import of ben.json")
+        assert marks(page) == before
+    kept = json.loads(export(page).path().read_text())
+    assert (len(kept["jobs"]), kept["comparisons"], "who" in kept) == (1, [], False)
+
+
+def test_what_a_file_says_otherwise_and_is_not_taken_is_said(visit, run, keys):
+    page = visit(run / "index.html")
+    drop(page, "ben.json", json.dumps(theirs(keys, 1, 2)))
+    page.get_by_role("button", name="Someone else's").click()
+    edited = theirs(keys, 1, 2)
+    edited["jobs"][keys[1]] = {"rating": 5}
+    toast = page.locator("#toast")
+    drop(page, "edited.json", json.dumps(edited))
+    words = "edited.json: of 1 image it says something else than what is here of Ben, and is"
+    expect(toast).to_have_text(f"{words} undated: not taken")
+    edited["jobs"][keys[1]]["when"] = "2025-01-01T00:00:00Z"
+    drop(page, "edited.json", json.dumps(edited))
+    expect(toast).to_have_text(f"{words} older: not taken")
+    edited["jobs"][keys[1]]["when"] = "2026-06-01T00:00:00Z"
+    drop(page, "edited.json", json.dumps(edited))
+    expect(toast).to_contain_text("2 images of Ben beside yours")
+    assert set(marks(page)) == {"5★", "3★"}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "taken"), [("latin-1", False), ("utf-16", False), ("utf-8", True), ("utf-8-sig", True)]
+)
+def test_a_file_is_read_as_zbatch_reads_it(visit, run, keys, tmp_path, encoding, taken):
+    path = tmp_path / "zoë.json"
+    path.write_bytes(json.dumps(theirs(keys, 1, who="Zoë"), ensure_ascii=False).encode(encoding))
+    page = visit(run / "index.html")
+    page.locator("input[type=file]").set_input_files(path)
+    if taken:
+        expect(page.get_by_role("dialog", name="Whose picks")).to_contain_text("Picks of Zoë")
+        assert read_picks(path).who == "Zoë"
+        return
+    expect(page.locator("#toast")).to_have_text("zoë.json is no picks file: it is not text in UTF-8")
+    with pytest.raises(UsageError, match="is no picks file: it is not text in UTF-8"):
+        read_picks(path)
 
 
 def test_a_person_who_came_with_the_page_stands_once_too(visit, run, keys, tmp_path):

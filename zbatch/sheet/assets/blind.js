@@ -3,7 +3,7 @@
 const BLIND_WAYS = { pairs: "Pairs", single: "One by one" };
 
 class Blind {
-  /** `left` is told the axis that was compared here, if one was. `cells` gives those that the filters leave. */
+  /** `left` is told the axis that was compared here, if one was, and whether an image was judged. `cells` gives those that the filters leave. */
   constructor(judging, { cells, left, written }) {
     Object.assign(this, { judging, data: judging.data, cells, left, written });
     this.on = false;
@@ -32,7 +32,7 @@ class Blind {
     this.seed = seed;
     this.axis = this.axes.includes(chosen) ? chosen : (favourite(this.axes.map((own) => ({ axis: own })), null)?.axis ?? null);
     this.way = Object.hasOwn(BLIND_WAYS, way) ? way : this.axis ? "pairs" : "single";
-    this.compared = false;
+    this.compared = this.judged = false;
     this.open = this.cells();
     this.#hide();
     this.#build();
@@ -63,7 +63,7 @@ class Blind {
     document.title = this.title;
     document.body.append(...this.hidden);
     for (const [box, top, left] of this.places) Object.assign(box, { scrollTop: top, scrollLeft: left });
-    this.left(this.compared ? this.axis : null);
+    this.left({ axis: this.compared ? this.axis : null, judged: this.judged });
   }
 
   // ── what there is to see ─────────────────────────────────────────────────────────────────────────────
@@ -207,7 +207,7 @@ class Blind {
   }
 
   #undo() {
-    const step = this.judging.undo();
+    const step = this.judging.undo({ blind: true });
     if (step === null) return;
     if (this.way === "pairs" && step.cells) this.#showPair(step.cells);
     else if (this.way === "single" && step.cell !== undefined) {
@@ -262,7 +262,7 @@ class Blind {
   #judge(field, value) {
     const cell = this.order[this.at];
     if (cell === undefined) return;
-    this.judging.judge(cell, field, value);
+    this.judged = this.judging.judge(cell, field, value) || this.judged;
     this.#showSingle();
   }
 

@@ -196,8 +196,9 @@ class Judging {
     else said[field] = value;
     if (field !== "rating") delete said[field === "favourite" ? "reject" : "favourite"];
     this.#commit((own) => { own.jobs[key] = { ...said, when: new Date().toISOString() }; }, [key]);
-    this.steps.push({ key, before, cell });
-    announce(saidOf(field, said[field]), { time: 900, quiet: true });
+    const words = saidOf(field, said[field]);
+    this.steps.push({ key, before, cell, words: said.rating && field === "rating" ? plural(said.rating, "star") : words });
+    announce(words, { time: 900, quiet: true });
     return true;
   }
 
@@ -205,21 +206,26 @@ class Judging {
   compare(a, b, winner, axis) {
     const pair = { a: this.#key(a), b: this.#key(b), winner, axis: axis.name, when: new Date().toISOString() };
     this.#commit((own) => own.comparisons.push(pair), []);
-    this.steps.push({ pair, cells: [a, b] });
+    this.steps.push({ pair, cells: [a, b], words: `a comparison of ${axis.short} ${[a, b].map((cell) => axis.brief(axis.column[cell], 24)).join(" and ")}` });
     return pair;
   }
 
-  /** Take back what was said last here; gives the step, or `null` where there is none. */
-  undo() {
+  /** Take back what was said last here; gives the step, or `null` where there is none. `blind`: nothing says of what picture. */
+  undo({ blind = false } = {}) {
     if (!this.data.judgeable) return null;
     const step = this.steps.pop() ?? null;
-    if (step === null) announce("Nothing to undo");
+    if (step === null) {
+      announce("Nothing to undo");
+      return null;
+    }
+    if (step.taken) this.#untake(step.taken);
     else if (step.pair) this.#commit((own) => { own.comparisons = own.comparisons.filter((pair) => JSON.stringify(pair) !== JSON.stringify(step.pair)); }, []);
     else {
       const before = { ...step.before };
       this.#commit((own) => { own.jobs[step.key] = { ...before, when: new Date().toISOString() }; }, [step.key]);
-      announce("Undone");
     }
+    const of = blind || step.cell === undefined ? "" : `, ${middle(this.data.describe(step.cell), 90)}`;
+    if (!blind || !step.pair) announce(`Undone: ${step.words}${of}`, { time: blind ? 1600 : 4000 });
     return step;
   }
 
@@ -246,10 +252,20 @@ class Judging {
   /** Picks from a file held against this run: which of their images it has. Throws where it has none of another run's. */
   stand(picks, name) {
     const keys = new Set([...Object.keys(picks.jobs).filter((key) => !saidNothing(picks.jobs[key])), ...picks.comparisons.flatMap(({ a, b }) => [a, b])]);
-    const known = [...keys].filter((key) => this.data.jobOfKey(key) !== ABSENT).length;
     const foreign = picks.run.identity !== this.run.identity;
-    if (foreign && known === 0) throw new PicksError(`${name} is of another run (${picks.run.name || "of no name"}): ${keys.size ? "none of its images is in this one" : "it judges no image"}`);
-    return { known, gone: keys.size - known, foreign };
+    if (foreign && ![...keys].some((key) => this.data.jobOfKey(key) !== ABSENT)) throw new PicksError(`${name} is of another run (${picks.run.name || "of no name"}): ${keys.size ? "none of its images is in this one" : "it judges no image"}`);
+    return { ...this.here({ opinions: latest([picks]).filter(([, said]) => !saidNothing(said)), comparisons: picks.comparisons }), foreign };
+  }
+
+  /** Of what is said, how much is of images that are shown here, and how much is `gone`: a comparison is here with both its images. */
+  here({ opinions, comparisons }) {
+    const { data } = this;
+    const shown = (key) => {
+      const job = data.jobOfKey(key);
+      return job !== ABSENT && data.state(data.cellsOf(job)[0]) === "done";
+    };
+    const [judged, compared] = [[...opinions].filter(([key]) => shown(key)).length, comparisons.filter(({ a, b }) => shown(a) && shown(b)).length];
+    return { judged, compared, gone: { judged: [...opinions].length - judged, compared: comparisons.length - compared } };
   }
 
   /** Whether a file is surely this person's. */
@@ -257,14 +273,35 @@ class Judging {
     return Boolean(picks.source && picks.source === this.own.source) || Boolean(picks.who && picks.who.toLowerCase() === this.own.who.toLowerCase());
   }
 
-  /** Go on with picks from a file: of each image what was said last counts. */
-  take(picks) {
+  /** Go on with picks from a file: of each image what was said last counts. `false` where it says nothing that is not here. */
+  take(picks, name) {
+    this.#read();
+    const { own } = this;
+    const changed = [...latest([picks, own])].filter(([key, said]) => JSON.stringify(said) !== JSON.stringify(own.jobs[key]));
+    const had = new Set(own.comparisons.map(comparisonName));
+    const more = everyComparison([picks]).filter((pair) => !had.has(comparisonName(pair)));
+    if (!changed.length && !more.length && (own.who || !picks.who)) return false;
+    const names = { who: own.who, source: own.source };
+    const before = changed.map(([key]) => [key, own.jobs[key]]);
+    this.#commit((mine) => {
+      Object.assign(mine.jobs, Object.fromEntries(changed));
+      mine.comparisons = [...more, ...mine.comparisons];
+      mine.who ||= picks.who;
+      mine.source ||= picks.source;
+    }, null);
+    this.steps.push({ taken: { before, more: new Set(more.map(comparisonName)), names }, words: `the import of ${name}` });
+    return true;
+  }
+
+  /** As it was before a file was taken over, times too, so that the file can be taken over again. */
+  #untake({ before, more, names }) {
     this.#commit((own) => {
-      const both = [picks, { ...own, jobs: { ...own.jobs } }];
-      own.jobs = Object.fromEntries(latest(both));
-      own.comparisons = everyComparison(both);
-      own.who ||= picks.who;
-      own.source ||= picks.source;
+      for (const [key, said] of before) {
+        if (said) own.jobs[key] = said;
+        else delete own.jobs[key];
+      }
+      own.comparisons = own.comparisons.filter((pair) => !more.has(comparisonName(pair)));
+      Object.assign(own, names);
     }, null);
   }
 

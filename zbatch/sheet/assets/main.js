@@ -15,7 +15,7 @@ class Page {
     this.help = document.getElementById("help");
     this.boxRoot = document.getElementById("lightbox");
     this.grid = new Grid(this.scroller, data, { open: (cell) => this.#open(cell), folded: () => this.#folded() });
-    this.blind = new Blind(this.judging, { cells: () => this.selection.cells, left: (axis) => this.#revealed(axis), written: (hash) => this.trail.write(hash) });
+    this.blind = new Blind(this.judging, { cells: () => this.selection.cells, left: (done) => this.#revealed(done), written: (hash) => this.trail.write(hash) });
     this.chips = new Chips(this.panel, data, this.view, change, () => this.togglePanel());
     this.drawer = new Drawer(this.panel, this.scroller, () => this.togglePanel());
     if (location.hash) this.#readLightbox();
@@ -60,12 +60,12 @@ class Page {
     }, 60);
   }
 
-  /** Blind mode was left: what is what is to be seen again, and how what was compared came out. */
-  #revealed(axis) {
+  /** Blind mode was left: what is what is to be seen again, and how what was compared or judged came out. */
+  #revealed({ axis, judged }) {
     this.refresh({ keep: true });
     this.trail.leave();
     this.grid.cursor.enter();
-    if (axis !== null) this.picks.open(axis);
+    if (axis !== null || judged) this.picks.open(axis);
   }
 
   /** Made when it is first asked for: nobody opens a picture before there is one. */
@@ -216,10 +216,18 @@ class Page {
     if (cell !== null) this.grid.focus(cell);
   }
 
+  /** Where what was undone is to be seen, one is led to it. */
+  #undo() {
+    const { cell } = this.judging.undo() ?? {};
+    if (cell === undefined) return;
+    const seen = this.data.twins(cell).find((own) => this.grid.layout.at(own));
+    if (seen !== undefined) this.grid.reach(seen);
+  }
+
   #pressed(event) {
     if (undoes(event) && !document.querySelector("dialog[open]")) {
       event.preventDefault();
-      this.judging.undo();
+      this.#undo();
     }
     if (event.altKey || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
     if (event.target.matches("input, select, textarea")) {

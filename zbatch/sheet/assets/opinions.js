@@ -77,9 +77,18 @@ function covers(picks, other) {
   return other.comparisons.every((pair) => names.has(comparisonName(pair))) && Object.entries(other.jobs).every(([key, said]) => {
     const own = picks.jobs[key];
     if (!own || moment(own.when) < moment(said.when)) return false;
-    return newer || moment(own.when) > moment(said.when) || ["rating", "favourite", "reject"].every((field) => (own[field] || null) === (said[field] || null));
+    return newer || moment(own.when) > moment(said.when) || alike(own, said);
   });
 }
+
+/** Of how many images a file says something else than counts among `all` of its person, and whether it gives no time for it. */
+function outdone(picks, all) {
+  const last = new Map(latest(all));
+  const lost = Object.entries(picks.jobs).filter(([key, said]) => !alike(said, last.get(key)));
+  return { images: lost.length, undated: lost.every(([, said]) => !said.when) };
+}
+
+const alike = (one, other) => ["rating", "favourite", "reject"].every((field) => (one[field] || null) === (other[field] || null));
 
 /** What one person said last of each image; of two at one time, what the later file says. */
 function latest(files) {

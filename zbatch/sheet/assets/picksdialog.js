@@ -49,13 +49,15 @@ class PicksDialog {
       if (data.jobOfKey(key) === ABSENT) continue;
       for (const kind of Object.keys(kinds)) if (opinion[kind]) kinds[kind] += 1;
     }
-    const gone = [...judging.all.opinions.keys()].filter((key) => data.jobOfKey(key) === ABSENT).length;
+    const { gone } = judging.here(judging.all);
+    const { compared } = judging.here({ opinions: [], comparisons: judging.own.comparisons });
     const asked = (words, query) => make("button", { type: "button", class: "link", text: words, onclick: () => { this.root.close(); this.show(query); } });
+    const mine = judging.shared ? " by you" : ""; // where others count, too, it is said whose a number is
     return make("div", { class: "standing" },
-      make("p", {}, make("b", { text: `${count(judged)} of ${count(total)}` }), ` images judged${judging.own.comparisons.length ? `, ${plural(judging.own.comparisons.length, "comparison")}` : ""}.`),
-      make("p", { class: "asks" }, "Show: ", asked(`${count(total - judged)} unjudged`, "is:unjudged"), asked(plural(kinds.favourite, "favourite"), "is:favourite"), asked(plural(kinds.reject, "reject"), "is:reject")),
+      make("p", {}, make("b", { text: `${count(judged)} of ${count(total)}` }), ` images judged${mine}${compared ? `, ${plural(compared, "comparison")}` : ""}.`),
+      make("p", { class: "asks" }, "Show: ", asked(`${count(total - judged)} unjudged${mine}`, "is:unjudged"), mine ? make("span", { text: "of everybody:" }) : null, asked(plural(kinds.favourite, "favourite"), "is:favourite"), asked(plural(kinds.reject, "reject"), "is:reject")),
       make("progress", { value: judged, max: Math.max(1, total), "aria-label": "Images judged" }),
-      gone ? make("p", { class: "soft", text: `Kept, and not shown: judgements of ${plural(gone, "image")} that this sheet no longer has.` }) : null);
+      gone.judged || gone.compared ? make("p", { class: "soft", text: `Kept, and not counted here: ${[gone.judged ? `judgements of ${plural(gone.judged, "image")}` : "", gone.compared ? plural(gone.compared, "comparison") : ""].filter(Boolean).join(" and ")} of what this sheet does not show.` }) : null);
   }
 
   #people() {
@@ -63,10 +65,11 @@ class PicksDialog {
     if (!judging.shared) return [];
     const came = data.raw.picks ?? [];
     const person = ([name, files]) => {
-      const { opinions, comparisons } = mergePicks(files);
+      const { judged, compared, gone } = judging.here(mergePicks(files));
       const added = files.filter((picks) => judging.added.includes(picks));
       const own = judging.begun && name === personOf(judging.own, "");
-      return make("li", {}, make("span", { dir: "auto", text: `${files.at(-1).who || "someone"}: ${plural(opinions.size, "image")}, ${plural(comparisons.length, "comparison")}` }),
+      return make("li", {}, make("span", { dir: "auto", text: `${files.at(-1).who || "someone"}: ${plural(judged, "image")}, ${plural(compared, "comparison")}` }),
+        gone.judged || gone.compared ? make("small", { text: `and ${amount(gone)} of what is not shown here` }) : null,
         own ? make("small", { text: "the same person as you" }) : null, added.length < files.length ? make("small", { text: "came with the page" }) : null,
         added.length ? make("button", { type: "button", class: "link", text: added.length < files.length ? "let go what was added" : "let go", onclick: () => { judging.drop(added); this.draw(); } }) : null);
     };
@@ -185,7 +188,7 @@ class PicksDialog {
     for (const file of files) {
       try {
         if (file.size > 200e6) throw new PicksError(`${file.name} is no picks file: it has ${bytesText(file.size)}`);
-        const picks = readPicks(await file.text(), file.name);
+        const picks = readPicks(await textOf(file), file.name);
         const stands = this.judging.stand(picks, file.name);
         await this.#place(picks, stands, file.name);
       } catch (error) {
@@ -196,33 +199,38 @@ class PicksDialog {
   }
 
   /** One's own are gone on with, others' stand beside them: where a file does not tell, the person does. */
-  async #place(picks, { known, gone, foreign }, name) {
+  async #place(picks, stands, name) {
     const { judging } = this;
+    const { judged, compared, gone, foreign } = stands;
     const theirs = judging.filesOf(picks);
-    const own = judging.mine(picks) || (theirs.length ? false : await this.#asked(picks, known, name));
+    const own = judging.mine(picks) || (theirs.length ? false : await this.#asked(picks, stands, name));
     if (own === null) return;
     const who = picks.who || "someone";
-    if (own) judging.take(picks);
-    else if (!judging.add(picks)) {
-      announce(`${name}: all that it says is here already, of ${who}`, { time: 5000 });
+    const lost = outdone(picks, own ? [picks, judging.own] : [...theirs, picks]);
+    const otherwise = lost.images ? `of ${plural(lost.images, "image")} it says something else than what is here${own ? "" : ` of ${who}`}, and is ${lost.undated ? "undated" : "older"}: not taken` : "";
+    if (!(own ? judging.take(picks, name) : judging.add(picks))) {
+      announce(`${name}: ${otherwise || `all that it says is here already${own ? "" : `, of ${who}`}`}`, { time: otherwise ? 9000 : 5000 });
       return;
     }
-    const more = [theirs.length && !own ? `${who} was here already: of each image the last word counts` : "", gone ? `${plural(gone, "image")} of it ${gone === 1 ? "is" : "are"} not in this sheet: kept, and not shown` : "", foreign ? `it was made for another run (${picks.run.name || "of no name"})` : ""].filter(Boolean);
-    announce([`${name}: ${plural(known, "image")} ${own ? "taken over" : `of ${who} beside yours`}`, ...more].join("; "), { time: more.length ? 8000 : 3000 });
+    const more = [otherwise, theirs.length && !own ? `${who} was here already: of each image the last word counts` : "", gone.judged || gone.compared ? `${amount(gone)} of it ${gone.judged + gone.compared === 1 ? "is" : "are"} not in this sheet: kept, and not shown` : "", foreign ? `it was made for another run (${picks.run.name || "of no name"})` : ""].filter(Boolean);
+    announce([`${name}: ${amount({ judged, compared })} ${own ? "taken over (Ctrl Z undoes it)" : `of ${who} beside yours`}`, ...more].join("; "), { time: more.length ? 8000 : 4000 });
   }
 
-  #asked(picks, known, name) {
+  #asked(picks, { judged, compared }, name) {
     return new Promise((resolve) => {
       const answer = (value) => () => { resolve(value); asking.close(); };
       const asking = make("dialog", { class: "byhand asking", "aria-label": "Whose picks are these?", onclose: () => { resolve(null); asking.remove(); } },
         make("p", {}, make("b", { dir: "auto", text: picks.who ? `Picks of ${picks.who}` : "Picks of someone without a name" })),
-        make("p", { dir: "auto", text: `${name} judges ${plural(known, "image")} of this sheet and has ${plural(picks.comparisons.length, "comparison")}.` }),
+        make("p", { dir: "auto", text: `${name} judges ${plural(judged, "image")} of this sheet and has ${plural(compared, "comparison")} of its images.` }),
         make("div", { class: "picksacts" }, button({ words: "They are mine: go on with them", act: answer(true) }), button({ words: "Someone else's: show them beside mine", act: answer(false) })));
       document.body.append(asking);
       asking.showModal();
     });
   }
 }
+
+/** So many images and comparisons, in words. */
+const amount = ({ judged, compared }) => [judged || !compared ? plural(judged, "image") : "", compared ? plural(compared, "comparison") : ""].filter(Boolean).join(" and ");
 
 /** A rate as a bar with its interval, and in numbers. */
 function rateBar({ rate, interval: [low, high] }) {

@@ -35,6 +35,16 @@ function readPicks(text, name) {
   return picks;
 }
 
+/** The text of a file, which is UTF-8 or none: a browser's own reading would put signs of its own for what is not. */
+async function textOf(file) {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await file.arrayBuffer()); // `parsePicks` knows the mark
+  } catch (error) {
+    if (error instanceof TypeError) throw new PicksError(`${file.name} is no picks file: it is not text in UTF-8`);
+    throw error;
+  }
+}
+
 /** A name that stands twice in one object of a text that is JSON, and where that is; `null` where there is none. */
 function doubledName(text) {
   const open = []; // objects and lists round a place: the names in each, and at which of them, or how far in it, one is
