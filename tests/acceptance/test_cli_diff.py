@@ -62,6 +62,19 @@ def test_two_versions_of_a_lora(folder):
     assert (folder / "v2/diff-v1.html").read_text().startswith("<!doctype html>")
 
 
+@pytest.mark.parametrize(
+    ("runs", "lora", "side"), [("v1 v2", "film-v2", "after"), ("v2 v1", "film-v2", "before")]
+)
+def test_what_one_run_has_alone_is_told_in_its_own_names(folder, runs, lora, side):
+    said = zbatch("diff", *runs.split(), "--no-page", cwd=folder)
+    alone = said.stdout.partition("only in v2: 4 cells (seed 3)\n")[2].splitlines()
+    assert len(alone) == 4
+    assert all(f", lora.name={lora}, " in line for line in alone)
+    shape = json.loads(zbatch("diff", *runs.split(), "--json", "--no-page", cwd=folder).stdout)
+    assert {cell["coordinates"]["lora.name"] for cell in shape[f"{side}_only"]} == {lora}
+    assert any("→" in str(pair["coordinates"]["lora.name"]) for pair in shape["pairs"])
+
+
 @measured
 def test_json_has_every_pair_and_the_page_is_left_out_on_wish(folder):
     page = folder / "v2/diff-v1.html"

@@ -69,6 +69,7 @@ def test_a_wrong_file_changes_nothing(zbatch, made, tmp_path, name):
     assert code == 2
     assert words in err
     assert "hint:" in err
+    assert err.startswith("error: ")
     assert (made / "data.js").read_bytes() == before
 
 
@@ -101,7 +102,7 @@ def test_preference_pairs_are_written_for_training(zbatch, made, by_prompt, tmp_
     words = ("export", made, "--format", "pairs", "--picks", ann, "--picks", ben, "-o", "pairs")
     code, out, err = zbatch(*words)
     assert code == 0, err
-    assert "2 pairs in pairs.jsonl" in err
+    assert "2 pairs in train/pairs.jsonl" in err
     assert "1 comparisons were left out: the two images have different prompts" in err
     rows = pairs_of(out.strip())
     assert [

@@ -63,6 +63,25 @@ def test_a_wrong_file_is_told_with_the_place(name, tmp_path):
     assert caught.value.hint
 
 
+def test_all_mistakes_are_named_up_to_ten():
+    pair = {"a": A, "b": B, "winner": "left", "axis": "x"}
+    jobs = {A: {"rating": 6}, B: {"favourite": True, "reject": True}, C: {"when": "2026-02-30T00:00:00Z"}}
+    with pytest.raises(UsageError) as caught:
+        parse_picks(json.dumps(document(jobs=jobs, comparisons=[pair, {**pair, "winner": "a", "b": A}])))
+    assert sorted(line.removeprefix("error: ")[:32] for line in caught.value.message.splitlines()) == [
+        "picks.json: comparisons.0.winner",
+        "picks.json: comparisons.1: an im",
+        "picks.json: jobs.aaaaaaaaaaaa.ra",
+        "picks.json: jobs.bbbbbbbbbbbb: a",
+        "picks.json: jobs.cccccccccccc.wh",
+    ]
+    many = {f"{number:064x}": {"rating": 9} for number in range(30)}
+    with pytest.raises(UsageError) as caught:
+        parse_picks(json.dumps(document(jobs=many)))
+    lines = caught.value.message.splitlines()
+    assert (len(lines), lines[-1]) == (11, "picks.json: and more")
+
+
 def test_other_wrong_files(tmp_path):
     (tmp_path / "fox.png").write_bytes(b"\x89PNG\r\n\x1a\n\xff\xfe")
     for path, words in (("fox.png", "not text"), ("none.json", "there is no"), (".", "directory")):

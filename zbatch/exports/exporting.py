@@ -244,7 +244,8 @@ def _notes(
 def _pair_notes(selection: Selection) -> Iterator[str]:
     if selection.options.picks is None:
         return
-    yield f"{len(selection.preferences):,} pairs in pairs.jsonl"
+    tables = " and ".join(f"{side}/pairs.jsonl" for side in selection.sides)
+    yield f"{len(selection.preferences):,} pairs{' in ' if tables else ''}{tables}"
     if selection.mixed:
         yield f"{selection.mixed:,} comparisons were left out: the two images have different prompts"
     if selection.parted:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -19,6 +20,11 @@ from zbatch.shapes import schema_text
 LARGEST: Final = 200_000_000
 """Bytes of a file that may be picks: a million judgements are half of it."""
 
+MOST: Final = 10
+"""Mistakes of a file that are named."""
+
+Place = tuple[str | int, ...]
+
 _AGAIN: Final = "export the picks again from the page (Picks, Export)"
 
 
@@ -26,7 +32,7 @@ def read_picks(path: str | Path) -> Picks:
     """Read a picks file.
 
     Raises:
-        UsageError: it is not one, is cut off, wrong in a place (which is named), or of a newer version.
+        UsageError: it is not one, is cut off, wrong in places (which are named), or of a newer version.
         DiskError: it cannot be read.
     """
     try:
@@ -47,7 +53,7 @@ def parse_picks(data: bytes | str, name: str = "picks.json") -> Picks:
     """Make records of a picks file's text; `name` is what messages call it.
 
     Raises:
-        UsageError: it is not one, is cut off, wrong in a place (which is named), or of a newer version.
+        UsageError: it is not one, is cut off, wrong in places (which are named), or of a newer version.
     """
     document = _document(data, name)
     if not isinstance(document, dict) or not {"version", "run"} <= document.keys():
@@ -58,10 +64,8 @@ def parse_picks(data: bytes | str, name: str = "picks.json") -> Picks:
             f"{name} is of version {version}; this zbatch reads version {VERSION}",
             hint="update zbatch: pip install -U zbatch",
         )
-    error = next(_validator().iter_errors(document), None)
-    if error is not None:
-        _wrong(name, error.instance_path, error.message)
-    return _picks(document, name)
+    _refuse(name, _mistakes(document))
+    return _picks(document)
 
 
 def _document(data: bytes | str, name: str) -> Any:
@@ -71,9 +75,7 @@ def _document(data: bytes | str, name: str) -> Any:
         document = json.loads(
             text, object_pairs_hook=lambda pairs: _single(pairs, doubled), parse_constant=_no_number
         )
-        if doubled:
-            place = _place_of(document, doubled[0]) or ()
-            _wrong(name, place, f"{doubled[0].key!r} is there twice, and which of the two counts is not said")
+        _refuse(name, _twice(document, doubled))
         json.dumps(document, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:  # half a surrogate pair
         raise UsageError(f"{name} is no picks file: it has text that is no Unicode", hint=_AGAIN) from error
@@ -83,7 +85,7 @@ def _document(data: bytes | str, name: str) -> Any:
         cut = not error.doc[error.pos :].strip() or error.msg.startswith("Unterminated")
         what = "is cut off" if cut else f"is no JSON: {error.msg}"
         raise UsageError(
-            f"{name}:{error.lineno}:{error.colno}: the picks file {what}", hint=_AGAIN
+            f"{name}: line {error.lineno}, column {error.colno}: the picks file {what}", hint=_AGAIN
         ) from error
     except (RecursionError, ValueError) as error:
         raise UsageError(f"{name} is no picks file: {error}", hint=_AGAIN) from error
@@ -131,43 +133,89 @@ def _validator() -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(json.loads(schema_text("picks-v1")))
 
 
-def _picks(document: Mapping[str, Any], name: str) -> Picks:
-    judgements = {}
-    for key, said in document["jobs"].items():
-        when = _when(said.get("when"), name, ("jobs", key))
-        favourite, reject = said.get("favourite", False), said.get("reject", False)
-        if favourite and reject:
-            _wrong(name, ("jobs", key), "an image is a favourite or a reject, not both")
-        judgements[key] = Judgement(said.get("rating"), favourite, reject, when)
-    comparisons = []
-    for number, pair in enumerate(document["comparisons"]):
-        if pair["a"] == pair["b"]:
-            _wrong(name, ("comparisons", number), "an image is compared with itself")
-        when = _when(pair.get("when"), name, ("comparisons", number))
-        comparisons.append(Comparison(pair["a"], pair["b"], pair["winner"], pair["axis"], when))
+def _refuse(name: str, mistakes: Iterable[tuple[Place, str]]) -> None:
+    """Name the mistakes of a file, the first ten.
+
+    Raises:
+        UsageError: there are any.
+    """
+    found = list(islice(mistakes, MOST + 1))
+    if not found:
+        return
+    lines = []
+    for place, message in found[:MOST]:
+        where = ".".join(str(part)[:12] for part in place)
+        lines.append(f"{name}: {where + ': ' if where else ''}{message[:300]}")
+    more = f"\n{name}: and more" if len(found) > MOST else ""
+    raise UsageError("\nerror: ".join(lines) + more, hint=f"mend it by hand, or {_AGAIN}")
+
+
+def _twice(document: Any, doubled: Iterable[_Doubled]) -> Iterator[tuple[Place, str]]:
+    for one in doubled:
+        twice = f"{one.key!r} is there twice, and which of the two counts is not said"
+        yield _place_of(document, one) or (), twice
+
+
+def _mistakes(document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    """Give what is wrong, and where: what the schema says, and what no schema can."""
+    known: set[Place] = set()
+    for error in _validator().iter_errors(document):
+        place = tuple(error.instance_path)
+        known.add(place)
+        yield place, error.message
+    for place, message in _nonsense(document):
+        if place not in known:
+            yield place, message
+
+
+def _nonsense(document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    """Give what contradicts itself, of a document of any shape."""
+    yield from _no_time(document, ())
+    jobs, comparisons = document.get("jobs"), document.get("comparisons")
+    for key, said in jobs.items() if isinstance(jobs, dict) else ():
+        if isinstance(said, dict):
+            if said.get("favourite") is True and said.get("reject") is True:
+                yield ("jobs", key), "an image is a favourite or a reject, not both"
+            yield from _no_time(said, ("jobs", key))
+    for number, pair in enumerate(comparisons if isinstance(comparisons, list) else ()):
+        if isinstance(pair, dict):
+            if "a" in pair and pair["a"] == pair.get("b"):
+                yield ("comparisons", number), "an image is compared with itself"
+            yield from _no_time(pair, ("comparisons", number))
+
+
+def _no_time(part: Mapping[str, Any], place: Place) -> Iterator[tuple[Place, str]]:
+    when = part.get("when")
+    try:
+        _when(when if isinstance(when, str) else None)
+    except (ValueError, OverflowError):  # the 30th of February
+        yield (*place, "when"), f"there is no such time: {when}"
+
+
+def _picks(document: Mapping[str, Any]) -> Picks:
+    """Make records of a document in which nothing is wrong."""
     run = document["run"]
     return Picks(
         identity=run["identity"],
         name=run.get("name", ""),
         who=document.get("who", "").strip(),
         source=document.get("source", ""),
-        when=_when(document.get("when"), name, ()),
-        judgements=judgements,
-        comparisons=tuple(comparisons),
+        when=_when(document.get("when")),
+        judgements={
+            key: Judgement(
+                said.get("rating"),
+                said.get("favourite", False),
+                said.get("reject", False),
+                _when(said.get("when")),
+            )
+            for key, said in document["jobs"].items()
+        },
+        comparisons=tuple(
+            Comparison(pair["a"], pair["b"], pair["winner"], pair["axis"], _when(pair.get("when")))
+            for pair in document["comparisons"]
+        ),
     )
 
 
-def _when(text: str | None, name: str, place: tuple[str | int, ...]) -> datetime:
-    if text is None:
-        return UNDATED
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):  # the 30th of February
-        _wrong(name, (*place, "when"), f"there is no such time: {text}")
-
-
-def _wrong(name: str, place: tuple[str | int, ...] | list[str | int], message: str) -> NoReturn:
-    where = ".".join(str(part)[:12] for part in place)
-    raise UsageError(
-        f"{name}: {where + ': ' if where else ''}{message[:300]}", hint=f"mend it by hand, or {_AGAIN}"
-    )
+def _when(text: str | None) -> datetime:
+    return UNDATED if text is None else datetime.fromisoformat(text).astimezone(UTC)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from statistics import median
@@ -69,7 +69,8 @@ class Pairs:
 
     The sheet has a cell for each pair and for each cell without a partner, in the order of the earlier run.
     Its job is the later run's; `before` has the earlier run's by cell, -1 where there is none. `change` is by
-    cell, from 0 to 1, `None` where it is not known. `received` has the hash of what came, by job. With
+    cell, from 0 to 1, `None` where it is not known. `own` has the coordinates of cells that one run only has,
+    in that run's own names. `received` has the hash of what came, by job. With
     `again` the earlier run's cells are those whose jobs were asked again.
     """
 
@@ -80,6 +81,7 @@ class Pairs:
     fields: tuple[FieldChange, ...]
     found: tuple[Renamed, ...]
     change: tuple[float | None, ...]
+    own: Mapping[int, Coordinates] = field(default_factory=dict)
     tolerance: float | None = None
     again: Again | None = None
 
@@ -129,7 +131,9 @@ class Pairs:
         return not counts[Verdict.DIFFERENT] and not counts[Verdict.UNFINISHED]
 
     def coordinates(self, cell: int) -> Coordinates:
-        """Give the coordinates of a cell, without those that it has not."""
+        """Give the coordinates of a cell, without those that it has not; a lone one's as its run has them."""
+        if cell in self.own:
+            return {name: value for name, value in self.own[cell].items() if value is not None}
         columns = zip(self.sheet.axes, self.sheet.cells.coordinates, strict=True)
         return {axis.name: axis.values[column[cell]] for axis, column in columns if column[cell] != ABSENT}
 

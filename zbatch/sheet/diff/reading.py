@@ -42,8 +42,9 @@ def read_pairs(before: Run, after: Run, told: Told | None = None) -> Pairs:
     labels = distinct_labels(before.directory.path, after.directory.path)
     if not pairing.pairs:
         raise nothing_shared(earlier.places, later.places, labels)
-    own, partner, coordinates = _cells(pairing, earlier, later)
-    axes, columns = _axes(coordinates)
+    cells = _cells(pairing, earlier, later)
+    partner = tuple(cell.before for cell in cells)
+    axes, columns = _axes([cell.shown for cell in cells])
     found = reader.jobs
     sides = (
         Side(labels[0], before.directory.path, about_run(before), *earlier.span),
@@ -53,7 +54,7 @@ def read_pairs(before: Run, after: Run, told: Told | None = None) -> Pairs:
         about={},
         axes=axes,
         view=View(None, None, ()),
-        cells=CellColumns(columns, own, [ABSENT] * len(own)),
+        cells=CellColumns(columns, [cell.job for cell in cells], [ABSENT] * len(cells)),
         jobs=found.columns,
         strings=found.strings.items,
         rests=found.rests.items,
@@ -61,9 +62,14 @@ def read_pairs(before: Run, after: Run, told: Told | None = None) -> Pairs:
         verdicts=found.verdicts.items,
     )
     fields = changed_fields(_bodies(sheet, partner))
-    nothing = (None,) * len(own)
+    nothing = (None,) * len(cells)
+    own = {number: _unsigned(cell.own) for number, cell in enumerate(cells) if cell.own is not None}
     received = tuple(reader.received)
-    return Pairs(sheet, sides, tuple(partner), received, fields, pairing.found, nothing, again=again)
+    return Pairs(sheet, sides, partner, received, fields, pairing.found, nothing, own, again=again)
+
+
+def _unsigned(coordinates: Coordinates) -> Coordinates:
+    return {axis: unsigned(value) for axis, value in coordinates.items()}
 
 
 def _again(before: Run, after: Run, asked: Container[str], earlier: _Grid) -> Again | None:
@@ -115,17 +121,28 @@ class _Reader:
         return _Grid(places, [numbers[place.key] for place in places], (first, len(self.received) - first))
 
 
-def _cells(pairing: Pairing, earlier: _Grid, later: _Grid) -> tuple[list[int], list[int], list[Coordinates]]:
-    """Give by cell the later run's job, the earlier run's, and the coordinates."""
-    rows: list[tuple[int, int, int, Coordinates]] = [
-        (one, later.jobs[other], earlier.jobs[one], pairing.before[one]) for one, other in pairing.pairs
-    ]
-    rows += [(one, ABSENT, earlier.jobs[one], pairing.before[one]) for one in pairing.before_only]
-    rows.sort(key=lambda row: row[0])
-    rows += [
-        (len(earlier.jobs), later.jobs[other], ABSENT, pairing.after[other]) for other in pairing.after_only
-    ]
-    return [row[1] for row in rows], [row[2] for row in rows], [row[3] for row in rows]
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A cell: its job in the later run and in the earlier, its coordinates, and a lone one's own."""
+
+    job: int
+    before: int
+    shown: Coordinates
+    own: Coordinates | None = None
+
+
+def _cells(pairing: Pairing, earlier: _Grid, later: _Grid) -> list[_Row]:
+    """Give the cells in the order of the earlier run, behind them those of the later one alone."""
+    rows = {
+        one: _Row(later.jobs[other], earlier.jobs[one], pairing.before[one]) for one, other in pairing.pairs
+    }
+    for one in pairing.before_only:
+        rows[one] = _Row(ABSENT, earlier.jobs[one], pairing.before[one], earlier.places[one].coordinates)
+    lone = (
+        _Row(later.jobs[other], ABSENT, pairing.after[other], later.places[other].coordinates)
+        for other in pairing.after_only
+    )
+    return [*(rows[one] for one in sorted(rows)), *lone]
 
 
 def _axes(places: Sequence[Coordinates]) -> tuple[tuple[Axis, ...], list[list[int]]]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from zbatch.errors import UsageError
-from zbatch.sheet.axes import ABSENT
+from zbatch.model import Scalar
+from zbatch.sheet.axes import ABSENT, Axis
 from zbatch.sheet.diff.pairing import Place, Renames, values_of, written
 from zbatch.sheet.diff.pairs import Pairs, Verdict
 from zbatch.sheet.diff.wording import FieldChange
@@ -52,9 +53,15 @@ def alone_words(pairs: Pairs, verdict: Verdict) -> str:
         here = {value for value, own in zip(column, lone, strict=True) if own and value != ABSENT}
         there = {value for value, own in zip(column, lone, strict=True) if not own and value != ABSENT}
         if there and here - there:
-            own = [axis.values[number] for number in sorted(here - there)]
+            own = _as_named(pairs, axis, column, here - there)
             named.append(f"{axis.name} {_some(own, _MOST_ALONE)}")
     return "; ".join(named)
+
+
+def _as_named(pairs: Pairs, axis: Axis, column: Sequence[int], numbers: set[int]) -> list[Scalar]:
+    """Give values of an axis as the run that alone has them names them."""
+    cells = {column[cell]: own for cell, own in pairs.own.items() if column[cell] in numbers}
+    return [cells.get(number, {}).get(axis.name, axis.values[number]) for number in sorted(numbers)]
 
 
 def again_words(pairs: Pairs) -> str:
