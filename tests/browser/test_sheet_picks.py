@@ -366,7 +366,7 @@ def test_an_import_is_undone_as_one_and_can_be_done_again(visit, run, keys):
     page.keyboard.press("2")
     before = marks(page)
     for _ in range(2):
-        drop(page, "ben.json", json.dumps(theirs(keys, 2, 3, comparisons=[compared(keys[1], keys[2], 1)])))
+        drop(page, "ben.json", json.dumps(theirs(keys, 3, 4, comparisons=[compared(keys[1], keys[2], 1)])))
         page.get_by_role("button", name="They are mine").click()
         expect(page.locator("#toast")).to_contain_text("2 images and 1 comparison taken over")
         expect(page.locator(".cell[data-mark]")).not_to_have_count(len(before))
@@ -394,6 +394,24 @@ def test_what_a_file_says_otherwise_and_is_not_taken_is_said(visit, run, keys):
     drop(page, "edited.json", json.dumps(edited))
     expect(toast).to_contain_text("2 images of Ben beside yours")
     assert set(marks(page)) == {"5★", "3★"}
+    # One's own, too.
+    page = visit(run / "index.html")
+    page.locator(".cell").nth(1).focus()
+    page.keyboard.press("1")
+    mine = json.loads(export(page).path().read_text())
+    (key,) = mine["jobs"]
+    mine["jobs"] = {key: {"rating": 5, "when": "2025-01-01T00:00:00Z"}, "e" * 64: {"rating": 5}}
+    drop(page, "mine.json", json.dumps(mine))
+    expect(page.locator("#toast")).to_contain_text("mine.json: 0 images taken over")
+    expect(page.locator("#toast")).to_contain_text(
+        "of 1 image it says something else than what is here, and is"
+    )
+    assert marks(page) == ["1★"]
+    del mine["jobs"]["e" * 64]
+    drop(page, "mine.json", json.dumps(mine))
+    expect(page.locator("#toast")).to_have_text(
+        "mine.json: of 1 image it says something else than what is here, and is older: not taken"
+    )
 
 
 @pytest.mark.parametrize(

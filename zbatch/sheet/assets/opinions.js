@@ -81,11 +81,11 @@ function covers(picks, other) {
   });
 }
 
-/** Of how many images a file says something else than counts among `all` of its person, and whether it gives no time for it. */
+/** Of which images a file says something else than counts among `all` of its person, and whether it gives no time for it. */
 function outdone(picks, all) {
   const last = new Map(latest(all));
   const lost = Object.entries(picks.jobs).filter(([key, said]) => !alike(said, last.get(key)));
-  return { images: lost.length, undated: lost.every(([, said]) => !said.when) };
+  return { keys: lost.map(([key]) => key), undated: lost.every(([, said]) => !said.when) };
 }
 
 const alike = (one, other) => ["rating", "favourite", "reject"].every((field) => (one[field] || null) === (other[field] || null));

@@ -207,13 +207,14 @@ class PicksDialog {
     if (own === null) return;
     const who = picks.who || "someone";
     const lost = outdone(picks, own ? [picks, judging.own] : [...theirs, picks]);
-    const otherwise = lost.images ? `of ${plural(lost.images, "image")} it says something else than what is here${own ? "" : ` of ${who}`}, and is ${lost.undated ? "undated" : "older"}: not taken` : "";
+    const untaken = judging.here({ opinions: lost.keys.map((key) => [key]), comparisons: [] }).judged;
+    const otherwise = lost.keys.length ? `of ${plural(lost.keys.length, "image")} it says something else than what is here${own ? "" : ` of ${who}`}, and is ${lost.undated ? "undated" : "older"}: not taken` : "";
     if (!(own ? judging.take(picks, name) : judging.add(picks))) {
       announce(`${name}: ${otherwise || `all that it says is here already${own ? "" : `, of ${who}`}`}`, { time: otherwise ? 9000 : 5000 });
       return;
     }
     const more = [otherwise, theirs.length && !own ? `${who} was here already: of each image the last word counts` : "", gone.judged || gone.compared ? `${amount(gone)} of it ${gone.judged + gone.compared === 1 ? "is" : "are"} not in this sheet: kept, and not shown` : "", foreign ? `it was made for another run (${picks.run.name || "of no name"})` : ""].filter(Boolean);
-    announce([`${name}: ${amount({ judged, compared })} ${own ? "taken over (Ctrl Z undoes it)" : `of ${who} beside yours`}`, ...more].join("; "), { time: more.length ? 8000 : 4000 });
+    announce([`${name}: ${amount({ judged: own ? judged - untaken : judged, compared })} ${own ? "taken over (Ctrl Z undoes it)" : `of ${who} beside yours`}`, ...more].join("; "), { time: more.length ? 8000 : 4000 });
   }
 
   #asked(picks, { judged, compared }, name) {
