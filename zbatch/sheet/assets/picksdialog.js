@@ -222,7 +222,7 @@ class PicksDialog {
       const answer = (value) => () => { resolve(value); asking.close(); };
       const asking = make("dialog", { class: "byhand asking", "aria-label": "Whose picks are these?", onclose: () => { resolve(null); asking.remove(); } },
         make("p", {}, make("b", { dir: "auto", text: picks.who ? `Picks of ${picks.who}` : "Picks of someone without a name" })),
-        make("p", { dir: "auto", text: `${name} judges ${plural(judged, "image")} of this sheet and has ${plural(compared, "comparison")} of its images.` }),
+        make("p", { dir: "auto", text: `${name} judges ${plural(judged, "image")} of this sheet${compared ? ` and has ${plural(compared, "comparison")} of its images` : ""}.` }),
         make("div", { class: "picksacts" }, button({ words: "They are mine: go on with them", act: answer(true) }), button({ words: "Someone else's: show them beside mine", act: answer(false) })));
       document.body.append(asking);
       asking.showModal();
