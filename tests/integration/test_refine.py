@@ -274,6 +274,32 @@ def test_with_fewer_votes_nothing_wins_or_loses(study, said):
     assert choice.lacking == ""
 
 
+def test_halves_are_told_as_in_the_page(study):
+    """Four images of 4, 4, 4 and 5 stars are 4.3; half a win of four is 13 %."""
+    folder, _ = study
+    run = folder / "runs" / "study-preview"
+    with Run(run) as opened:
+        cells = [(cell.key, cell.coordinates) for cell in opened.cells() if cell.key]
+        identity = opened.about("identity")
+    owls = [key for key, at in cells if at["animal"] == "owl" and at["lora.name"] == "film"][:4]
+    jobs = {key: {"rating": 5 - bool(number)} for number, key in enumerate(owls)}
+    of = {tuple(sorted({**at, "animal": ""}.items())): {} for _, at in cells}
+    for key, at in cells:
+        of[tuple(sorted({**at, "animal": ""}.items()))][at["animal"]] = key
+    met = [pair for pair in of.values() if len(pair) == 2][:4]
+    compared = [
+        {"a": pair["owl"], "b": pair["fox"], "axis": "animal", "winner": "b" if number else "tie"}
+        for number, pair in enumerate(met)
+    ]
+    picks = {"version": 1, "run": {"identity": identity}, "jobs": jobs, "comparisons": []}
+    (folder / "p.json").write_text(json.dumps(picks))
+    with pytest.raises(UsageError, match=r"owl \(4\.3 stars of 4\)"):
+        refined(study, folder / "p.json", only=("animal",))
+    (folder / "p.json").write_text(json.dumps({**picks, "comparisons": compared}))
+    with pytest.raises(UsageError, match=r"owl \(won 13% of 4 "):
+        refined(study, folder / "p.json", only=("animal",))
+
+
 def test_a_value_with_fewer_votes_than_others_is_left(study):
     folder, _ = study
     run = folder / "runs" / "study-preview"

@@ -101,8 +101,8 @@ def _choice(dimension: Dimension, cells: Cells, picks: Merged, wishes: Wishes) -
     verdicts = judge(dimension, said, picks, wishes.votes) if touched else _untouched(dimension)
     verdicts = _wished(dimension, verdicts, wishes)
     if not any(one.kept for one in verdicts):
-        reasons = "; ".join(f"{one.value.text}: {one.why}" for one in verdicts[:5])
-        first = verdicts[0].value.text
+        reasons = "; ".join(f"{one.value.short}: {one.why}" for one in verdicts[:5])
+        first = verdicts[0].value.line
         raise UsageError(
             f"nothing would be left of {dimension.name}: every value loses ({reasons})",
             hint=f"keep one with --keep {dimension.name}={first!r}, or leave it as it is by naming the "

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from zbatch.api.contract import MAX_SCALE
 from zbatch.expressions import compile_template
+from zbatch.manifest.findings import printable
 from zbatch.manifest.loras import LoraValue
 from zbatch.manifest.parser import Manifest
 from zbatch.manifest.values import Axis, AxisValue, ZipRow, called, key_of
@@ -22,6 +23,10 @@ _PATHS: Final = ("image_url", "mask")
 
 MOST_VALUES: Final = 100_000
 """Values a dimension may have: nobody has looked at more."""
+
+
+_LONGEST: Final = 48
+"""Characters of a value where many are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,16 @@ class Value:
         ):
             return self.source.label or str(self.source.value)
         return " ".join(called(at) for _, _, at in self.key)
+
+    @property
+    def line(self) -> str:
+        """The same on one line that no terminal minds."""
+        return printable(" ".join(self.text.split()))
+
+    @property
+    def short(self) -> str:
+        """The same where many are listed."""
+        return self.line if len(self.line) <= _LONGEST else self.line[: _LONGEST - 3] + "..."
 
     @property
     def number(self) -> int | float | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 from zbatch.picks.merging import Merged
@@ -61,23 +62,24 @@ def judge(dimension: Dimension, said: Mapping[Key, Said], picks: Merged, votes: 
 
 def lacking(dimension: Dimension, said: Mapping[Key, Said], votes: int) -> str:
     """Say how many votes are missing where nothing can go by them; empty where some can, or nobody voted."""
-    images = {value.text: said[value.key].images for value in dimension.values}
-    counts = {value.text: rate.count for value in dimension.values if (rate := said[value.key].rate)}
-    second = sorted(counts.values())[-2:-1]  # a win rate is held against another one
-    most = max(images.values())
-    if most >= votes or any(count >= votes for count in second) or not (most or counts):
+    images = [(said[value.key].images, value.short) for value in dimension.values]
+    compared = [
+        (0 if (rate := said[value.key].rate) is None else rate.count, value.short)
+        for value in dimension.values
+    ]
+    most, judged = max(images, key=itemgetter(0))
+    count, met = max(compared, key=itemgetter(0))
+    second = sorted(count for count, _ in compared)[-2:][0]  # a win rate is held against another one
+    if max(most, second) >= votes or not (most or count):
         return ""
     found = []
     if most:
-        name = next(name for name, many in images.items() if many == most)
-        found.append(f"{name}, the most judged, has {_images(most)} and lacks {votes - most:,}")
-    if counts:
-        name = max(counts, key=lambda name: counts[name])
-        enough = f"lacks {votes - counts[name]:,}" if counts[name] < votes else "no other has enough"
-        found.append(f"{name}, the most compared, has {_comparisons(counts[name])} and {enough}")
-    fewer = max([most, *second])
-    if fewer:
-        found.append(f"--votes {fewer} goes by what there is")
+        found.append(f"{judged}, the most judged, has {_images(most)} and lacks {votes - most:,}")
+    if count:
+        enough = f"lacks {votes - count:,}" if count < votes else "no other has enough"
+        found.append(f"{met}, the most compared, has {_comparisons(count)} and {enough}")
+    if max(most, second):
+        found.append(f"--votes {max(most, second)} goes by what there is")
     of_rest = ", of what stays of the other axes" if dimension.last else ""
     return (
         f"{dimension.name}: too few votes for any value to go: it takes {_images(votes)} or as many "

@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from zbatch.manifest.findings import printable
 from zbatch.manifest.loras import LoraValue
 from zbatch.manifest.values import AxisValue
 from zbatch.picks.merging import Opinion
@@ -16,8 +15,6 @@ from zbatch.refining.judging import UNTOUCHED, Verdict
 
 _MOST_NAMED: Final = 40
 """Values of a dimension that are named one by one."""
-_LONGEST: Final = 48
-"""Characters of a value where many are listed."""
 _WISHED: Final = "--drop"
 
 
@@ -81,21 +78,20 @@ def means(choices: Sequence[Choice]) -> str:
 
 def stands(verdict: Verdict) -> str:
     """Write a value with why it stays or goes; without, where nobody asked."""
-    text = _line(verdict.value)
-    text = text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+    text = verdict.value.short
     return text if verdict.why == UNTOUCHED else f"{text} ({verdict.why})"
 
 
 def keep_option(choice: Choice, values: Sequence[Value]) -> str:
     """Write the option that keeps values of a dimension, as it is typed in a shell."""
-    texts = [_line(value) for value in values]
+    texts = [value.line for value in values]
     listed = texts[0] if len(texts) == 1 and texts[0] else ",".join(map(_field, texts))
     return f"--keep {shlex.quote(f'{choice.dimension.name}={listed}')}"
 
 
 def _going(choice: Choice, gone: Sequence[Verdict]) -> str:
     shown = gone[:_MOST_NAMED]
-    named = ", ".join(f"{_line(one.value)} ({one.why})" for one in shown)
+    named = ", ".join(f"{one.value.line} ({one.why})" for one in shown)
     more = len(gone) - len(shown)
     others = f" and {more:,} more" if more else ""
     kept = keep_option(choice, [one.value for one in shown if one.why != _WISHED])
@@ -111,7 +107,7 @@ def _baseline(choices: Sequence[Choice]) -> Iterator[str]:
     gone = [(one, verdict) for one, verdict in off if not verdict.kept and verdict.why != _WISHED]
     if not gone or any(verdict.kept for _, verdict in off):
         return
-    names = " and ".join(f"{one.dimension.name} {_line(verdict.value)}" for one, verdict in gone)
+    names = " and ".join(f"{one.dimension.name} {verdict.value.line}" for one, verdict in gone)
     keeps = " or ".join(keep_option(one, [verdict.value]) for one, verdict in gone)
     yield (
         f"the baseline, {names}, goes too: no picture without a LoRA is left to measure the others from; "
@@ -129,10 +125,6 @@ def _is_off(choice: Choice, value: Value) -> bool:
     if choice.dimension.name == "lora.name":
         return not lora.parts
     return all(scale == 0 for _, scale in lora.parts)
-
-
-def _line(value: Value) -> str:
-    return printable(" ".join(value.text.split()))
 
 
 def _field(text: str) -> str:
