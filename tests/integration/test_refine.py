@@ -559,8 +559,8 @@ def test_picks_that_are_not_of_this_run(study):
     assert (made.judged, made.compared) == (30, 0)
     assert any("1 comparison counts nowhere" in note for note in made.notes)
     mine.write_text(mine.read_text()[:40])
-    with pytest.raises(UsageError, match="cut off"):
-        refined(study, force=True)
+    with pytest.raises(UsageError, match=r"cut off\nerror: there is no picks file none\.json"):
+        refined(study, mine, Path("none.json"), force=True)
 
 
 def made_identity(folder):

@@ -142,14 +142,23 @@ def _idle(many: int) -> Iterator[str]:
 
 
 def _picks(run: Run, paths: Iterable[Path]) -> tuple[Merged, list[str]]:
-    """Read everyone's picks and hold them against the run."""
+    """Read everyone's picks and hold them against the run.
+
+    Raises:
+        UsageError: some are no picks, or not this run's; all such files are named.
+    """
     keys = {cell.key for cell in run.cells() if cell.key is not None}  # not those the manifest let go
     identity = str(run.about(Meta.IDENTITY) or "")
-    files, notes = [], []
+    files, notes, wrong = [], [], []
     for path in paths:
-        one = read_picks(path)
-        notes += stand(one, identity, keys, str(path)).notes(str(path), one)
-        files.append(one)
+        try:
+            one = read_picks(path)
+            notes += stand(one, identity, keys, str(path)).notes(str(path), one)
+            files.append(one)
+        except UsageError as error:
+            wrong.append(error)
+    if wrong:
+        raise UsageError("\nerror: ".join(error.message for error in wrong), hint=wrong[-1].hint)
     merged = merge_picks(files)
     if not merged.keys & keys:
         named = f"{', '.join(map(str, paths))} {'says' if len(files) == 1 else 'say'}"
