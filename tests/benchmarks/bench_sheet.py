@@ -303,6 +303,8 @@ def measure(cells: int, times: int, peers: bool, keep: Path | None) -> None:
             scroll(page, table, 50)
             table.line("elements after scrolling", page.evaluate("probe.elements()"), "", 300)
             table.line("memory at the end", memory(), "MB", 600)
+            page.wait_for_timeout(15_000)  # what was thrown away is swept out when nothing happens
+            table.line("memory, 15 s later", memory(), "MB", 600)
             # What the browser keeps only while nobody else needs it: pixels of pictures that were seen.
             page.context.new_cdp_session(page).send(
                 "Memory.simulatePressureNotification", {"level": "critical"}

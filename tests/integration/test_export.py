@@ -95,9 +95,9 @@ def test_an_imagefolder_has_a_folder_for_each_split(zbatch, made):
     assert (len(train), len(test)) == (JOBS - 6, 6)
     assert {row["subject"] for row in test} == {"owl"}
     assert {row["text"] for row in test} == {
-        " barn owl in dawn light, film@0",
+        "barn owl in dawn light, film@0",
         "filmgrain barn owl in dawn light, film@0.6",
-        " barn owl in dawn light, ink@0.6",
+        "barn owl in dawn light, ink@0.6",
     }
     row = train[-1]
     assert row["text"] == "filmgrain red fox in dusk light, film@0.5+ink@0.2"
@@ -136,7 +136,7 @@ def test_datasets_loads_it(zbatch, made, datasets, form, more, image):
         assert {name: split.num_rows for name, split in loaded.items()} == {"train": JOBS - 6, "test": 6}
         first = loaded["test"][0]
         assert first[image].size == (256, 256)
-        assert first["txt" if form == "webdataset" else "text"] == " barn owl in dawn light, film@0"
+        assert first["txt" if form == "webdataset" else "text"] == "barn owl in dawn light, film@0"
         facts = first["json"] if form == "webdataset" else first
         assert (facts["seed"], facts["lora.scale"]) == (1, 0.0)
 
@@ -150,7 +150,7 @@ def test_datasets_loads_a_table(zbatch, made, datasets, form, builder, more):
     for loaded in (datasets.load_dataset(builder, data_dir=str(folder)), datasets.load_dataset(str(folder))):
         assert {name: split.num_rows for name, split in loaded.items()} == images
         first = loaded["train"][0]
-        assert (first["text"], first["split"]) == (" red fox in dawn light, film@0", "train")
+        assert (first["text"], first["split"]) == ("red fox in dawn light, film@0", "train")
         assert (first["seed"], first["lora.scale"], first["width"]) == (1, 0.0, 256)
         assert {"file", "key", "sha256", "cells"} <= set(loaded["train"].column_names)
 
@@ -504,7 +504,7 @@ def test_an_edited_caption_takes_effect_with_the_next_run(zbatch, made, own):
     finally:
         path.write_text(before)
     row = lines(export(zbatch, own, "jsonl") / "train.jsonl")[0]
-    assert row["text"] == " red fox at dawn, film@0"
+    assert row["text"] == "red fox at dawn, film@0"
 
 
 def test_captions_may_be_long_and_in_any_script(zbatch, own, tmp_path):

@@ -100,7 +100,8 @@ class Captions:
                 raise ExpressionError("gives no text")
         except ExpressionError as error:
             raise self._failed(entry, error) from error
-        return text if isinstance(text, str) else str(text)
+        # Where a trigger word is empty, at scale 0, a blank would be left at the caption's edge.
+        return text.strip() if isinstance(text, str) else str(text)
 
     def _resolve(self, name: str, entry: Entry, context: dict[str, Any]) -> None:
         """Put what a name means into the context, and what that needs; a name without meaning stays out."""

@@ -170,7 +170,7 @@ class Columns:
             "width": "pixels",
             "height": "pixels",
             "nsfw": "whether the server flagged it",
-            "warnings": "what is odd about it, else null",
+            "warnings": "what is odd about it, else empty or null",
             "sha256": "of the image file",
             "cells": "JSON: the coordinates of every cell that shows it; the others are those of the first",
         }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections import deque
@@ -83,7 +85,12 @@ class Hand:
 
     def ended(self, hint: str = "give the command again") -> SurroundingsError:
         """Say that it ended, in words for people."""
-        return SurroundingsError(f"a helper process that {self._does} ended", hint=hint)
+        words = f"a helper process that {self._does} ended"
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            if (code := self._process.wait(timeout=1)) < 0:
+                words += f" by signal {-code}"
+                words += ", as where memory runs out" * (code == -signal.SIGKILL)
+        return SurroundingsError(words, hint=hint)
 
     def kill(self) -> None:
         """Have it do nothing more, whatever it is at."""

@@ -24,7 +24,7 @@ import orjson
 
 from zbatch.durable import make_durable_directory, sync_directory
 from zbatch.errors import DiskError, RunBusyError, UsageError
-from zbatch.exports.checksums import ABOUT, CHECKSUMS
+from zbatch.exports.checksums import ABOUT, CHECKSUMS, entries
 from zbatch.exports.streams import Stream
 from zbatch.exports.tree import Tree, cannot_write
 
@@ -86,6 +86,7 @@ class Destination:
             raise self._failed(error, self.path) from error
         there = read_about(self.path)
         if there is not None and there.get("digest") == self._digest:
+            self._check_whole()
             if (self.partial / "plan.json").exists() and not self._tree.exists():
                 shutil.rmtree(
                     self.partial, ignore_errors=True
@@ -97,6 +98,20 @@ class Destination:
                 hint="give another directory with -o, or remove that one",
             )
         raise UsageError(f"{self.path} is not empty", hint="give another directory with -o")
+
+    def _check_whole(self) -> None:
+        """Look whether the files of the export that lies there are there: what they hold `verify` tells."""
+        try:
+            with (self.path / CHECKSUMS).open("rb") as stream:
+                gone = [file for file, _ in entries(stream) if file and not (self.path / file).exists()]
+        except FileNotFoundError:
+            gone = [CHECKSUMS]
+        if gone:
+            more = f" and {len(gone) - 1:,} more" if len(gone) > 1 else ""
+            raise UsageError(
+                f"{self.path} is this export, but {gone[0]}{more} {'are' if more else 'is'} gone from it",
+                hint="remove it or give another directory with -o, and it is made anew",
+            )
 
     def __enter__(self) -> Self:
         """Take the place aside, with what an interrupted run of this very export left there.
@@ -233,13 +248,28 @@ class Destination:
             self._sums.close()
             if self.loose:
                 os.sync()  # one wait for all of them, in place of one for each
-            for folder, _, _ in os.walk(self._tree, topdown=False):
+            there = 0
+            for folder, _, files in os.walk(self._tree, topdown=False):
+                there += len(files)
                 sync_directory(folder)
+            if there != self.files + 1:  # the checksums do not name themselves
+                raise self._strange()
             self._take_place()
             sync_directory(self.partial.parent)
         except OSError as error:
             raise self._failed(error, self.path) from error
         shutil.rmtree(self.partial, ignore_errors=True)
+
+    def _strange(self) -> UsageError:
+        """Name a file that somebody put there: the same export has the same files wherever it is made."""
+        with (self._tree / CHECKSUMS).open("rb") as stream:
+            ours = {file for file, _ in entries(stream)} | {CHECKSUMS}
+        names = (path.relative_to(self._tree).as_posix() for path in self._tree.rglob("*") if path.is_file())
+        strange = next((name for name in sorted(names) if name not in ours), "a file that was taken away")
+        return UsageError(
+            f"{self._tree} holds what is no part of the export ({strange})",
+            hint="move it away and give the command again: what is done is kept",
+        )
 
     def _take_place(self) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from zbatch.exports.imagefolder import write_imagefolder
 from zbatch.exports.kohya import write_kohya
 from zbatch.exports.options import Exported, Options
 from zbatch.exports.pairs import write_pairs
-from zbatch.exports.parquet import write_parquet
+from zbatch.exports.parquet import require_arrow, write_parquet
 from zbatch.exports.selection import Selection
 from zbatch.exports.sources import Sources
 from zbatch.exports.splits import Split
@@ -125,7 +126,11 @@ def _written(
     else:
         destination = Destination(Path(output), about["digest"], about)
     if destination.complete():
+        _check_copies(selection, output)
         return _result(selection, destination, made=False)
+    _check_place(selection, output)
+    if selection.options.needs_arrow:
+        require_arrow()
     with destination:
         sources = Sources.of([run.pictures for run in selection.runs], check=selection.options.check)
         work = Work(selection, sources, destination, progress, selection.count(), processes)
@@ -138,6 +143,31 @@ def _written(
         destination.put(ABOUT, orjson.dumps(about, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
         destination.finish()
     return _result(selection, destination, made=True)
+
+
+def _check_place(selection: Selection, output: str) -> None:
+    """Refuse a place within a run: what lies there is the run's own."""
+    place = Path(os.path.realpath(output))
+    for run in selection.runs:
+        if not is_url(output) and place.is_relative_to(os.path.realpath(run.directory.path)):
+            raise UsageError(
+                f"{output} lies within the run {run.directory.path}", hint="give another directory with -o"
+            )
+
+
+def _check_copies(selection: Selection, output: str) -> None:
+    """Refuse to call links copies: who asked for copies means to change them."""
+    first = next(selection.entries(), None)
+    if not selection.options.copy or is_url(output) or first is None:
+        return
+    source = selection.runs[first.run].pictures.place(first.file)
+    for side in selection.sides:
+        with contextlib.suppress(OSError):
+            if Path(output, side, first.name).samefile(source):
+                raise UsageError(
+                    f"{output} is this export already, and its images are hard links to the run's",
+                    hint="remove it or give another directory with -o, and --copy makes files of their own",
+                )
 
 
 def _about(selection: Selection) -> dict[str, Any]:

@@ -67,6 +67,11 @@ class Options:
         if self.license is not None and not self.license.strip():
             raise UsageError("the license is empty", hint="a Hugging Face identifier, such as cc-by-4.0")
 
+    @property
+    def needs_arrow(self) -> bool:
+        """Whether pyarrow writes some of it."""
+        return self.format == "parquet" or (self.format == "imagefolder" and self.metadata == "parquet")
+
     def as_json(self) -> dict[str, Any]:
         """Give what decides on an export's bytes: two that agree in it and in their images are the same."""
         return {

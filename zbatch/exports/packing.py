@@ -131,8 +131,17 @@ class _Ticks:
 
 def main() -> None:
     """Pack until nobody asks any more."""
+    try:
+        _pack_all(sys.stdin.buffer, sys.stdout.buffer)
+    except (EOFError, pickle.UnpicklingError, BrokenPipeError):
+        pass  # whoever asked was killed: nobody is left to be told
+    except BaseException:  # noqa: BLE001 - told below; Python would wait for the thread that listens
+        sys.excepthook(*sys.exc_info())
+    os._exit(1)
+
+
+def _pack_all(asked: IO[bytes], out: IO[bytes]) -> None:
     warnings.simplefilter("ignore")
-    asked, out = sys.stdin.buffer, sys.stdout.buffer
     order: Order = pickle.load(asked)  # noqa: S301 - of our own process
     lots: SimpleQueue[Lot] = SimpleQueue()
     threading.Thread(target=_listen, args=(asked, lots), daemon=True).start()
@@ -161,7 +170,7 @@ def _listen(asked: IO[bytes], lots: SimpleQueue[Lot]) -> None:
 
     It may be that whoever asked was killed, and whoever goes on with the export waits for the place.
     """
-    with contextlib.suppress(EOFError):
+    with contextlib.suppress(EOFError, pickle.UnpicklingError):
         while True:
             lots.put(pickle.load(asked))  # noqa: S301 - of our own process
     os._exit(0)

@@ -39,7 +39,6 @@ def write_parquet(work: Work) -> None:
         UsageError: pyarrow is not installed.
         DiskError: an image is gone or was changed, or the disk is full.
     """
-    _arrow()
     for side in work.selection.sides:
         counts = work.shards(side, _OVERHEAD)
         names = [f"data/{side}-{number:05}-of-{len(counts):05}.parquet" for number in range(len(counts))]
@@ -166,6 +165,15 @@ class _Sink:
 
     def seekable(self) -> bool:
         return False
+
+
+def require_arrow() -> None:
+    """Look for pyarrow before anything is written.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    _arrow()
 
 
 def _arrow() -> tuple[Any, Any]:
