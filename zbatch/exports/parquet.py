@@ -6,6 +6,7 @@ pyarrow is an extra: it is imported when this is used.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from zbatch.exports.writing import Work
 
 _OVERHEAD: Final = 1_024
-_GROUP_BYTES: Final = 8_000_000
+_GROUP_BYTES: Final = 2_500_000
 _GROUP_COUNT: Final = 1_000
 """A row group is what a reader that streams takes at once; pyarrow holds one, several times over."""
 
@@ -168,12 +169,13 @@ class _Sink:
 
 
 def require_arrow() -> None:
-    """Look for pyarrow before anything is written.
+    """Look for pyarrow before anything is written, without loading it: others may do that.
 
     Raises:
         UsageError: it is not installed.
     """
-    _arrow()
+    if find_spec("pyarrow") is None:
+        raise _needed()
 
 
 def _arrow() -> tuple[Any, Any]:
@@ -181,5 +183,9 @@ def _arrow() -> tuple[Any, Any]:
         import pyarrow as pa  # noqa: PLC0415 - an extra
         import pyarrow.parquet as pq  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise UsageError("parquet needs pyarrow", hint="pip install 'zbatch[export]'") from error
+        raise _needed() from error
     return pa, pq
+
+
+def _needed() -> UsageError:
+    return UsageError("parquet needs pyarrow", hint="pip install 'zbatch[export]'")

@@ -27,8 +27,11 @@ _STRETCH: Final = 500
 _WORTH: Final = 2_000
 """Images for which other processes are worth their start."""
 
-_MOST: Final = 8
-"""Processes at most: by then the disk is what all of them wait for."""
+_MOST: Final = 4
+"""Processes at most: by then the disk is what all of them wait for, and each takes some 30 MB."""
+
+_MOST_WITH_ARROW: Final = 2
+"""As `_MOST`, where each loads pyarrow and holds row groups several times over: some 100 MB."""
 
 
 @dataclass(slots=True)
@@ -150,7 +153,8 @@ class Work:
         """Say how many other processes are to pack; none where one would have all to do."""
         count = self.processes
         if count is None:
-            count = min(processors(), _MOST) if self.total >= _WORTH and self.sources.here else 0
+            most = _MOST_WITH_ARROW if self.options.needs_arrow else _MOST
+            count = min(processors(), most) if self.total >= _WORTH and self.sources.here else 0
         return min(count, lots) if lots > 1 and count > 1 else 0
 
     def _desk(self) -> Desk:
