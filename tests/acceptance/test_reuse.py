@@ -75,7 +75,7 @@ def test_picked_refined_and_run_again_only_the_new_scales_are_submitted(tmp_path
             tmp_path / "runs" / "fox-local",
             lambda at: 5 - round(5 * abs(at["lora.scale"] - 0.6)) - (at["lora.name"] == "ink") or 1,
         )
-        refined = zbatch("refine", "fox.yaml", "--picks", "picks.json", **here)
+        refined = zbatch("refine", "fox.yaml", "--picks", "picks.json", "--votes", "2", **here)
         assert refined.returncode == 0, refined.stderr
         assert "plan: 10 jobs: 2 images made already, 8 to submit, 0.08 USD" in refined.stdout
         plan, run = (line.split()[1:] for line in refined.stdout.splitlines()[-2:])

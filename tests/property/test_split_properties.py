@@ -19,7 +19,7 @@ SHARES = st.tuples(st.floats(0, 0.5), st.floats(0, 0.5))
 
 
 def entry(prompt, seed, cells):
-    return Entry(0, "", "", "", "", 0, 1, 1, "", "", False, [], cells, {"prompt": prompt, "seed": seed})
+    return Entry(0, "", "", "", 0, 1, 1, "", "", False, [], cells, {"prompt": prompt, "seed": seed})
 
 
 def sides_of(entries, split):
