@@ -88,6 +88,15 @@ def study(made, tmp_path, monkeypatch):
     return tmp_path / "here", picks
 
 
+def run_with_loras(folder, loras):
+    """Run the study anew with a list of LoRAs, and without the rules that name what it no longer has."""
+    text = MANIFEST.replace(
+        "    name: [film, ink]\n    scale: {from: 0, to: 1.2, step: 0.2}   # seven", loras
+    )
+    (folder / "study.yaml").write_text(text[: text.index("exclude:")])
+    finish(resolve(load_manifest("study.yaml"), Settings()))
+
+
 def refined(study, *picks, out=None, force=False, same_run=False, **wishes):
     folder, mine = study
     wishes = Wishes(**{"keep": {}, "drop": {}, "votes": 2, **wishes})  # two seeds
@@ -161,12 +170,10 @@ def test_all_that_goes_is_told_with_what_keeps_it(study):
         "include[1]: taken out, as it names animal owl and lora.name ink; "
         "--keep animal=owl --keep lora.name=ink keeps it" in notes
     )
-    text = MANIFEST.replace(
-        "    name: [film, ink]\n    scale: {from: 0, to: 1.2, step: 0.2}   # seven",
+    run_with_loras(
+        folder,
         "    - none\n    - {label: 'dark, old', value: ink@0.5}\n    - film@0.6\n    - [film@0.5, ink@0.5]",
     )
-    (folder / "study.yaml").write_text(text[: text.index("exclude:")])
-    finish(resolve(load_manifest("study.yaml"), Settings()))
     picks = write_picks(
         folder / "p.json", folder / "runs" / "study-preview",
         lambda at: 5 if at["lora.scale"] == 0.6 else 2,
@@ -385,12 +392,9 @@ def test_blind_comparisons_decide_where_there_are_enough(study):
 
 def test_a_list_of_loras_gets_denser_by_name(study):
     folder, _ = study
-    text = MANIFEST.replace(
-        "    name: [film, ink]\n    scale: {from: 0, to: 1.2, step: 0.2}   # seven",
-        "    - none\n    - film@0.4  # low\n    - film@0.6\n    - film@0.8\n    - [film@0.5, ink@0.5]",
+    run_with_loras(
+        folder, "    - none\n    - film@0.4  # low\n    - film@0.6\n    - film@0.8\n    - [film@0.5, ink@0.5]"
     )
-    (folder / "study.yaml").write_text(text[: text.index("exclude:")])
-    finish(resolve(load_manifest("study.yaml"), Settings()))
     picks = write_picks(
         folder / "p.json", folder / "runs" / "study-preview",
         lambda at: 5 if (at["lora.name"], at["lora.scale"]) in {("film", 0.6), ("none", 0)} else 2,
