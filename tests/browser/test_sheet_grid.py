@@ -67,6 +67,24 @@ def test_what_no_axis_tells_apart_lies_in_a_stack_that_turns_and_opens(visit, sm
     expect(page.locator(".place")).to_have_text("3 of 4 in this cell")
 
 
+def test_arrows_lead_from_stack_to_stack_along_one_axis_alone(visit, small):
+    page = visit(small)
+    page.get_by_role("button", name="Stop grouping by subject").click()
+    page.get_by_role("button", name="Stop grouping by lora.name").click()
+    page.locator(".cell").nth(1).click()
+    page.keyboard.press("]")
+    page.keyboard.press("]")
+    expect(page.locator(".place")).to_have_text("3 of 4 in this cell")
+    told = "all => all.map(one => one.innerText.replace(/\\s+/g, ' '))"
+    before = page.locator(".crumbs .pair").evaluate_all(told)
+    expect(page.locator(".way.right span")).to_have_text("0.8")
+    page.keyboard.press("ArrowRight")
+    after = page.locator(".crumbs .pair").evaluate_all(told)
+    assert [one for one in after if one not in before] == ["scale 0.8"]
+    page.keyboard.press("ArrowLeft")
+    assert page.locator(".crumbs .pair").evaluate_all(told) == before
+
+
 def test_without_axes_the_sheet_is_a_wall_with_captions(visit, small):
     page = visit(small)
     page.locator("#axis-x").select_option("")
@@ -236,7 +254,7 @@ def test_hostile_text_stays_text(visit, hostile):
     assert page.title() == "</title><script>document.title='owned'</script>"
     assert page.locator("#title").inner_text() == page.title()
     assert page.locator("img[onerror], img[src=x], a[href^=javascript]").count() == 0
-    assert page.locator("script").count() == 2
+    assert page.locator("script").count() == 3
     for text in HOSTILE[:2]:
         assert page.locator(".chip .what").filter(has_text=text[:12]).count() >= 1
     page.locator("#search").fill("javascript:alert")
@@ -276,7 +294,7 @@ def test_paper_gets_tables(visit, small):
     for table, words in zip(page.locator("#paper table").all(), ("film", "ink", "film", "ink"), strict=True):
         title, columns = table.locator("thead tr").all()
         assert words in title.inner_text()
-        assert columns.locator("th").all_inner_texts() == ["seed", "0", "0.4", "0.8", "1.2"]
+        assert columns.locator("th").all_inner_texts() == ["scale →\nseed ↓", "0", "0.4", "0.8", "1.2"]
     style = "element => [getComputedStyle(element).display, getComputedStyle(element).breakAfter]"
     assert page.locator("#paper thead").first.evaluate(style) == ["table-header-group", "avoid"]
 
@@ -299,6 +317,20 @@ def test_a_missing_thumbnail_and_missing_data_are_said(visit, watch, small, tmp_
     (copy / "data.js").unlink()
     page.goto(address(copy / "index.html"))
     expect(page.locator("#trouble")).to_contain_text("data.js is missing")
+
+
+def test_the_chosen_theme_is_there_before_the_data(visit, watch, small, tmp_path):
+    watch.forgiven = ("ERR_FILE_NOT_FOUND",)
+    copy = tmp_path / "copy"
+    shutil.copytree(small.parent, copy)
+    page = visit(copy / "index.html", color_scheme="light")
+    page.keyboard.press("t")
+    page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    (copy / "data.js").unlink()
+    page.goto(address(copy / "index.html", "#x="))
+    page.reload()
+    expect(page.locator("#trouble")).to_contain_text("data.js is missing")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
 
 
 def test_a_single_file_travels_alone(visit, small, tmp_path):

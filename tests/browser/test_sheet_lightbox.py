@@ -182,13 +182,26 @@ def test_a_closer_look_is_kept_from_picture_to_picture(visit, small):
     closer = page.locator(".original").evaluate("image => image.style.transform")
     page.keyboard.press("ArrowRight")
     assert page.locator(".original").evaluate("image => image.style.transform") == closer
+    moved = "image => { const { e, f } = new DOMMatrix(image.style.transform); return [e, f]; }"
+    before = page.locator(".original").evaluate(moved)
     page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] / 2 - 90, box["y"] + 160)
+    # In many steps, as a hand does: a browser would begin to drag the picture itself off the page.
+    page.mouse.move(box["x"] + box["width"] / 2 - 90, box["y"] + 160, steps=12)
     page.mouse.up()
-    assert page.locator(".original").evaluate("image => image.style.transform") != closer
+    after = page.locator(".original").evaluate(moved)
+    assert [round(new - old) for new, old in zip(after, before, strict=True)] == [-90, -40]
     page.keyboard.press("0")
     assert page.locator(".original").evaluate("image => image.style.transform") == ""
     expect(page.locator("#lightbox")).to_be_visible()
+
+
+def test_escape_closes_the_picture_after_a_copy_too(visit, small):
+    page = open_first(visit, small)
+    page.get_by_role("button", name="Copy prompt").click()
+    page.keyboard.press("Escape")
+    expect(page.locator("#lightbox")).to_be_hidden()
+    page.locator(".cell").first.click()
+    expect(page.locator(".side")).to_be_visible()
 
 
 def test_a_fresh_lightbox_points_at_no_button(visit, small):

@@ -54,6 +54,20 @@ def test_many_pictures_are_printed_with_the_dots_that_paper_shows(visit, detaile
     expect(page.locator("#paper canvas").first).to_have_attribute("aria-label", re.compile("scale 0"))
 
 
+def test_both_axes_and_what_was_asked_for_are_on_paper(visit, detailed):
+    page = visit(detailed, "#x=lora.scale&y=seed&q=scale%3C0.5&panel=0")
+    printed(page)
+    expect(page.locator("#paper .corner").first).to_have_text("scale →\nseed ↓")
+    expect(page.locator("#paper .asked")).to_have_text("Search: scale<0.5")
+    page = visit(detailed, "#x=lora.scale&y=&panel=0")
+    printed(page)
+    expect(page.locator("#paper thead tr:last-child th").first).to_have_text("scale 0")
+    expect(page.locator("#paper .asked")).to_have_count(0)
+    page = visit(detailed, "#x=&y=&sort=made&down=1&panel=0")
+    printed(page)
+    expect(page.locator("#paper .asked")).to_have_text("Sorted by time made, newest first")
+
+
 def test_few_pictures_are_printed_from_the_images_themselves(visit, detailed):
     only = "&only.subject=red%20fox&only.lora.name=film&only.seed=1000&only.size=portrait"
     page = visit(detailed, f"#x=lora.scale&y=seed{only}")

@@ -18,11 +18,11 @@ INSIDE = """cells => cells.flatMap(cell => {
 WALL = "#x=&y=&size=100&panel=0"
 
 
-def test_a_small_thumbnail_says_why_in_few_words(visit, small):
+def test_a_small_thumbnail_says_why_in_few_words_the_servers_own_where_they_fit(visit, small):
     page = visit(small, WALL)
     for state, words in {
         "failed": "task failed",
-        "rejected": "illegal prompt",
+        "rejected": "the prompt is not allowed",
         "unknown": "connection lost",
         "excluded": "when:",
     }.items():
@@ -37,6 +37,19 @@ def test_a_reason_stays_within_its_thumbnail(visit, small):
     assert "ILLEGAL_PROMPT: the prompt is not allowed" in page.locator(
         ".cell[data-state=rejected]"
     ).get_attribute("title")
+
+
+def test_no_word_is_cut_in_a_narrow_thumbnail(visit, tmp_path):
+    sample = Sample(sizes=("256*1024",), seeds=2)
+    page = visit(write_sheet(write_sample(tmp_path / "run", sample)), "#x=&y=&size=80&panel=0")
+    cells = page.locator(".cell:not([data-state=done])")
+    assert cells.count() > 3
+    assert max(cells.evaluate_all("all => all.map(cell => cell.clientWidth)")) < 56
+    cut = """cells => cells.flatMap(cell => [...cell.querySelectorAll('.word, .why')]
+        .filter(part => part.scrollWidth > part.clientWidth + 1 || part.offsetWidth > cell.clientWidth)
+        .map(part => part.innerText))"""
+    assert cells.evaluate_all(cut) == []
+    assert cells.evaluate_all("all => all.every(cell => cell.querySelector('.icon, .word'))")
 
 
 def test_a_large_thumbnail_says_it_in_full(visit, small):
@@ -72,7 +85,7 @@ def test_a_long_reason_is_whole_in_the_lightbox_and_short_elsewhere(visit, tmp_p
 def test_what_an_earlier_run_gave_up_on_is_not_drawn_as_under_way(visit, small):
     page = visit(small, f"{WALL}&state=submitted")
     given_up = page.locator(".cell", has_text="not here yet").first
-    expect(given_up.locator(".why")).to_have_text("job deadline")
+    expect(given_up.locator(".why")).to_have_text("not finished after 1800 s")
     words = "known to the server, picture not here yet: job_deadline: not finished after 1800 s"
     assert words in given_up.get_attribute("title")
     assert "zbatch run" in given_up.get_attribute("title")

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+
 import pytest
 from playwright.sync_api import expect
 from support.browser import reload, until
+from support.sample_run import Sample, write_sample
+
+from zbatch.sheet import write_sheet
 
 
 def total(page):
@@ -25,6 +31,9 @@ def total(page):
         ("subject=fox", 0),
         ('subject="red fox"', 24),
         ("STATE:done nsfw:true", 2),
+        ("nsfw:false", 2),
+        ("nsfw:unknown", 33),
+        ("-nsfw:true state:done", 35),
         ("fox -state:done", 5),
         ("lora.scale>1", 9),
     ],
@@ -60,7 +69,7 @@ def test_the_name_that_was_meant_is_offered(visit, small, query, words, better):
         ("seed:999", "Nothing has seed:999: seed goes from 1000 to 1002"),
         ("scale>high", "Nothing has scale>high: scale goes from 0 to 1.2"),
         ("subject>3", "subject is no number: subject:… finds its values"),
-        ("nsfw:maybe", "nsfw is true or false, not “maybe”"),
+        ("nsfw:maybe", "nsfw is true, false or unknown, not “maybe”"),
         ("xylophone:3", "No axis is called “xylophone”"),
     ],
 )
@@ -68,6 +77,20 @@ def test_what_cannot_be_is_said(visit, small, query, words):
     page = visit(small)
     page.locator("#search").fill(query)
     expect(page.locator(".complaint")).to_have_text(words)
+
+
+def test_where_the_server_said_nothing_of_nsfw_that_is_told(visit, tmp_path):
+    path = write_sample(tmp_path / "run", Sample(seeds=1, troubles=False))
+    with contextlib.closing(sqlite3.connect(path / "state.sqlite3")) as db, db:
+        db.execute("UPDATE jobs SET nsfw = NULL")
+    page = visit(write_sheet(path))
+    page.locator("#search").fill("fox nsfw:false")
+    expect(page.locator(".complaint")).to_have_text(
+        "The server said of no picture here whether it is NSFW: nsfw:unknown?"
+    )
+    page.locator(".complaint button").click()
+    expect(page.locator("#search")).to_have_value("fox nsfw:unknown")
+    assert not total(page).startswith("0 of")
 
 
 def test_a_term_that_is_being_typed_hides_nothing(visit, small):

@@ -54,10 +54,21 @@ def test_an_open_page_fills_and_ends_by_itself(visit, growing):
     growing.make(42)
     growing.end()
     expect(mark(page)).to_have_text("the run ended, 47 of 48 jobs done")
-    assert page.evaluate("document.querySelectorAll('script').length") == 2
+    assert page.evaluate("document.querySelectorAll('script').length") == 3
     reload(page)
     expect(page.locator(".cell").first).to_be_visible()
     expect(mark(page)).to_be_hidden()
+
+
+def test_a_page_knows_the_changes_once_the_run_has_ended(visit, begin):
+    growing = begin(Sample(subjects=("red fox",), loras=("film",), seeds=1, troubles=False, excluded=False))
+    page = visit(growing.tell(), "#x=&y=&panel=0")
+    growing.make(4)
+    growing.end()
+    expect(mark(page)).to_have_text("the run ended, 4 of 4 jobs done")
+    page.locator("#search").fill("change>0")
+    expect(page.locator(".cell")).to_have_count(3)
+    expect(page.locator(".complaint")).to_have_count(0)
 
 
 def test_a_page_that_is_opened_later_catches_up(visit, growing):

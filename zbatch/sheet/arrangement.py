@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from zbatch.model import JobState, canonical_number
 from zbatch.sheet.axes import ABSENT
-from zbatch.sheet.data import NONE, SheetData
+from zbatch.sheet.columns import NONE
+from zbatch.sheet.data import SheetData
 
 
 @dataclass(frozen=True, slots=True)

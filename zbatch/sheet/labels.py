@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import Final
 
 from zbatch.sheet.arrangement import label, short_name
-from zbatch.sheet.data import NONE, SheetData
+from zbatch.sheet.columns import NONE
+from zbatch.sheet.data import SheetData
 from zbatch.sheet.lettering import Lettering, whole
 from zbatch.sheet.pages import INK, SOFT, Pen
 from zbatch.sheet.siblings import WHOLE, Siblings, excerpts

@@ -11,7 +11,7 @@ from zbatch.sheet.labels import Labels
 from zbatch.sheet.pages import LINE, SOFT, Pen, Strip
 
 TOGETHER = 3
-"""Lines at the beginning of a text that are not parted; it may go on on another page after them."""
+"""Lines at either end of a text that are not parted; between them it may go on on another page."""
 
 
 def legend(labels: Labels, text: int, width: int) -> list[Strip]:
@@ -49,6 +49,6 @@ def _note(labels: Labels, axis: str, value: int, number: int, size: int, width: 
 
         return Strip(step * len(some) + (end if last else 0), draw)
 
-    cuts = [0, *range(TOGETHER, len(lines)), len(lines)]
+    cuts = [0, *range(TOGETHER, len(lines) - TOGETHER + 1), len(lines)]
     for start, stop in pairwise(cuts):
         yield strip(lines[start:stop], first=start == 0, last=stop == len(lines))

@@ -22,8 +22,9 @@ from zbatch.clock import monotonic, now_iso
 from zbatch.durable import write_aside
 from zbatch.errors import DiskError
 from zbatch.model import JobState
-from zbatch.sheet.change import known_changes
-from zbatch.sheet.data import JobColumns, JobReader, SheetData, about_run
+from zbatch.sheet.change import known_changes, measure_changes
+from zbatch.sheet.columns import JobColumns, JobReader
+from zbatch.sheet.data import SheetData, about_run
 from zbatch.sheet.page import render_data, render_page, script_of
 from zbatch.state.database import Meta
 from zbatch.state.directory import RunDirectory
@@ -102,6 +103,8 @@ class LiveSheet:
             StateError: the state is damaged.
         """
         data = SheetData.of(run)
+        if pulse is Pulse.ENDED:  # else somebody waits for it to stop
+            measure_changes(data, self._directory)
         write_aside(self._directory.data, render_data(data, changes=known_changes(data, self._directory)))
         write_aside(self._directory.index, render_page(data))
         if self._grid is not None:  # else no page was told of anything

@@ -8,7 +8,8 @@ from typing import Final
 
 from zbatch.sheet.arrangement import Arrangement
 from zbatch.sheet.bisection import largest
-from zbatch.sheet.data import NONE, SheetData
+from zbatch.sheet.columns import NONE
+from zbatch.sheet.data import SheetData
 from zbatch.sheet.labels import Texts
 from zbatch.sheet.pages import GAP
 

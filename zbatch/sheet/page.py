@@ -22,13 +22,13 @@ from zbatch.sheet.data import SheetData
 HOME: Final = Path(__file__).parent
 
 SCRIPTS: Final = (
-    "dom", "focus", "later", "words", "toast", "clipboard", "shortening", "wrapping", "columns",
+    "dom", "focus", "later", "storage", "words", "toast", "clipboard", "shortening", "wrapping", "columns",
     "dataset", "picksfile", "opinions", "rates", "judging", "matchups", "spelling", "query", "selection",
-    "order", "sizes", "view", "caption", "layout", "judgebar", "cell", "heads", "cursor", "grid", "twins",
-    "touch", "chips", "drawer", "edges", "controls", "metadata", "snippet", "redo", "copies", "curve",
-    "scrubber", "pinch", "zoom", "missing", "pane", "reference", "pins", "difference", "nametags",
-    "arrangement", "compare", "comparebar", "lightbox", "picksdialog", "blindprint", "blind", "proof",
-    "paper", "help", "live", "trail", "main",
+    "order", "sizes", "view", "caption", "table", "wall", "layout", "judgebar", "cell", "heads", "cursor",
+    "grid", "twins", "touch", "chips", "drawer", "edges", "controls", "metadata", "snippet", "redo",
+    "copies", "curve", "scrubber", "pinch", "zoom", "missing", "pane", "reference", "pins", "difference",
+    "nametags", "arrangement", "compare", "comparebar", "lightbox", "picksdialog", "blindprint", "blind",
+    "proof", "paper", "help", "live", "trail", "main",
 )  # fmt: skip
 """The page's scripts, in the order they are joined."""
 
@@ -46,9 +46,11 @@ def render_page(data: SheetData, *, inline: bytes | None = None, kind: Kind = Ki
     """Render `index.html`. With `inline`, the data script stands inside the page instead of beside it."""
     generator, scripts, styles = kind.value
     # The last script puts the page together: what else there is comes before.
+    theme = (HOME / "assets" / "theme.js").read_text(encoding="utf-8")
     script, style = _joined("js", (*SCRIPTS[:-1], *scripts, SCRIPTS[-1])), _joined("css", (*STYLES, *styles))
     data_script = None if inline is None else inline.decode("utf-8")
-    sources = [_hash(script), *([_hash(data_script)] if data_script is not None else ["'self'", "file:"])]
+    data_source = ["'self'", "file:"] if data_script is None else [_hash(data_script)]
+    sources = [_hash(theme), _hash(script), *data_source]
     text = (
         _environment()
         .get_template("sheet.html.j2")
@@ -67,6 +69,7 @@ def render_page(data: SheetData, *, inline: bytes | None = None, kind: Kind = Ki
                 )
             ),
             style=Markup(style),  # noqa: S704 - our own files
+            theme=Markup(theme),  # noqa: S704 - our own file
             script=Markup(script),  # noqa: S704 - our own files
             data_script=None if data_script is None else Markup(data_script),  # noqa: S704 - escaped below
         )

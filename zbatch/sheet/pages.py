@@ -19,6 +19,11 @@ GUTTER: Final = 72
 """Between two columns of strips on one page."""
 
 MARGIN: Final = 64
+_BLANK: Final = 0.12
+"""The part of a column that may stay blank before another way to fill them is looked for."""
+_TRIES: Final = 32
+"""Heights that are tried for that."""
+
 PAPER, INK, SOFT, LINE = "#ffffff", "#1b1b1d", "#77777e", "#dededb"
 
 Pen = ImageDraw.ImageDraw
@@ -83,11 +88,22 @@ def paginate(strips: Sequence[Strip], room: Callable[[int], int]) -> tuple[list[
 
 
 def balanced(strips: Sequence[Strip], room: int, head: int, across: int) -> list[list[list[Strip]]]:
-    """Fill as few pages of `across` columns as can be, about equally. The first one has `head` less room."""
+    """Fill as few pages of `across` columns as can be, about equally. The first one has `head` less room.
+
+    Where what stays together is so tall that filling them equally would leave much of an earlier column
+    blank, the earlier ones are filled and the last one has what is left.
+    """
+
+    def own(number: int, height: int) -> int:
+        return height - (head if number < across else 0)
 
     def filled(height: int) -> tuple[int, int, list[list[Strip]]]:
-        columns, forced = paginate(strips, lambda number: height - (head if number < across else 0))
+        columns, forced = paginate(strips, lambda number: own(number, height))
         return math.ceil(len(columns) / across), forced, columns
+
+    def blank(height: int, columns: list[list[Strip]]) -> int:
+        left = (own(number, height) - tall(column) for number, column in enumerate(columns[:-1]))
+        return max((pixels for pixels in left if pixels > room * _BLANK), default=0)
 
     pages, forced, best = filled(room)
     low, high = room // 4, room
@@ -96,6 +112,11 @@ def balanced(strips: Sequence[Strip], room: int, head: int, across: int) -> list
         number, worse, columns = filled(half)
         fits = number <= pages and worse <= forced and max(map(tall, columns)) <= half
         low, high, best = (low, half, columns) if fits else (half, high, best)
+    least = blank(high, best)
+    for height in range(high, room + 1, max(8, (room - high) // _TRIES)) if least else ():
+        number, worse, columns = filled(height)
+        if number <= pages and worse <= forced and blank(height, columns) < least:
+            least, best = blank(height, columns), columns
     return [best[start : start + across] for start in range(0, len(best), across)]
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from PIL import Image
 
 from zbatch.sheet.arrangement import Row, has_picture, verdict
-from zbatch.sheet.data import NONE, SheetData
+from zbatch.sheet.columns import NONE
+from zbatch.sheet.data import SheetData
 from zbatch.sheet.labels import Label, Labels
 from zbatch.sheet.measures import HEAD_GAP, Measures
 from zbatch.sheet.pages import GAP, INK, LINE, PAPER, SOFT, Pen, Strip

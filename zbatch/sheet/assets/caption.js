@@ -7,7 +7,7 @@ const CAPTION = { padding: 9, line: 17, most: 4 };
 class Captions {
   constructor(data, view, size, width) {
     const axes = data.varying.filter((axis) => !view.groups.includes(axis));
-    Object.assign(this, { data, long: axes.filter((axis) => axis.longest > WHOLLY) });
+    Object.assign(this, { data, long: axes.filter((axis) => axis.longest > WHOLLY), changes: view.sort === "change" });
     // The lines break alike under every picture, as the longest values need it under the narrowest one.
     const narrowest = data.tileAspects.reduce((least, aspect) => Math.min(least, aspect), 1);
     // Rows are filled by a picture more than would fit, all of them a little lower.
@@ -15,7 +15,7 @@ class Captions {
     const room = Math.floor((size * narrowest * fitting) / (fitting + 1) / LETTER.short);
     this.short = inLines(axes.filter((axis) => axis.longest <= WHOLLY), room);
     // Small pictures are not to drown in words.
-    this.most = Math.max(1, Math.min(size < 100 ? 2 : CAPTION.most, this.short.length + this.long.length));
+    this.most = Math.max(1, Math.min(size < 100 ? 2 : CAPTION.most, this.short.length + this.long.length + Number(this.changes)));
     this.height = CAPTION.padding + CAPTION.line * this.most;
   }
 
@@ -26,6 +26,12 @@ class Captions {
     }).join(" · ");
   }
 
+  /** What the wall is sorted by where nothing else shows it. */
+  #change(cell) {
+    const change = this.changes ? this.data.change(cell) : null;
+    return change === null ? "" : `change\u00a0${change.toFixed(2)}`;
+  }
+
   #long(cell, room) {
     const long = this.long.filter(({ column }) => column[cell] !== ABSENT).map((axis) => axis.brief(axis.column[cell], room));
     return long.length || this.short.length ? long : [middle(this.data.prompt(cell), room)];
@@ -33,11 +39,11 @@ class Captions {
 
   /** The words where there is room for all of them. */
   words(cell) {
-    return [this.#short(cell, this.short.flat()), ...this.#long(cell, 60)].filter(Boolean).join("\n");
+    return [this.#change(cell), this.#short(cell, this.short.flat()), ...this.#long(cell, 60)].filter(Boolean).join("\n");
   }
 
   element(cell, width) {
-    const lines = [...this.short.map((axes) => this.#short(cell, axes)), ...this.#long(cell, Math.floor(width / LETTER.long))];
+    const lines = [this.#change(cell), ...this.short.map((axes) => this.#short(cell, axes)), ...this.#long(cell, Math.floor(width / LETTER.long))];
     return make("span", { class: "caption", dir: "auto", text: lines.filter(Boolean).slice(0, this.most).join("\n") });
   }
 }

@@ -1,6 +1,9 @@
 // One cell as it is drawn: a thumbnail, or a state with its reason.
 
-const LINE = 14; // pixels of a line of a reason, whose letters are some six wide
+const LINE = 14; // pixels of a line of a reason
+const LETTER_OF = { word: 7, why: 6 }; // pixels, about
+const SLIM = 56; // pixels: a narrower cell has no room for words, nor for a badge of the usual size
+const NARROW = 84; // pixels: in a narrower one words that do not fit would break in the middle
 
 /** `turn` says which cell of the slot's stack is on top. */
 function cellElement(data, slot, turn, layout) {
@@ -9,7 +12,7 @@ function cellElement(data, slot, turn, layout) {
   const box = slot.box ?? layout.box(cell);
   const twins = data.twins(cell).length;
   const element = make("div", {
-    class: "cell", role: "gridcell", tabindex: -1, "data-state": state,
+    class: box.width < SLIM ? "cell slim" : "cell", role: "gridcell", tabindex: -1, "data-state": state,
     "data-stack": slot.cells.length > 1 ? `${(turn % slot.cells.length) + 1}/${slot.cells.length}` : null,
     // A small cell needs its room for the reason; its title tells of the twins too.
     "data-twins": twins > 1 && (state === "done" || box.height >= 84) ? `×${count(twins)}` : null,
@@ -66,18 +69,24 @@ function thumbnail(data, cell, element) {
   return image;
 }
 
-/** The reason in full where it fits, else in few words; a small cell leaves out its icon for it. */
+/** The reason in full where it fits, else what the server said, else a few words; a small cell leaves out its icon for it. Words that cannot stand whole are left to the cell's hint. */
 function verdict(data, cell, state, box) {
-  const across = Math.floor((box.width - 14) / 6);
   const words = data.word(cell);
+  if (!stands(words, LETTER_OF.word, box.width)) return [icon(state)];
+  const across = Math.floor((box.width - 14) / LETTER_OF.why);
   const lines = Math.floor((box.height - 16 - 15 * Math.ceil(words.length / across)) / LINE);
   const [brief, whole] = [data.brief(cell), data.reason(cell)];
   const marked = !brief || lines >= 3;
   const room = Math.floor(across * (marked ? lines - 1.5 : lines) * 0.9); // words do not fill their lines
-  const why = whole.length <= room || room > 60 ? middle(whole, Math.min(160, room)) : middle(brief, room);
+  const said = data.message(cell);
+  const why = whole.length <= room || room > 60 ? middle(whole, Math.min(160, room)) : said && said.length <= room ? said : middle(brief, room);
+  const told = brief && room >= 6 && (box.width >= NARROW || stands(why, LETTER_OF.why, box.width));
   return [
     marked ? icon(state) : null,
     make("span", { class: "word", text: words }),
-    brief && room >= 6 ? make("span", { class: "why", dir: "auto" }, ...breakable(why)) : null,
+    told ? make("span", { class: "why", dir: "auto" }, ...breakable(why)) : null,
   ].filter(Boolean);
 }
+
+/** Whether the longest of these words fits into a cell so wide. */
+const stands = (text, letter, width) => Math.max(...text.split(/\s+/).map((word) => word.length)) * letter <= width - 6;

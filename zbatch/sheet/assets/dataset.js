@@ -157,6 +157,12 @@ class Dataset {
     return [this.text(this.jobs.reason[job]), this.text(this.jobs.message[job])].filter(Boolean).join(": ");
   }
 
+  /** What the server or the runner said of why there is no picture. */
+  message(cell) {
+    const job = this.job(cell);
+    return job === ABSENT ? "" : this.text(this.jobs.message[job]);
+  }
+
   /** A submitted job with a reason was given up on for now: nothing is under way, the next run asks again. */
   waits(cell) {
     return this.state(cell) === "submitted" && this.jobs.reason[this.job(cell)] !== ABSENT;

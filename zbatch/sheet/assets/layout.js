@@ -13,6 +13,17 @@ const ARROWS = {
 const rank = (value) => (value === ABSENT ? Infinity : value);
 const byRank = (one, other) => (rank(one) === rank(other) ? 0 : rank(one) - rank(other));
 
+/** A row: where it stands, and which stretch of the layout's order lies in it. What lies where in it is found out when somebody looks: of ten thousand cells a window shows seventy. */
+class Row {
+  constructor(form, place) {
+    Object.assign(this, place, { form, made: null });
+  }
+
+  get slots() {
+    return (this.made ??= this.form.slots(this));
+  }
+}
+
 class Layout {
   constructor(data, view, cells, room) {
     Object.assign(this, { data, view, cells });
@@ -21,33 +32,23 @@ class Layout {
     this.sections = [];
     this.rows = [];
     this.boxes = []; // by shape, the first one for what has none
-    this.size = Math.max(view.size ?? fittingSize(data, view, cells, room), leastSize(room));
+    this.order = new Int32Array(cells.length); // the cells, row after row
+    this.rowOf = new Int32Array(data.size).fill(ABSENT); // by cell
+    const along = occupied(view.x, cells);
+    this.size = Math.max(view.size ?? fittingSize(data, view, cells.length, along, room), leastSize(room));
     this.captions = this.wall ? new Captions(data, view, this.size, room.width) : null;
     this.caption = this.captions?.height ?? 0;
-    const sections = this.#sections();
-    if (this.wall) this.#placeWall(sections, room);
-    else this.#placeTable(sections);
-    this.#index();
-  }
-
-  #index() {
-    const rowOf = (this.rowOf = new Int32Array(this.data.size).fill(ABSENT));
-    const slotOf = (this.slotOf = new Int32Array(this.data.size));
-    for (let row = 0; row < this.rows.length; row += 1) {
-      const { slots } = this.rows[row];
-      for (let slot = 0; slot < slots.length; slot += 1) {
-        const { cells } = slots[slot];
-        for (let at = 0; at < cells.length; at += 1) {
-          rowOf[cells[at]] = row;
-          slotOf[cells[at]] = slot;
-        }
-      }
-    }
+    this.form = this.wall ? new Wall(this, room.width) : new Table(this, along);
+    this.width = this.form.width;
+    let top = 0;
+    for (const section of this.#sections()) top = this.#place(section, top);
+    this.height = top + GAP;
   }
 
   /** Where a cell stands, or null where a filter or a folded section hides it. */
   at(cell) {
-    return this.rowOf[cell] === ABSENT ? null : { row: this.rowOf[cell], slot: this.slotOf[cell] };
+    const row = this.rowOf[cell];
+    return row === ABSENT ? null : { row, slot: this.rows[row].slots.findIndex(({ cells }) => cells.includes(cell)) };
   }
 
   /** Width and height of one picture: equal areas, true proportions. */
@@ -61,143 +62,52 @@ class Layout {
     return box;
   }
 
+  /** The groups that there are, in the order of their values, each with its cells in grid order. */
   #sections() {
-    const { groups } = this.view;
+    const columns = this.view.groups.map((axis) => axis.column);
     const found = new Map();
-    const columns = groups.map((axis) => axis.column);
-    let last = null; // cells come in grid order: most belong where the one before did
-    for (const cell of this.cells) {
-      let same = last !== null;
-      for (let at = 0; same && at < columns.length; at += 1) same = columns[at][cell] === last.values[at];
-      if (!same) {
-        const values = groups.map((axis) => axis.column[cell]);
-        const id = values.join(",");
-        last = found.get(id) ?? null;
-        if (last === null) found.set(id, (last = { id, values, cells: [] }));
-      }
-      last.cells.push(cell);
+    for (let from = 0, to = 0; from < this.cells.length; from = to) {
+      to = this.#stretch(from, columns);
+      const values = columns.map((column) => column[this.cells[from]]);
+      const id = values.join(",");
+      const known = found.get(id);
+      const stretch = this.cells.slice(from, to);
+      if (known) known.stretches.push(stretch);
+      else found.set(id, { id, values, stretches: [stretch] });
     }
-    return [...found.values()].sort((one, other) => {
+    return Array.from(found.values(), ({ id, values, stretches }) => ({ id, values, cells: stretches.length === 1 ? stretches[0] : stretches.flat() })).sort((one, other) => {
       for (let at = 0; at < one.values.length; at += 1) if (one.values[at] !== other.values[at]) return byRank(one.values[at], other.values[at]);
       return 0;
     });
   }
 
-  #open(section, top) {
+  /** The end of the cells that follow this one in its group: in grid order most belong where the one before did. */
+  #stretch(from, columns) {
+    const { cells } = this;
+    const first = cells[from];
+    if (columns.length === 0) return cells.length;
+    for (let to = from + 1; to < cells.length; to += 1) {
+      for (let at = 0; at < columns.length; at += 1) if (columns[at][cells[to]] !== columns[at][first]) return to;
+    }
+    return cells.length;
+  }
+
+  #place({ id, values, cells }, top) {
     const titled = this.view.groups.length > 0;
-    const closed = this.view.folds.has(section.id);
-    this.sections.push({ ...section, top, titled, closed, firstRow: this.rows.length, count: this.data.shown(section.cells) });
-    return { top: top + (titled ? BAR : GAP), closed };
+    const closed = this.view.folds.has(id);
+    const section = { id, values, cells, top, titled, closed, firstRow: this.rows.length, count: this.data.shown(cells) };
+    this.sections.push(section);
+    const start = top + (titled ? BAR : GAP);
+    const end = closed ? start : this.form.place(cells, start);
+    section.height = end - top;
+    return end;
   }
 
-  #close(top) {
-    const section = this.sections.at(-1);
-    section.height = top - section.top;
-    return top;
-  }
-
-  #placeTable(sections) {
-    const { x, y } = this.view;
-    const along = x ? x.column : null;
-    const widths = new Int32Array((x ? x.values.length : 0) + 1); // by value, the absent one last
-    for (const cell of this.cells) {
-      const value = along === null ? ABSENT : along[cell];
-      const at = value === ABSENT ? widths.length - 1 : value;
-      const { width } = this.box(cell);
-      if (widths[at] < width) widths[at] = width;
-    }
-    // A number never breaks: its column is wide enough for it, however small the pictures are.
-    const least = x?.numeric ? Math.min(120, Math.max(48, x.longest * 8 + 6)) : 48;
-    let left = 0;
-    const columns = []; // by value, as the widths
-    for (let at = 0; at < widths.length; at += 1) {
-      if (widths[at] === 0) continue; // no cell has it
-      const width = Math.max(least, widths[at]);
-      columns[at] = { value: at === widths.length - 1 ? ABSENT : at, left, width, index: this.columns.length };
-      this.columns.push(columns[at]);
-      left += width + GAP;
-    }
-    this.width = left;
-    let top = 0;
-    for (const section of sections) {
-      const opened = this.#open(section, top);
-      top = opened.closed ? opened.top : this.#tableRows(section, opened.top, columns, x, y) + (this.view.groups.length ? 12 : 0);
-      top = this.#close(top);
-    }
-    this.height = top + GAP;
-  }
-
-  #tableRows(section, start, columns, x, y) {
-    const [across, down] = [x ? x.column : null, y ? y.column : null];
-    const [lastColumn, lastRow] = [x ? x.values.length : 0, y ? y.values.length : 0];
-    const rows = []; // by value, the absent one last; in each the slots by column, with gaps
-    for (const cell of section.cells) {
-      const value = down === null ? ABSENT : down[cell];
-      const at = value === ABSENT ? lastRow : value;
-      const row = (rows[at] ??= []);
-      const other = across === null ? ABSENT : across[cell];
-      const column = columns[other === ABSENT ? lastColumn : other];
-      const known = row[column.index];
-      if (known) known.cells.push(cell);
-      else row[column.index] = { left: column.left, width: column.width, column: column.index, cells: [cell] };
-    }
-    let top = start;
-    for (let at = 0; at < rows.length; at += 1) {
-      if (rows[at] === undefined) continue;
-      const slots = rows[at].filter(Boolean);
-      let height = 40;
-      for (const slot of slots) {
-        slot.cells = this.#stacked(slot.cells);
-        for (const cell of slot.cells) height = Math.max(height, this.box(cell).height);
-      }
-      this.rows.push({ value: at === lastRow ? ABSENT : at, top, height, slots, section: this.sections.length - 1 });
-      top += height + GAP;
-    }
-    return top;
-  }
-
-  /** In a stack, pictures lie above what has none. */
-  #stacked(cells) {
-    return cells.length < 2 ? cells : [...cells.filter((cell) => this.data.state(cell) === "done"), ...cells.filter((cell) => this.data.state(cell) !== "done")];
-  }
-
-  #placeWall(sections, room) {
-    let top = 0;
-    for (const section of sections) {
-      const opened = this.#open(section, top);
-      top = this.#close(opened.closed ? opened.top : this.#wallRows(section, opened.top, room.width - 2 * GAP));
-    }
-    this.width = room.width;
-    this.height = top + GAP;
-  }
-
-  /** Rows of equal height that fill the width, as a wall of prints; the last one keeps its size. */
-  #wallRows(section, start, room) {
-    const { sort, down, orders } = this.view;
-    const sorted = Order.sorted(section.cells, orders.get(sort), down);
-    const last = sorted.length - 1;
-    let top = start;
-    let cells = [];
-    let wide = 0; // of the row at height 1
-    for (const [index, cell] of sorted.entries()) {
-      cells.push(cell);
-      wide += this.data.tileAspect(cell);
-      const fit = (room - (cells.length - 1) * GAP) / wide;
-      if (fit > this.size && index < last) continue;
-      const height = Math.round(Math.min(fit, this.size * 1.3, fit > this.size ? this.size : Infinity));
-      let left = GAP;
-      const slots = cells.map((own, column) => {
-        const box = { width: Math.floor(height * this.data.tileAspect(own)), height };
-        const slot = { left, width: box.width, column, box, cells: [own] };
-        left += box.width + GAP;
-        return slot;
-      });
-      this.rows.push({ value: ABSENT, top, height: height + this.caption, slots, section: this.sections.length - 1 });
-      top += height + this.caption + GAP;
-      cells = [];
-      wide = 0;
-    }
-    return top;
+  /** A row of so many cells below those that are there; gives where its cells begin in the order. */
+  addRow(value, top, height, many) {
+    const from = this.rows.at(-1)?.to ?? 0;
+    this.rows.push(new Row(this.form, { value, top, height, from, to: from + many, section: this.sections.length - 1 }));
+    return from;
   }
 
   /** Rows that touch a stretch of the page, as a half-open range. */
@@ -238,11 +148,6 @@ class Layout {
 
   lineOfSection(index) {
     return this.#linesAbove + this.sections[index].firstRow + index + 1;
-  }
-
-  /** Whether anywhere several lie in one place. */
-  get stacked() {
-    return this.rows.some(({ slots }) => slots.some(({ cells }) => cells.length > 1));
   }
 
   stack(cell) {

@@ -128,18 +128,25 @@ class Lightbox {
     side.scrollTop = top;
   }
 
-  /** A phone's way back leaves comparing first, and Escape in the details closes those. */
+  /** A phone's way back leaves comparing first. */
   #cancelled(event) {
-    const reading = this.side.contains(document.activeElement);
-    if (event.target !== this.root || !((this.compare.on && !this.compare.home) || reading)) return;
+    if (event.target !== this.root || !this.compare.on || this.compare.home) return;
     event.preventDefault();
-    if (reading) this.toggleDetails();
-    else this.compare.leave();
+    this.compare.leave();
   }
 
   walk(dx, dy) {
-    const next = this.layout.step(this.cell, dx, dy);
+    const next = this.#step(dx, dy);
     if (next !== null) this.go(next);
+  }
+
+  /** Where an arrow leads: of a stack to the picture that differs in nothing else. */
+  #step(dx, dy) {
+    const { layout, data, cell } = this;
+    const first = layout.step(cell, dx, dy);
+    if (first === null) return null;
+    const moved = dx ? layout.view.x : layout.view.y;
+    return layout.stack(first).find((other) => data.varying.every((axis) => axis === moved || axis.column[other] === axis.column[cell])) ?? first;
   }
 
   /** The next of a stack; else along the first axis that is neither columns nor rows. */
@@ -173,7 +180,7 @@ class Lightbox {
   #lookAhead(cell) {
     if (this.data.small) return;
     this.ahead = this.ways
-      .map(({ dx, dy }) => this.layout.step(cell, dx, dy))
+      .map(({ dx, dy }) => this.#step(dx, dy))
       .filter((next) => next !== null && this.data.state(next) === "done")
       .map((next) => Object.assign(new Image(), { src: this.data.picture(next) }));
   }
@@ -195,7 +202,7 @@ class Lightbox {
   #drawWays() {
     const { x, y } = this.layout.view;
     for (const { way, dx, dy, element } of this.ways) {
-      const next = this.layout.step(this.cell, dx, dy);
+      const next = this.#step(dx, dy);
       element.hidden = next === null;
       if (next === null) continue;
       const axis = dx ? x : y;
@@ -219,7 +226,6 @@ class Lightbox {
     const typing = event.target.matches("input, select") && !sideways;
     const scrolling = this.side.contains(event.target) && ["ArrowUp", "ArrowDown"].includes(event.key);
     if (!event.target.matches("select") && this.copies.pressed(event.key)) { /* Y, or the letter after it */ }
-    else if (event.key === "Escape" && this.side.contains(event.target)) this.toggleDetails();
     else if (!event.target.matches("select") && this.compare.pressed(event)) { /* it steered the comparison */ }
     else if (judgedBy(event) && !event.target.matches("select")) this.data.judging.judge(this.cell, ...judgedBy(event));
     else if (event.key === " " && !event.target.closest("button, input, select, summary, a")) this.#unjudged(event.shiftKey ? -1 : 1);

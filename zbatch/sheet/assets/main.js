@@ -1,6 +1,6 @@
 // Puts the page together and keeps it together: one view, one way to change it.
 
-const THEME = "zbatch.theme";
+const THEME = "zbatch.theme"; // read by theme.js
 
 class Page {
   constructor(data) {
@@ -266,32 +266,6 @@ function toggleTheme() {
   keep(THEME, root.dataset.theme);
 }
 
-/** A browser may refuse to store anything for a file: tell whether it did not. */
-function keep(name, value) {
-  try {
-    localStorage.setItem(name, value);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function forget(name) {
-  try {
-    localStorage.removeItem(name);
-  } catch {
-    // then there is nothing
-  }
-}
-
-function kept(name) {
-  try {
-    return localStorage.getItem(name);
-  } catch {
-    return null;
-  }
-}
-
 /** Says in one word where the pictures come from: nobody should take the built-in endpoint's for the model's. */
 function drawEndpoint(tag, { endpoint, endpoint_kind: kind, model, endpoints }) {
   if (endpoints) {
@@ -303,8 +277,6 @@ function drawEndpoint(tag, { endpoint, endpoint_kind: kind, model, endpoints }) 
 }
 
 function start() {
-  const theme = kept(THEME);
-  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
   const raw = globalThis.zbatchSheet;
   const trouble = document.getElementById("trouble");
   if (!raw || raw.format !== FORMAT) {

@@ -31,7 +31,7 @@ class Paper {
     const { layout } = this.grid;
     this.few = layout.rows.reduce((sum, row) => sum + row.slots.length, 0) <= CLOSE;
     let left = PRINTED;
-    const parts = [];
+    const parts = [this.#asked()].filter(Boolean);
     for (const [index, section] of layout.sections.entries()) {
       const rows = layout.rows.filter((row) => row.section === index).slice(0, Math.ceil(left / Math.max(1, layout.columns.length)));
       if (!rows.length) continue;
@@ -43,19 +43,30 @@ class Paper {
     this.root.replaceChildren(...parts);
   }
 
+  /** What the view was asked for that its tables do not tell. */
+  #asked() {
+    const { query, wall, sort, down, orders } = this.grid.layout.view;
+    const { words, firsts } = orders.get(sort);
+    const parts = [query && `Search: ${query}`, wall && (sort || down) && `Sorted by ${words}, ${firsts[Number(down)].toLowerCase()}`];
+    return parts.some(Boolean) ? make("p", { class: "asked", dir: "auto", text: parts.filter(Boolean).join(" · ") }) : null;
+  }
+
   /** The title of a group stands in the head of its table: printers repeat that on every page the group goes on to. */
   #section(layout, section, rows) {
     const { view } = layout;
     const title = view.groups.map((axis, at) => `${axis.short} ${axis.label(section.values[at])}`).join(" · ");
     const label = (axis, value) => make("th", { dir: "auto", text: axis ? axis.brief(value, 60) : "" });
     const heads = view.x ? layout.columns.map((column) => label(view.x, column.value)) : [];
+    // Which axis runs which way: across, down, or across alone, where the first column's head tells.
+    const corner = [view.x ? `${view.x.short} →` : "", view.y ? `${view.y.short} ↓` : ""].filter(Boolean).join("\n");
+    if (view.x && !view.y) heads[0]?.prepend(make("span", { class: "along", text: `${view.x.short} ` }));
     const across = Math.max(1, layout.columns.length, ...rows.map((row) => row.slots.length));
     const wide = (SHEET.wide * (view.y ? 1 - SHEET.name : 1)) / across;
     const table = make("table", { class: [rows.length <= WHOLE ? "whole" : "", layout.wall ? "prints" : ""].join(" ").trim() || null },
       view.y ? make("colgroup", {}, make("col", { class: "rowname" })) : null,
       make("thead", {},
         title ? make("tr", {}, make("th", { class: "group", colspan: across + (view.y ? 1 : 0), dir: "auto", text: middle(title, 160) })) : null,
-        heads.length || view.y ? make("tr", {}, view.y ? make("th", { text: view.y.short }) : null, ...heads) : null),
+        heads.length || view.y ? make("tr", {}, view.y ? make("th", { class: "corner", text: corner }) : null, ...heads) : null),
       make("tbody", {}, ...rows.map((row) => make("tr", {}, view.y ? label(view.y, row.value) : null, ...this.#slots(layout, row)))));
     // What is said in place of a picture takes no more room than one.
     const type = wide < 18 ? 6 : 8;

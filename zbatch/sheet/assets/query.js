@@ -9,6 +9,7 @@ const JUDGED_WORDS = {
   rated: (judging, cell) => judging.rating(cell) !== null, judged: (judging, cell) => judging.said(cell) !== null, unjudged: (judging, cell) => judging.data.state(cell) === "done" && judging.said(cell) === null,
 };
 const JUDGED_ALIASES = { favorite: "favourite", rejected: "reject", unrated: "unjudged" };
+const VERDICTS = { true: true, yes: true, 1: true, false: false, no: false, 0: false, unknown: null, none: null };
 const NOTHING = () => false;
 
 class Query {
@@ -53,11 +54,7 @@ class Query {
     if (axes.length) return this.#valued(name, axes, sign, value);
     const own = name.toLowerCase();
     if (own === "state") return this.#stated(value);
-    if (own === "nsfw") {
-      const wanted = { true: true, yes: true, 1: true, false: false, no: false, 0: false }[value];
-      if (wanted === undefined) return this.#complain(`nsfw is true or false, not “${middle(value, 20)}”`);
-      return (cell) => data.job(cell) !== ABSENT && data.flagged(cell) === wanted;
-    }
+    if (own === "nsfw") return this.#flagged(value);
     if (own === "change") return this.#changed(sign, value);
     if (own === "is") return this.#judged(value);
     if (own === "rating") {
@@ -75,6 +72,15 @@ class Query {
     const names = [...new Set([...this.data.axes.flatMap((axis) => [axis.short, axis.name]), ...OWN_NAMES, ...JUDGED_NAMES])];
     const meant = nearestName(name.toLowerCase(), names);
     return this.#complain(`No axis is called “${middle(name, 30)}”`, meant, meant === null ? null : [name, meant]);
+  }
+
+  /** What the server said of a picture: of many it says nothing. */
+  #flagged(value) {
+    const { data } = this;
+    const wanted = Object.hasOwn(VERDICTS, value) ? VERDICTS[value] : undefined;
+    if (wanted === undefined) return this.#complain(`nsfw is true, false or unknown, not “${middle(value, 20)}”`);
+    if (wanted === false && data.jobs.nsfw.every((verdict) => verdict === ABSENT)) return this.#complain("The server said of no picture here whether it is NSFW", "nsfw:unknown", [`nsfw:${value}`, "nsfw:unknown"]);
+    return (cell) => data.state(cell) === "done" && (data.flagged(cell) || (data.jobs.nsfw[data.job(cell)] === ABSENT ? null : false)) === wanted;
   }
 
   #stated(value) {

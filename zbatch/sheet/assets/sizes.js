@@ -4,17 +4,14 @@
 // much less time and memory.
 const SIZES = { least: 56, most: 480, usual: 156, snug: [60, 156], many: 2000 };
 
-/** The size at which all columns fit into the window, within reason. */
-function fittingSize(data, view, cells, room) {
+/** The size at which all columns fit into the window, within reason; `along` has a 1 for each value that has a column. */
+function fittingSize(data, view, many, along, room) {
   if (!view.x) return SIZES.usual;
-  const { column } = view.x;
-  const seen = new Uint8Array(view.x.values.length + 1);
-  for (const cell of cells) seen[column[cell] + 1] = 1;
-  const columns = seen.reduce((sum, one) => sum + one, 0);
+  const columns = along.reduce((sum, one) => sum + one, 0);
   const [least, most] = SIZES.snug;
   const widest = data.tileAspects.reduce((most, aspect) => Math.max(most, Math.sqrt(aspect)), 0) || 1;
   const wide = Math.floor((room.width - GAP) / Math.max(1, columns)) - GAP;
-  const largest = cells.length > SIZES.many ? most : Math.max(most, Math.floor(room.height / 3.4));
+  const largest = many > SIZES.many ? most : Math.max(most, Math.floor(room.height / 3.4));
   return Math.min(largest, Math.max(least, Math.floor(wide / widest)));
 }
 

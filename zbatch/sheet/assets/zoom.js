@@ -14,6 +14,8 @@ class Zoom {
     if (!chosen) frame.addEventListener("dblclick", (event) => this.#toggle(event));
     frame.addEventListener("pointerdown", (event) => this.#grab(event));
     frame.addEventListener("pointermove", (event) => this.#drag(event));
+    // A browser drags the picture itself off the page, and takes the pointer away with it.
+    frame.addEventListener("dragstart", (event) => { if (this.closer) event.preventDefault(); });
     for (const end of ["pointerup", "pointercancel"]) frame.addEventListener(end, () => { this.grabbed = null; frame.classList.remove("grabbing"); });
     this.pinch = new Pinch(frame, (factor, from, to) => this.#pinched(factor, from, to));
   }

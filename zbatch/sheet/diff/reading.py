@@ -10,7 +10,8 @@ from typing import Any
 from zbatch.errors import UsageError
 from zbatch.model import Coordinates, JobState
 from zbatch.sheet.axes import ABSENT, Axis, AxisBuilder, View
-from zbatch.sheet.data import CellColumns, JobReader, SheetData, about_run
+from zbatch.sheet.columns import CellColumns, JobReader
+from zbatch.sheet.data import SheetData, about_run
 from zbatch.sheet.diff.pairing import Pairing, Place, Renames, pair_cells
 from zbatch.sheet.diff.pairs import Again, Pairs, Side
 from zbatch.sheet.diff.telling import distinct_labels, nothing_shared
