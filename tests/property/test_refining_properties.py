@@ -182,10 +182,14 @@ def test_every_manifest_is_rewritten_in_place(tmp_path, path):
 
 
 @settings(deadline=None)
-@given(st.permutations([0, 1, 2, 3]))
-def test_anchors_move_to_their_first_alias(order):
-    text = "a: &x [1, 2, 3, 4] # a\nb: *x\nc: [*x, 5]\nd: {e: &y word}\nf: *y\n"
-    changed = YamlText(text)
+@given(
+    st.sampled_from(["&x [1, 2, 3, 4] # a", "&x\n  - 1\n  - 2\n  - 3\n  - 4"]),
+    st.sampled_from(["\n", "\r\n"]),
+    st.permutations([0, 1, 2, 3]),
+)
+def test_anchors_move_to_their_first_alias(anchored, newline, order):
+    text = f"a: {anchored}\nb: *x\nc: [*x, 5]\nd: {{e: &y word}}\nf: *y\n"
+    changed = YamlText(text.replace("\n", newline))
     changed.rearrange(changed.slot("a"), order[:2])
     changed.replace(changed.slot("d"), "{}")
     data = yaml.safe_load(changed.changed())

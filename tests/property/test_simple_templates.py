@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from zbatch.expressions import ExpressionError, compile_template
 from zbatch.expressions.budget import MAX_TEXT, new_budget
+from zbatch.expressions.loras import LoraValue, NamedLora
 from zbatch.expressions.sandbox import ENVIRONMENT, Fence, translated
 from zbatch.expressions.templates import _expression, _single_expression, text_of
-from zbatch.manifest.loras import LoraValue, NamedLora
 
 FILM = LoraValue(((NamedLora("film", "org/film", "grain"), 0.5),))
 NAMES = ("a", "b", "lora", "missing", "self", "range", "loop")

@@ -87,4 +87,4 @@ def test_values_by_name_go_where_they_are_sent():
 def test_a_split_reads_as_it_is_written():
     for split in (Split("subject", ("a b", "c"), 0.25), Split(None, 0.1), Split(None, 0.0, 0.5)):
         text, *by = split.words()[1::2]
-        assert Split.parse(text, by[0] if by else None) == split
+        assert Split.parse(text, by[0] if by else None).settled(("a b", "c")) == split

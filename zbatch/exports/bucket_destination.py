@@ -1,33 +1,35 @@
-"""Where an export into an object store goes: nothing there can be renamed, so what is not whole says so.
+"""An export into an object store: nothing there can be renamed, so what is not whole says so.
 
     PREFIX/_unfinished/plan.json    which export this is; put first, taken away last
     PREFIX/_unfinished/NAME.json    a large file that is whole, so that it is not made again
     PREFIX/…                        the files, each there whole or not at all
     PREFIX/export.json              put when all others are there
 
-It has the methods of `Destination`, and its export the same bytes.
+It gets the same bytes as a directory does.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import re
-import tempfile
-import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from queue import Full, Queue
 from types import TracebackType
-from typing import Any, BinaryIO, Final, Self
+from typing import Any, Final, Self
 
 import orjson
 
 from zbatch.errors import DiskError, StorageError, UsageError
-from zbatch.exports.checksums import ABOUT, CHECKSUMS
-from zbatch.exports.destination import Shard, about_of, told_of
+from zbatch.exports.about import ABOUT, about_of, told_of
+from zbatch.exports.aside import cannot_keep, open_aside
+from zbatch.exports.checksums import CHECKSUMS
+from zbatch.exports.destination import Destination, Shard
+from zbatch.exports.lengths import LENGTHS, Shortfall
 from zbatch.exports.streams import Stream
+from zbatch.exports.upload import Upload
 from zbatch.model import EXTENSIONS, media_type_of
 from zbatch.storage import PATIENCE, Bucket, Location
 
@@ -39,9 +41,6 @@ _AT_ONCE: Final = 32
 _WAITING: Final = 4 * _AT_ONCE
 _BYTES: Final = 64_000_000
 """What may wait for its turn or be on its way, beside one large file."""
-_PIECES: Final = 8
-"""Pieces of a large file, a megabyte each, that wait."""
-_LOOK: Final = 0.2
 _MD5: Final = re.compile(r"[0-9a-f]{32}")
 _MEDIA_TYPES: Final = {
     ".tar": "application/x-tar",
@@ -54,7 +53,7 @@ _MEDIA_TYPES: Final = {
 }
 
 
-class BucketDestination:
+class BucketDestination(Destination):
     """A place in an object store that an export goes to. Use it as a context manager."""
 
     links = False
@@ -66,23 +65,14 @@ class BucketDestination:
             UsageError: the package for object stores is not installed.
             StorageError: the environment lacks what such a store needs.
         """
-        self.path = str(location)
-        self.resumed = False
-        self.discarded = False
-        self.files = 0
-        self.bytes = 0
-        self.linked = 0
-        self.copied = 0
-        self.loose = 0
+        super().__init__(digest, about)
+        self.path: str = str(location)
         self._bucket = Bucket(location, patience=PATIENCE)
-        self._digest = digest
-        self._about = about
         self._there: dict[str, tuple[int, str]] = {}
         self._last: bytes | None = None
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="zbatch-put")
         self._under_way: deque[tuple[Future[None], int]] = deque()
         self._held = 0
-        self._sums: BinaryIO | None = None
 
     def complete(self) -> bool:
         """Tell whether this very export lies there already.
@@ -105,7 +95,17 @@ class BucketDestination:
             raise UsageError(
                 f"{self.path} holds {what}{told_of(known)}", hint="give another place with -o, or delete it"
             )
-        return unfinished is None
+        if unfinished is not None:
+            return False
+        self._check_whole()
+        return True
+
+    def _check_whole(self) -> None:
+        """Look whether the objects of the export are there, and as long, by the store's listing."""
+        there = {one.name: one.length for one in self._bucket.list()}
+        shortfall = Shortfall()
+        shortfall.look(self._bucket.get(CHECKSUMS), self._bucket.get(LENGTHS), there.get)
+        shortfall.complain(self.path, "place")
 
     def __enter__(self) -> Self:
         """Take the place, with what an interrupted run of this very export left there.
@@ -123,7 +123,8 @@ class BucketDestination:
                 )
             self._there = {one.name: (one.length, one.tag) for one in self._bucket.list()}
             self.resumed = len(self._there) > 1
-        self._sums = tempfile.TemporaryFile(prefix="zbatch-export-")
+        self._sums = open_aside()
+        self._lengths = open_aside()
         return self
 
     def __exit__(
@@ -132,6 +133,13 @@ class BucketDestination:
         self._threads.shutdown(wait=True, cancel_futures=True)
         if self._sums is not None:
             self._sums.close()
+        if self._lengths is not None:
+            self._lengths.close()
+
+    @property
+    def target(self) -> Self:
+        """The place itself."""
+        return self
 
     def link(self, source: str, name: str, length: int, sha256: str) -> None:
         """Nothing in a store is a link."""
@@ -167,7 +175,7 @@ class BucketDestination:
             StorageError: as `copy`.
         """
         with self._told(), ThreadPoolExecutor(1, thread_name_prefix="zbatch-hash") as threads:
-            upload = _Upload(lambda pieces: self._bucket.put_pieces(name, pieces, media_type=_type_of(name)))
+            upload = Upload(lambda pieces: self._bucket.put_pieces(name, pieces, media_type=_type_of(name)))
             try:
                 stream = Stream(upload, threads)
                 yield stream
@@ -223,6 +231,20 @@ class BucketDestination:
                     self._bucket.delete(one.name)
             self._bucket.delete(PLAN)
 
+    @property
+    def aside(self) -> str:
+        """What says that the place is not whole."""
+        return UNFINISHED
+
+    def _leave(self) -> str:
+        """Keep whatever was put, and the mark with it; a mark alone goes."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        with contextlib.suppress(StorageError):
+            if [one.name for one in itertools.islice(self._bucket.list(), 2)] == [PLAN]:
+                self._bucket.delete(PLAN)
+                return ""
+        return f"what is done stays in {self.path}, marked by {UNFINISHED}/: the same command goes on with it"
+
     def _read_sums(self) -> bytes:
         return b"" if self._sums is None else self._sums.read(1 << 20)
 
@@ -267,75 +289,8 @@ class BucketDestination:
             kept = f"what is done stays in {self.path}, marked by {UNFINISHED}/: the same command goes on"
             raise StorageError(error.message, hint=f"{error.hint}; {kept}") from error.__cause__
 
-    def note(self, name: str, length: int, sha256: str) -> None:
-        """Count a file that is there, and write its checksum down.
-
-        Raises:
-            DiskError: there is no room for temporary files.
-        """
-        self.files += 1
-        self.bytes += length
-        if self._sums is None:
-            raise AssertionError("the destination was not entered")
-        try:
-            self._sums.write(f"{sha256}  {name}\n".encode())
-        except OSError as error:
-            raise DiskError(
-                f"cannot write a temporary file in {tempfile.gettempdir()}: {error.strerror or error}",
-                hint="make room there, or set TMPDIR to a directory that has some",
-            ) from error
-
-
-class _AbandonedError(Exception):
-    """The file that was being put will never be whole."""
-
-
-class _Upload:
-    """Turns writing into the pieces that an upload asks for, a few of them ahead."""
-
-    def __init__(self, put: Callable[[Iterator[bytes]], int]) -> None:
-        self._pieces: Queue[bytes | _AbandonedError | None] = Queue(_PIECES)
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, args=(put,), name="zbatch-upload")
-        self._thread.start()
-
-    def write(self, data: bytes | memoryview) -> int:
-        """Hand a piece over."""
-        self._hand_over(bytes(data))
-        return len(data)
-
-    def close(self) -> None:
-        """Wait until the object is there."""
-        self._hand_over(None)
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-
-    def abandon(self) -> None:
-        """Have no object come of it."""
-        with contextlib.suppress(BaseException):
-            self._hand_over(_AbandonedError())
-        self._thread.join()
-
-    def _hand_over(self, piece: bytes | _AbandonedError | None) -> None:
-        while True:
-            if self._error is not None:
-                raise self._error
-            with contextlib.suppress(Full):
-                self._pieces.put(piece, timeout=_LOOK)
-                return
-
-    def _run(self, put: Callable[[Iterator[bytes]], int]) -> None:
-        try:
-            put(self._given())
-        except BaseException as error:  # noqa: BLE001 - handed to whoever writes
-            self._error = error
-
-    def _given(self) -> Iterator[bytes]:
-        while (piece := self._pieces.get()) is not None:
-            if isinstance(piece, _AbandonedError):
-                raise piece
-            yield piece
+    def _sums_failed(self, error: OSError) -> DiskError:
+        return cannot_keep(error)
 
 
 def _type_of(name: str) -> str | None:

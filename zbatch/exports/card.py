@@ -40,6 +40,34 @@ _LOAD: Final[Mapping[str, str]] = {
     "jsonl": 'datasets.load_dataset("./THIS_FOLDER")',
 }
 
+_FILE: Final = (
+    ("file", "the image, from the directory of its run: no images lie here"),
+    ("split", "the table it is in"),
+)
+_OWN_COLUMNS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+    "imagefolder": (("file_name", "the image, from the table"),),
+    "parquet": (("image", "its bytes, and its name"),),
+    "csv": _FILE,
+    "jsonl": (*_FILE, ("model", "that made it"), ("request", "all that was sent")),
+}
+"""Columns that are the format's and not the dataset's."""
+_WITHOUT_COLUMNS: Final = ("kohya", "pairs")
+
+_FIND: Final = """\
+There are no images here. `file` says where one lies in the directory of the run that `run` names, so with all
+run directories in one folder (or one place in a store):
+
+```python
+pathlib.Path("FOLDER_OF_THE_RUNS", row["run"], row["file"])
+```"""
+
+_UNQUOTE: Final = """\
+Text that a spreadsheet would take for a formula has a `'` before it. This takes it away again:
+
+```python
+re.sub(r"^'('*[=+\\-@\\t\\r])", r"\\1", text)
+```"""
+
 _TYPES: Final[Mapping[str, Callable[[Columns], dict[str, str]]]] = {"csv": csv_types, "jsonl": jsonl_types}
 
 
@@ -81,7 +109,11 @@ def _body(selection: Selection, options: Options, last_shard: int) -> str:
         last = f"{{000000..{last_shard:06}}}" if last_shard else "000000"
         call = _LOAD[options.format].replace("{LAST}", last)
         parts.append(f"## Load it\n\n```python\n{call}\n```")
-    elif options.format == "card":
+    if options.format in ("csv", "jsonl"):
+        parts.append(_FIND)
+    if options.format == "csv":
+        parts.append(_UNQUOTE)
+    if options.format == "card":
         parts.append(
             "There is nothing to load here: this is the card alone, without images and without rows."
         )
@@ -113,10 +145,13 @@ def _holds(selection: Selection) -> Iterator[str]:
         yield f"- Left out: {count:,} ({_plain(reason)})"
     for caption in selection.captions:
         yield f"- Captions: `{_plain(caption)}`"
+    if selection.options.format in _WITHOUT_COLUMNS:
+        return
     yield ""
     yield "| column | holds |"
     yield "|---|---|"
-    for name, what in selection.columns.described():
+    own = _OWN_COLUMNS.get(selection.options.format, ())
+    for name, what in (*own, *selection.columns.described()):
         yield f"| `{_plain(name)}` | {what} |"
 
 

@@ -10,9 +10,6 @@ from typing import BinaryIO, Final
 CHECKSUMS: Final = "checksums.sha256"
 """Lies beside what it is of, every path in it relative to its own directory."""
 
-ABOUT: Final = "export.json"
-"""What an export is made of and holds, said by itself; its checksums name it last."""
-
 _LINE: Final = re.compile(rb"(\\?)([0-9a-fA-F]{64}) [ *](.+)", re.DOTALL)
 _ESCAPED: Final = re.compile(rb"\\(.)", re.DOTALL)
 _MEANT: Final = {b"n": b"\n", b"r": b"\r", b"\\": b"\\"}

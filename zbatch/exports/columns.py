@@ -11,6 +11,7 @@ import orjson
 from zbatch.errors import UsageError
 from zbatch.exports.entries import Entry
 from zbatch.model import Coordinates, Scalar
+from zbatch.state.tables import RESERVED
 
 Kind = Literal["text", "integer", "number", "boolean", "nothing"]
 
@@ -27,7 +28,7 @@ FIXED: Final[dict[str, Kind]] = {
 }
 """Columns that every image has, beside its caption."""
 
-_TAKEN: Final = frozenset({*FIXED, "file_name", "file", "image", "split", "cells", "request", "model"})
+_TAKEN: Final = frozenset({*FIXED, *RESERVED})
 _LARGE: Final = 2**63
 
 
@@ -55,6 +56,8 @@ class Found:
 
     names: dict[str, set[Kind]] = field(default_factory=dict)
     differ: set[str] = field(default_factory=set)
+    judged: set[bool] = field(default_factory=set)
+    """Whether the server said of an image that it is nsfw or not: yes, no, or of some."""
     several: bool = False
     """Whether an image stands in several cells."""
     everywhere: set[str] | None = None
@@ -77,6 +80,7 @@ class Found:
                 kinds.add(kind)
             if name in FIXED and name not in self.differ and value != getattr(entry, name, None):
                 self.differ.add(name)
+        self.judged.add(entry.nsfw is not None)
         self.several = self.several or len(entry.cells) > 1
 
 
@@ -119,7 +123,15 @@ class Columns:
             for name, column in self.coordinates.items()
             if name not in everywhere or "nothing" in found.names[name]
         }
-        """Coordinates' columns that are null in some row."""
+        """Columns of coordinates, and `nsfw`, that are null in some row."""
+        if False in found.judged:
+            self.with_nulls.add("nsfw")
+        self.uncertain = frozenset(
+            column
+            for column in self.with_nulls
+            if kinds[column] not in ("text", "nothing") and (column != "nsfw" or True in found.judged)
+        )
+        """Columns that are null in some rows, and whose type those rows do not tell."""
         convert: dict[Kind, Callable[[Any], Any]] = {"text": _text, "number": float}
         self._converted = {
             name: convert[kinds[column]]
@@ -169,10 +181,10 @@ class Columns:
             "seed": "as it was sent",
             "width": "pixels",
             "height": "pixels",
-            "nsfw": "whether the server flagged it",
+            "nsfw": "whether the server flagged it; null or empty where it did not say",
             "warnings": "what is odd about it, else empty or null",
             "sha256": "of the image file",
-            "cells": "JSON: the coordinates of every cell that shows it; the others are those of the first",
+            "cells": "JSON: the coordinates of every cell that shows it; the columns are those of the first",
         }
         for column, kind in self.kinds.items():
             yield column, said.get(column) or f"coordinate ({'text' if kind == 'nothing' else kind})"

@@ -15,7 +15,8 @@ from PIL import Image
 from zbatch.errors import DiskError
 from zbatch.exports.similarity import Similarity, similarity
 from zbatch.model import Artifact
-from zbatch.state.run import JobRecord, Run
+from zbatch.state.records import JobRecord
+from zbatch.state.run import Run
 
 
 class Verdict(StrEnum):

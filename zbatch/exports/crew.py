@@ -37,7 +37,8 @@ def processors() -> int:
 class Hand:
     """One process: a module of zbatch that reads questions from one pipe and answers into another.
 
-    It is not in the terminal's foreground, so Ctrl-C is only ours to hear; it ends when nobody asks any more.
+    It is not in the terminal's foreground and hears no SIGINT from its first moment on, so Ctrl-C is only
+    ours to hear; it ends when nobody asks any more.
     """
 
     def __init__(self, module: str, does: str, files: Sequence[int] = ()) -> None:
@@ -48,15 +49,16 @@ class Hand:
         """
         self._does = does
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - of this package
-                # Not as `-m`: what it pickles would be of `__main__`, which over here is something else.
-                [sys.executable, "-P", "-c", f"from {module} import main; main()"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                start_new_session=True,
-                pass_fds=files,
-                env={**os.environ, **_MEMORY, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            )
+            with _deaf_to_ctrl_c():
+                self._process = subprocess.Popen(  # noqa: S603 - of this package
+                    # Not as `-m`: what it pickles would be of `__main__`, which over here is something else.
+                    [sys.executable, "-P", "-c", f"from {module} import main; main()"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    start_new_session=True,
+                    pass_fds=files,
+                    env={**os.environ, **_MEMORY, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                )
         except OSError as error:
             raise SurroundingsError(
                 f"cannot start the helper process that {does}: {error.strerror or error}"
@@ -105,6 +107,20 @@ class Hand:
                 except BrokenPipeError:
                     continue  # it ended before it had read all
         self._process.wait()
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Have a process that is started here hear no SIGINT; what comes here meanwhile is heard afterwards.
+
+    What a thread blocks is blocked for its children before their first instruction. Did they see to it
+    themselves, one that comes while they start would end them with a traceback.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Crew:

@@ -1,37 +1,25 @@
-"""Where an export goes: written aside, gone on with after a kill, and under its name only when it is whole.
-
-.NAME.partial/        beside the directory that is asked for, until that is whole
-  plan.json           which export this is: what another one left here is not gone on with
-  shards.jsonl        the large files that are whole, one a line, each on disk before its line is
-  tree/               what becomes NAME
-"""
+"""Where an export goes: what any such place is asked for, and what is counted of the files made there."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
-import hashlib
 import os
-import shutil
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self
 
-import orjson
-
-from zbatch.durable import make_durable_directory, sync_directory
-from zbatch.errors import DiskError, RunBusyError, UsageError
-from zbatch.exports.checksums import ABOUT, CHECKSUMS, entries
+from zbatch.errors import DiskError, ZbatchError
+from zbatch.exports.aside import cannot_keep
+from zbatch.exports.desk import Target
+from zbatch.exports.lengths import LENGTHS
 from zbatch.exports.streams import Stream
-from zbatch.exports.tree import Tree, cannot_write
 
-PARTIAL: Final = ".partial"
-"""How the place aside ends."""
-
-_OURS: Final = frozenset({"plan.json", "shards.jsonl", "tree", "lock"})
+_PIECE: Final = 1 << 20
+"""Bytes of the lengths that are copied at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +32,19 @@ class Shard:
     sha256: str
 
 
-class Destination:
-    """A directory on this machine that an export goes to. Use it as a context manager."""
+class Destination(ABC):
+    """A place for one export, which is whole there or says that it is not. Use it as a context manager."""
 
-    links = True
+    links: bool
+    """Whether a file there may be another name of the run's own."""
+    path: Path | str
 
-    def __init__(self, path: Path, digest: str, about: Mapping[str, Any]) -> None:
-        """Name the directory; `digest` tells this export apart from any other, `about` says what it is."""
-        self.path = path
-        self._place = Path(os.path.realpath(path))
-        self.partial = partial_of(path)
+    def __init__(self, digest: str, about: Mapping[str, Any]) -> None:
+        """Begin; `digest` tells this export apart from any other, `about` says what it is."""
         self.resumed = False
+        """Whether an interrupted run of this very export is gone on with."""
         self.discarded = False
+        """Whether what another export left half done was dropped."""
         self.files = 0
         self.bytes = 0
         self.linked = 0
@@ -63,11 +52,12 @@ class Destination:
         self.loose = 0
         self._digest = digest
         self._about = about
-        self._tree = self.partial / "tree"
-        self._shards: dict[str, Shard] = {}
-        self._lock = -1
         self._sums: BinaryIO | None = None
+        """The checksums as they are written; there once the place is entered."""
+        self._lengths: BinaryIO | None = None
+        """The lengths as they are known, in a file without a name; there once the place is entered."""
 
+    @abstractmethod
     def complete(self) -> bool:
         """Tell whether this very export lies there already.
 
@@ -75,212 +65,89 @@ class Destination:
             UsageError: something else does.
             DiskError: it cannot be looked at.
         """
-        try:
-            if not os.path.lexists(self.path):
-                return False
-            if not self.path.is_dir():
-                raise UsageError(f"{self.path} is no directory", hint="give another one with -o")
-            if not any(self.path.iterdir()):
-                return False
-        except OSError as error:
-            raise self._failed(error, self.path) from error
-        there = read_about(self.path)
-        if there is not None and there.get("digest") == self._digest:
-            self._check_whole()
-            if (self.partial / "plan.json").exists() and not self._tree.exists():
-                shutil.rmtree(
-                    self.partial, ignore_errors=True
-                )  # of a process that was killed at its very end
-            return True
-        if there is not None:
-            raise UsageError(
-                f"{self.path} holds another export{told_of(there)}",
-                hint="give another directory with -o, or remove that one",
-            )
-        raise UsageError(f"{self.path} is not empty", hint="give another directory with -o")
 
-    def _check_whole(self) -> None:
-        """Look whether the files of the export that lies there are there: what they hold `verify` tells."""
-        try:
-            with (self.path / CHECKSUMS).open("rb") as stream:
-                gone = [file for file, _ in entries(stream) if file and not (self.path / file).exists()]
-        except FileNotFoundError:
-            gone = [CHECKSUMS]
-        if gone:
-            more = f" and {len(gone) - 1:,} more" if len(gone) > 1 else ""
-            raise UsageError(
-                f"{self.path} is this export, but {gone[0]}{more} {'are' if more else 'is'} gone from it",
-                hint="remove it or give another directory with -o, and it is made anew",
-            )
-
+    @abstractmethod
     def __enter__(self) -> Self:
-        """Take the place aside, with what an interrupted run of this very export left there.
+        """Take the place, with what an interrupted run of this very export left there."""
 
-        Raises:
-            RunBusyError: another process writes the export.
-            DiskError: it cannot be written.
-        """
-        try:
-            self._make()
-            self._own()
-            self._take_up()
-            self.tree = Tree(os.fspath(self._tree), self.note, resumed=self.resumed)
-            self._sums = (self._tree / CHECKSUMS).open("wb", buffering=1 << 20)
-        except OSError as error:
-            self._let_go()
-            raise self._failed(error, self.partial) from error
-        except BaseException:
-            self._let_go()
-            raise
-        return self
-
+    @abstractmethod
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._let_go()
-
-    def _make(self) -> None:
-        try:
-            make_durable_directory(self.partial)
-        except FileExistsError as error:
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from error
-
-    def _own(self) -> None:
-        self._lock = os.open(self.partial / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RunBusyError(
-                f"another process writes the export {self.path}", hint="wait for it to end"
-            ) from error
-
-    def _take_up(self) -> None:
-        plan = self.partial / "plan.json"
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            self.resumed = orjson.loads(plan.read_bytes()).get("digest") == self._digest
-        if not self.resumed:
-            self._clear()
-            with plan.open("wb") as stream:
-                stream.write(orjson.dumps({"digest": self._digest, **self._about}))
-                stream.flush()
-                os.fsync(stream.fileno())
-            sync_directory(self.partial)
-        self._tree.mkdir(exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            for line in (self.partial / "shards.jsonl").read_bytes().splitlines():
-                with contextlib.suppress(ValueError, TypeError, FileNotFoundError):
-                    shard = Shard(**orjson.loads(line))
-                    if (self._tree / shard.name).stat().st_size == shard.bytes:
-                        self._shards[shard.name] = shard
-
-    def _clear(self) -> None:
-        """Drop what another export left here half done."""
-        strange = sorted(entry.name for entry in self.partial.iterdir() if entry.name not in _OURS)
-        if strange:
-            raise UsageError(
-                f"{self.partial} holds what is no part of an export ({strange[0]})",
-                hint="move it away: an export is written there before it gets its name",
-            )
-        self.discarded = self._tree.is_dir() and any(self._tree.iterdir())
-        shutil.rmtree(self._tree, ignore_errors=True)
-        (self.partial / "shards.jsonl").unlink(missing_ok=True)
-
-    def stream(self, name: str) -> contextlib.AbstractContextManager[Stream]:
-        """Make a file piece by piece, as a tree does."""
-        return self.tree.stream(name)
+    ) -> None: ...
 
     @property
-    def lock(self) -> int:
-        """Give the open file that says whose this is: who holds it, too, is one of its writers."""
-        return self._lock
+    @abstractmethod
+    def target(self) -> Target:
+        """What this process packs images into; another may have one of its own."""
 
+    @abstractmethod
     def put(self, name: str, data: bytes) -> None:
-        """Make a small file, on disk.
+        """Make a small file.
 
         Raises:
-            DiskError: the disk is full.
+            DiskError: it cannot be.
         """
-        with self.tree.stream(name) as stream:
-            stream.write(data)
 
+    @abstractmethod
+    def stream(self, name: str) -> AbstractContextManager[Stream]:
+        """Make a file piece by piece; it is there when the block ends well.
+
+        Raises:
+            DiskError: it cannot be.
+        """
+
+    @abstractmethod
     def shard(self, name: str) -> Shard | None:
         """Give a large file that an interrupted run left whole, and that is so still."""
-        shard = self._shards.get(name)
-        return shard if shard is not None and self._is_whole(shard) else None
 
-    def _is_whole(self, shard: Shard) -> bool:
-        """Read it: what lay aside may have been changed since, and would get a checksum that it has not."""
-        try:
-            with (self._tree / shard.name).open("rb", buffering=0) as stream:
-                return hashlib.file_digest(stream, "sha256").hexdigest() == shard.sha256
-        except OSError:
-            return False
-
+    @abstractmethod
     def keep_shard(self, shard: Shard) -> None:
         """Have a run that goes on with this one find a large file whole.
 
         Raises:
             DiskError: that cannot be written.
         """
-        path = self.partial / "shards.jsonl"
-        line = orjson.dumps(shard, option=orjson.OPT_APPEND_NEWLINE)
-        try:
-            sync_directory((self._tree / shard.name).parent)
-            with path.open("ab") as stream:
-                stream.write(line)
-                stream.flush()
-                os.fsync(stream.fileno())
-        except OSError as error:
-            raise self._failed(error, path) from error
 
-    def finish(self) -> None:
-        """Give the export its name, whole and on disk.
+    def put_lengths(self) -> None:
+        """Make the file of the lengths of all that was made so far.
 
         Raises:
-            DiskError: it cannot be; everything is kept aside.
-            UsageError: something else came to lie there meanwhile.
+            DiskError: it cannot be.
         """
-        if self._sums is None:
+        if self._lengths is None:
             raise AssertionError("the destination was not entered")
-        try:
-            self._sums.flush()
-            os.fsync(self._sums.fileno())
-            self._sums.close()
-            if self.loose:
-                os.sync()  # one wait for all of them, in place of one for each
-            there = 0
-            for folder, _, files in os.walk(self._tree, topdown=False):
-                there += len(files)
-                sync_directory(folder)
-            if there != self.files + 1:  # the checksums do not name themselves
-                raise self._strange()
-            self._take_place()
-            sync_directory(self.partial.parent)
-        except OSError as error:
-            raise self._failed(error, self.path) from error
-        shutil.rmtree(self.partial, ignore_errors=True)
+        with self.stream(LENGTHS) as stream:
+            self._lengths.flush()
+            end = self._lengths.tell()
+            for start in range(0, end, _PIECE):
+                stream.write(os.pread(self._lengths.fileno(), min(_PIECE, end - start), start))
 
-    def _strange(self) -> UsageError:
-        """Name a file that somebody put there: the same export has the same files wherever it is made."""
-        with (self._tree / CHECKSUMS).open("rb") as stream:
-            ours = {file for file, _ in entries(stream)} | {CHECKSUMS}
-        names = (path.relative_to(self._tree).as_posix() for path in self._tree.rglob("*") if path.is_file())
-        strange = next((name for name in sorted(names) if name not in ours), "a file that was taken away")
-        return UsageError(
-            f"{self._tree} holds what is no part of the export ({strange})",
-            hint="move it away and give the command again: what is done is kept",
-        )
+    @abstractmethod
+    def finish(self) -> None:
+        """Have the export count as whole.
 
-    def _take_place(self) -> None:
+        Raises:
+            DiskError: it cannot be; what is done is kept.
+        """
+
+    @contextlib.contextmanager
+    def left_behind(self) -> Iterator[None]:
+        """Have an error in the block say what is left of the export, where it does not say so itself."""
         try:
-            self._tree.rename(self._place)
-        except OSError as error:
-            if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-                raise UsageError(
-                    f"something came to lie at {self.path} while the export was made",
-                    hint=f"move it away and give the command again: all is kept in {self.partial}",
-                ) from error
+            yield
+        except ZbatchError as error:
+            if self.aside not in str(error) and (left := self._leave()):
+                error.hint = f"{error.hint}; {left}" if error.hint else left
             raise
+
+    @property
+    @abstractmethod
+    def aside(self) -> str:
+        """What says in words where an export lies that is not whole."""
+
+    @abstractmethod
+    def _leave(self) -> str:
+        """Say what is kept for the same command to go on with; where nothing is worth it, take it away."""
 
     def note(self, name: str, length: int, sha256: str) -> None:
         """Count a file that is whole, and write its checksum down.
@@ -290,57 +157,17 @@ class Destination:
         """
         self.files += 1
         self.bytes += length
-        if self._sums is None:
+        if self._sums is None or self._lengths is None:
             raise AssertionError("the destination was not entered")
         try:
             self._sums.write(f"{sha256}  {name}\n".encode())
         except OSError as error:
-            raise self._failed(error, self._tree / CHECKSUMS) from error
+            raise self._sums_failed(error) from error
+        try:
+            self._lengths.write(f"{length}  {name}\n".encode())
+        except OSError as error:
+            raise cannot_keep(error) from error
 
-    def _failed(self, error: OSError, path: str | Path) -> DiskError:
-        return cannot_write(error, path, self.partial)
-
-    def _let_go(self) -> None:
-        if self._sums is not None:
-            with contextlib.suppress(OSError):
-                self._sums.close()
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
-
-
-def partial_of(path: Path) -> Path:
-    """Give the place aside where the export that gets this name is written."""
-    place = Path(os.path.realpath(path))
-    return place.parent / f".{place.name}{PARTIAL}"
-
-
-def read_about(path: Path, name: str = ABOUT) -> dict[str, Any] | None:
-    """Give what an export says of itself; `None` where none lies there."""
-    try:
-        return about_of((path / name).read_bytes())
-    except OSError:
-        return None
-
-
-def about_of(data: bytes) -> dict[str, Any] | None:
-    """Read what an export says of itself; `None` where it is not that."""
-    with contextlib.suppress(ValueError):
-        about = orjson.loads(data)
-        return about if isinstance(about, dict) else None
-    return None
-
-
-def unfinished(path: str, plan: Mapping[str, Any] | None) -> UsageError:
-    """Say that an export was begun there and is not whole."""
-    return UsageError(
-        f"{path} is an export that was not finished{told_of(plan)}",
-        hint="the `zbatch export` command that began it goes on with it",
-    )
-
-
-def told_of(about: Mapping[str, Any] | None) -> str:
-    """Say in a few words which export it is that lies somewhere; nothing where it does not say."""
-    if about is None or not isinstance(about.get("images"), dict):
-        return ""
-    return f": {about.get('format')}, {sum(about['images'].values()):,} images"
+    @abstractmethod
+    def _sums_failed(self, error: OSError) -> DiskError:
+        """Say that the checksums cannot be written."""

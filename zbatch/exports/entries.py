@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from array import array
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import orjson
 
-from zbatch.errors import DiskError
+from zbatch.exports.aside import cannot_keep, open_aside
 from zbatch.model import Coordinates, Scalar
+from zbatch.state.captions import called
 
 _READ: Final = 1 << 18
 """Bytes of the file aside that are read at once."""
@@ -22,8 +22,9 @@ class Entry(NamedTuple):
     """One image: where it lies, what it is, and what is said of it.
 
     `run` is its run's number in the order given; `file` and `thumb` are from that run's directory; `cells`
-    are the coordinates of every cell that shows it, in grid order: the first gives the image its own.
-    `name` is what it is called in the dataset.
+    are the coordinates of every cell that shows it, in grid order, but that for which a filter took it comes
+    first: the first gives the image its own.
+    `nsfw` is `None` where the server did not say. `name` is what it is called in the dataset.
     """
 
     run: int
@@ -35,7 +36,7 @@ class Entry(NamedTuple):
     height: int
     media_type: str
     model: str
-    nsfw: bool
+    nsfw: bool | None
     warnings: list[str]
     cells: list[dict[str, Scalar]]
     request: Mapping[str, Any]
@@ -61,8 +62,7 @@ class Entry(NamedTuple):
     @property
     def called(self) -> str:
         """What messages call it: its coordinates and the beginning of its key."""
-        cell = ", ".join(f"{name}={value}" for name, value in self.coordinates.items())
-        return f"the image {self.key[:12]} ({cell[:200]})" if cell else f"the image {self.key[:12]}"
+        return called(self.key, self.coordinates)
 
 
 class Spool:
@@ -72,7 +72,7 @@ class Spool:
     """
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="zbatch-export-")  # noqa: SIM115 - closed by `close`
+        self._file = open_aside()
         self._hash = hashlib.sha256()
         self._starts = array("Q", [0])
         """Where each entry begins, in bytes, and where the last one ends."""
@@ -99,7 +99,7 @@ class Spool:
         try:
             self._file.write(line)
         except OSError as error:
-            raise self._full(error) from error
+            raise cannot_keep(error) from error
 
     def lines(self, marks: bytes | bytearray | None = None, wanted: int = 0) -> Iterator[Entry]:
         """Give every entry, or those with the mark that is wanted.
@@ -118,7 +118,7 @@ class Spool:
         try:
             self._file.flush()
         except OSError as error:
-            raise self._full(error) from error
+            raise cannot_keep(error) from error
         return Part(self._file.fileno(), self._starts[first], self._starts[end])
 
     def fileno(self) -> int:
@@ -128,13 +128,6 @@ class Spool:
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
-
-    @staticmethod
-    def _full(error: OSError) -> DiskError:
-        return DiskError(
-            f"cannot write a temporary file in {tempfile.gettempdir()}: {error.strerror or error}",
-            hint="make room there, or set TMPDIR to a directory that has some",
-        )
 
 
 class Part(NamedTuple):

@@ -6,16 +6,24 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
-from zbatch.errors import DiskError
-from zbatch.exports.checksums import ABOUT, CHECKSUMS, entries, leads_out
-from zbatch.exports.destination import PARTIAL, partial_of, read_about, unfinished
+from zbatch.errors import DiskError, UsageError
+from zbatch.exports.about import ABOUT, read_about, unfinished
+from zbatch.exports.checksums import CHECKSUMS, entries, leads_out
+from zbatch.exports.directory_destination import PARTIAL, partial_of
 from zbatch.exports.hashing import Found, look_at_all
+from zbatch.exports.shards import bad_samples
 from zbatch.exports.stored_check import is_stored_export, take, verify_stored_export
 from zbatch.exports.strays import files_below, size_of
 from zbatch.exports.verification import Difference, LeftOver, Problem, Told, Verification
+from zbatch.state.directory import RunDirectory
 from zbatch.storage import is_url, parse_location
+
+_MOST_SHARDS: Final = 10
+"""Shards that are read once more: they are large."""
 
 
 def is_export(path: str | Path) -> bool:
@@ -42,12 +50,15 @@ def verify_export(path: str | Path, tell: Told | None = None, *, threads: int | 
     `path` is its directory, or the URL of its place in an object store.
 
     Raises:
+        UsageError: it is a run directory.
         DiskError: the checksum file cannot be read.
     """
     if is_url(str(path)):
         return verify_stored_export(parse_location(str(path)), tell, threads=threads)
     begun = time.monotonic()
     path = Path(path)
+    if RunDirectory(path).exists() and not (path / CHECKSUMS).exists():
+        raise UsageError(f"{path} is a run directory and no export", hint=f"zbatch.verify_run({str(path)!r})")
     result = Verification("export", path)
     listed: set[int] = {hash(CHECKSUMS)}  # of a million names their hashes are a fifth
     take(look_at_all(_files(path, result, listed), _is_whole, threads=threads), result, tell)
@@ -57,8 +68,21 @@ def verify_export(path: str | Path, tell: Told | None = None, *, threads: int | 
     for file in files_below(root, "", result.notes):
         if hash(file) not in listed:
             result.add_left_over(LeftOver(file, size_of(root, file)))
+    _name_samples(path, result)
     result.seconds = time.monotonic() - begun
     return result
+
+
+def _name_samples(path: Path, result: Verification) -> None:
+    """Say of the first shards that differ which samples do: each is read once more for it."""
+    shards = [
+        number
+        for number, one in enumerate(result.differences)
+        if one.found_length is not None and one.file.endswith((".tar", ".parquet"))
+    ]
+    for number in shards[:_MOST_SHARDS]:
+        one = result.differences[number]
+        result.differences[number] = replace(one, found=bad_samples(path / one.file))
 
 
 def _is_whole(entry: tuple[str, str], found: Found) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,17 +13,20 @@ from typing import Any, Final
 import orjson
 
 from zbatch.errors import UsageError
+from zbatch.exports.about import ABOUT, NEAR_DUPLICATES
 from zbatch.exports.bucket_destination import BucketDestination
 from zbatch.exports.card import write_card
-from zbatch.exports.checksums import ABOUT
 from zbatch.exports.destination import Destination
+from zbatch.exports.directory_destination import DirectoryDestination
 from zbatch.exports.imagefolder import write_imagefolder
 from zbatch.exports.kohya import write_kohya
+from zbatch.exports.notes import notes
 from zbatch.exports.options import Exported, Options
 from zbatch.exports.pairs import write_pairs
 from zbatch.exports.parquet import require_arrow, write_parquet
+from zbatch.exports.placement import check_directory, check_location
 from zbatch.exports.selection import Selection
-from zbatch.exports.sources import Sources
+from zbatch.exports.sources import ChangedError, Sources
 from zbatch.exports.splits import Split
 from zbatch.exports.tables import write_csv, write_jsonl
 from zbatch.exports.webdataset import write_webdataset
@@ -37,9 +39,6 @@ from zbatch.state.run import Run
 from zbatch.storage import is_url, parse_location
 from zbatch.version import __version__
 
-PAIRS: Final = "near-duplicates.jsonl"
-"""Who was left out for looking like whom."""
-
 _WRITERS: Final[Mapping[str, Callable[[Work], None]]] = {
     "imagefolder": write_imagefolder,
     "webdataset": write_webdataset,
@@ -51,12 +50,8 @@ _WRITERS: Final[Mapping[str, Callable[[Work], None]]] = {
     "pairs": write_pairs,
 }
 
-_NEAR: Final = 0.02
-_NEARLY: Final = 0.3
-"""How far a share may be from the one that was asked without a word: of all images, or of itself."""
-
 Progress = Callable[[str, int, int], None]
-"""Told what is done (`looking`, `writing`), how many images of how many."""
+"""Told what is done (`looking`, `writing`, `checking`), how many images of how many."""
 
 
 def export(
@@ -84,6 +79,8 @@ def export(
     """
     if isinstance(more.get("split"), str):
         more["split"] = Split.parse(more["split"], more.pop("split_by", None))
+    elif more.pop("split_by", None) is not None and more.get("split") is None:
+        raise UsageError("split_by names the axis of a split, and there is none", hint='split="test=0.1"')
     if (files := more.get("picks")) is not None and not isinstance(files, Merged):
         paths = [files] if isinstance(files, str | Path) else files
         more["picks"] = merge_picks(read_picks(path) for path in paths)
@@ -101,8 +98,7 @@ def export(
             raise UsageError("there is no run to export")
         selection = stack.enter_context(Selection(opened, chosen))
         selection.choose(lambda done, total: progress("looking", done, total))
-        writing = functools.partial(progress, "writing")
-        return _written(selection, str(output), writing, processes)
+        return _written(selection, str(output), progress, processes)
 
 
 def _given(runs: Sequence[Run | Jobs | str | Path]) -> tuple[list[Run | str | Path], str | None]:
@@ -116,43 +112,42 @@ def _given(runs: Sequence[Run | Jobs | str | Path]) -> tuple[list[Run | str | Pa
     return [run.run if isinstance(run, Jobs) else run for run in runs], next(iter(conditions), None)
 
 
-def _written(
-    selection: Selection, output: str, progress: Callable[[int, int], None], processes: int | None = None
-) -> Exported:
+def _written(selection: Selection, output: str, progress: Progress, processes: int | None = None) -> Exported:
     about = _about(selection)
-    destination: Destination | BucketDestination
+    destination: Destination
     if is_url(output):
         destination = BucketDestination(parse_location(output), about["digest"], about)
     else:
-        destination = Destination(Path(output), about["digest"], about)
+        destination = DirectoryDestination(Path(output), about["digest"], about)
     if destination.complete():
         _check_copies(selection, output)
         return _result(selection, destination, made=False)
-    _check_place(selection, output)
+    if is_url(output):
+        check_location(parse_location(output), selection.runs)
+    else:
+        check_directory(Path(output), selection.runs)
     if selection.options.needs_arrow:
         require_arrow()
-    with destination:
+    with destination, destination.left_behind():
         sources = Sources.of([run.pictures for run in selection.runs], check=selection.options.check)
-        work = Work(selection, sources, destination, progress, selection.count(), processes)
-        _WRITERS[selection.options.format](work)
+        total, writing = selection.count(), functools.partial(progress, "writing")
+        work = Work(selection, sources, destination, writing, total, processes)
+        try:
+            _WRITERS[selection.options.format](work)
+        except ChangedError as error:
+            if not sources.here:  # all of them would have to come from the store once more
+                raise
+            looking = functools.partial(progress, "checking")
+            raise sources.all_changed(selection.entries(), lambda done: looking(done, total)) from error
         if selection.options.alike is not None:
-            with destination.stream(PAIRS) as report:
+            with destination.stream(NEAR_DUPLICATES) as report:
                 for line in _pair_lines(selection):
                     report.write(line)
         destination.put("README.md", write_card(selection, work.last_shard))
+        destination.put_lengths()
         destination.put(ABOUT, orjson.dumps(about, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
         destination.finish()
     return _result(selection, destination, made=True)
-
-
-def _check_place(selection: Selection, output: str) -> None:
-    """Refuse a place within a run: what lies there is the run's own."""
-    place = Path(os.path.realpath(output))
-    for run in selection.runs:
-        if not is_url(output) and place.is_relative_to(os.path.realpath(run.directory.path)):
-            raise UsageError(
-                f"{output} lies within the run {run.directory.path}", hint="give another directory with -o"
-            )
 
 
 def _check_copies(selection: Selection, output: str) -> None:
@@ -213,7 +208,7 @@ def _pair_lines(selection: Selection) -> Iterator[bytes]:
         yield orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _result(selection: Selection, destination: Destination | BucketDestination, *, made: bool) -> Exported:
+def _result(selection: Selection, destination: Destination, *, made: bool) -> Exported:
     return Exported(
         path=destination.path,
         format=selection.options.format,
@@ -223,60 +218,5 @@ def _result(selection: Selection, destination: Destination | BucketDestination, 
         bytes=destination.bytes,
         linked=destination.linked,
         made=made,
-        notes=tuple(_notes(selection, destination, made=made)),
+        notes=tuple(notes(selection, destination, made=made)),
     )
-
-
-def _shares(selection: Selection) -> Iterator[str]:
-    """Say where a split is far from the share that was asked: a hash decides, for groups that may be few."""
-    split, total = selection.split, selection.count()
-    if split is None:
-        return
-    for side, asked in (("validation", split.validation), ("test", split.test)):
-        share = selection.count(side) / total
-        if isinstance(asked, float) and abs(share - asked) > max(_NEAR, asked * _NEARLY):
-            groups = f"values of {split.by}" if split.by else "prompts with a seed"
-            choose = f"; name them to choose: --split '{side}=VALUE|VALUE'" if split.by else ""
-            yield (
-                f"{side} has {share:.1%} of the images (asked for: {asked:.1%}): a hash decides for each of "
-                f"few {groups}{choose}"
-            )
-
-
-def _notes(
-    selection: Selection, destination: Destination | BucketDestination, *, made: bool
-) -> Iterator[str]:
-    differing = selection.tally.differing
-    if differing:
-        yield (
-            f"{len(differing):,} jobs of later runs have other images than in an earlier one, whose images "
-            f"were taken (the first: {differing[0][:12]}; all are in {ABOUT})"
-        )
-    if selection.alike:
-        yield f"{len(selection.alike):,} near duplicates were left out: {PAIRS} says which, and for which"
-    yield from _shares(selection)
-    yield from _pair_notes(selection)
-    if not made:
-        return
-    if destination.resumed:
-        yield "an interrupted export was gone on with"
-    if destination.discarded:
-        yield "what another interrupted export had left aside was dropped"
-    if destination.linked:
-        yield (
-            "the images are hard links to the run's: changing one changes both (--copy makes files of their "
-            "own)"
-        )
-    elif destination.copied and destination.links and not selection.options.copy:
-        yield "the images are copies: no links can be made from the run to there"
-
-
-def _pair_notes(selection: Selection) -> Iterator[str]:
-    if selection.options.picks is None:
-        return
-    tables = " and ".join(f"{side}/pairs.jsonl" for side in selection.sides)
-    yield f"{len(selection.preferences):,} pairs{' in ' if tables else ''}{tables}"
-    if selection.mixed:
-        yield f"{selection.mixed:,} comparisons were left out: the two images have different prompts"
-    if selection.parted:
-        yield f"{selection.parted:,} pairs were left out: their images are on two sides of the split"

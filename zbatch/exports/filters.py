@@ -45,7 +45,7 @@ class Where:
         self._condition = Condition(source, names, FACTS, option="--where", what="image")
 
     def takes(self, entry: Entry, job: JobFacts) -> bool:
-        """Tell whether an image is taken, made of what the state says of its job.
+        """Tell whether an image is taken at its first cell, by what the state says of its job.
 
         Raises:
             UsageError: the expression fails for it; the image is named.

@@ -7,6 +7,7 @@ the comparison is exact: every image is held against all before it that stay.
 from __future__ import annotations
 
 import itertools
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from zbatch.exports.crew import Crew, Hand, processors
@@ -39,11 +39,11 @@ class Looked:
 
 
 class UnreadableError(Exception):
-    """Neither the thumbnail nor the image can be read; caught where it can be said of which image."""
+    """Neither the thumbnail nor the image can be read; caught where it can be said of which images."""
 
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
+    def __init__(self, numbers: Sequence[int]) -> None:
+        super().__init__(numbers)
+        self.numbers = numbers
 
 
 class Pair(NamedTuple):
@@ -65,7 +65,7 @@ class Likeness:
         """Look at each image's thumbnail, or at the image where that cannot be read.
 
         Raises:
-            UnreadableError: neither of an image's files can be read.
+            UnreadableError: neither of some images' files can be read.
         """
         answers = bytearray()
         with Crew(_hand, min(self._count, -(-total // _BATCH))) as crew:
@@ -75,7 +75,7 @@ class Likeness:
         seen = np.frombuffer(bytes(answers), np.uint8).reshape(-1, ITEM)
         unread = np.flatnonzero(seen[:, 8] == UNREADABLE)
         if len(unread):
-            raise UnreadableError(int(unread[0]))
+            raise UnreadableError(unread.tolist())
         hashes = np.ascontiguousarray(seen[:, :8]).view(np.uint64).reshape(-1)
         return Looked(hashes, tuple(np.flatnonzero(seen[:, 8] == BLANK).tolist()))
 
@@ -144,7 +144,8 @@ def _hand() -> Hand:
 
 
 def _asked(hand: Hand, batch: Sequence[tuple[str, str]]) -> bytes:
-    hand.tell(orjson.dumps(batch, option=orjson.OPT_APPEND_NEWLINE))
+    # Not by orjson: the name of a directory may be no UTF-8.
+    hand.tell(json.dumps(batch).encode() + b"\n")
     answer = hand.answers.read(len(batch) * ITEM)
     if len(answer) < len(batch) * ITEM:
         raise hand.ended()

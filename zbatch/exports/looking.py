@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -10,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import orjson
 from PIL import Image
 
 from zbatch.looks import LOOK_BYTES, carried_look, looks_of, shrunk
@@ -56,6 +57,12 @@ def look(paths: Sequence[Sequence[str]]) -> bytes:
 def main() -> None:
     """Answer until nobody asks any more."""
     warnings.simplefilter("ignore")
-    for line in sys.stdin.buffer:
-        sys.stdout.buffer.write(look(orjson.loads(line)))
-        sys.stdout.buffer.flush()
+    try:
+        for line in sys.stdin.buffer:
+            if not line.endswith(b"\n"):
+                break  # whoever asked was killed in the middle of it
+            sys.stdout.buffer.write(look(json.loads(line)))
+            sys.stdout.buffer.flush()
+    except (BrokenPipeError, EOFError):
+        # Whoever asked was killed: nobody is left to be told. At its end Python would try again, and say so.
+        os._exit(1)

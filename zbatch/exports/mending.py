@@ -1,4 +1,4 @@
-"""What can be mended of a run with no one being asked: changed pictures set aside, thumbnails made again."""
+"""What can be mended of a run with no one being asked: what is in the way set aside, the rest made again."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Final
 
 from zbatch.errors import SurroundingsError
 from zbatch.exports.hashing import Lying, look_at
+from zbatch.exports.provenance import write_provenance
+from zbatch.exports.sidecars import Sidecars
 from zbatch.exports.verification import Difference, Problem, Verification
 from zbatch.state.artifacts import BadImageError, thumbnail_of
 from zbatch.state.directory import RunDirectory
@@ -17,6 +19,7 @@ from zbatch.state.kept import KeptFile, KeptFiles
 from zbatch.state.lock import RunLock
 from zbatch.state.pictures import Pictures
 from zbatch.state.placing import place_all
+from zbatch.state.run import Run
 from zbatch.storage import Bucket
 
 SET_ASIDE: Final = "set-aside"
@@ -31,6 +34,7 @@ class Mended:
 
     set_aside: list[str] = field(default_factory=list)
     thumbnails: list[str] = field(default_factory=list)
+    sidecars: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
 
@@ -40,7 +44,9 @@ def can_set_aside(difference: Difference) -> bool:
 
 
 def mend_run(result: Verification) -> Mended:
-    """Move what lies where pictures should into `set-aside/`; make missing thumbnails from whole pictures.
+    """Move what lies where pictures should into `set-aside/`; make thumbnails and sidecars again.
+
+    Sidecars, and `jobs.jsonl` among them, are written anew from the state where they are not what it says.
 
     The state is not touched: the next run finds those pictures gone and asks their tasks for them again. Each
     file is looked at once more before it is moved. Pictures of jobs that the manifest no longer shows stay,
@@ -65,7 +71,24 @@ def mend_run(result: Verification) -> Mended:
                 _set_aside_in_store(pictures.bucket, file, mended)
             elif can_set_aside(one):
                 _set_aside(directory, file, mended)
+        if result.counts[Problem.SIDECAR] or result.unwritten:
+            _write_sidecars(directory, result, mended)
     return mended
+
+
+def _write_sidecars(directory: RunDirectory, result: Verification, mended: Mended) -> None:
+    try:
+        with Run(directory.path) as run:
+            listing = directory.provenance.name
+            if result.unwritten or any(
+                one.problem is Problem.SIDECAR and one.file == listing for one in result.differences
+            ):
+                write_provenance(run)
+                mended.sidecars.append(listing)
+            work = Sidecars.of(run)
+            mended.sidecars += () if work is None else work.written()
+    except SurroundingsError as error:
+        mended.failed.append(error.message)
 
 
 def _of_keys(kept: KeptFiles, keys: Iterable[str]) -> Iterable[KeptFile]:

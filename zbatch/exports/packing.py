@@ -96,7 +96,7 @@ def have_packed(hand: Hand, lot: Lot, tick: Callable[[int], None]) -> Written:
 
 
 def _ended(hand: Hand) -> SurroundingsError:
-    return hand.ended("what is done is kept: give the same command again")
+    return hand.ended("give the same command again")
 
 
 class _Failed(NamedTuple):

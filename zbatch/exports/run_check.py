@@ -1,24 +1,26 @@
-"""A run against its state: every picture that is done, its thumbnail, and what else lies among them."""
-# ruff: noqa: PTH116, PTH118 - paths are text: this is done for every picture of a run
+"""A run against its state: every picture that is done, what was made of it, and what else lies among them."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from zbatch.errors import SurroundingsError
+from zbatch.errors import SurroundingsError, UsageError
+from zbatch.exports.beside import check_beside
+from zbatch.exports.checksums import CHECKSUMS
 from zbatch.exports.hashing import Found, Lying, look_at, look_at_all
 from zbatch.exports.sniffing import sniff
 from zbatch.exports.strays import strays
+from zbatch.exports.thumbnails import thumbnail_fault
 from zbatch.exports.verification import Difference, Problem, Told, Verification
 from zbatch.state.directory import RunDirectory
 from zbatch.state.kept import KeptFile, KeptFiles, Lost
 from zbatch.state.pictures import Pictures
+from zbatch.storage import is_url
 
 _IN_FLIGHT: Final = 32
 """Pictures asked of an object store at once: each is waited for, and none is large."""
@@ -30,19 +32,24 @@ _MOST_DESCRIBED: Final = 200
 """Files that are opened once more to say what they are."""
 
 
-def verify_run(path: str | Path, tell: Told | None = None, *, threads: int | None = None) -> Verification:
+def verify_run(
+    path: str | Path, tell: Told | None = None, *, threads: int | None = None, decode: bool = False
+) -> Verification:
     """Hold a run's files against its state; neither is touched, and a run that goes on is not held up.
 
-    Every picture is read whole, those in an object store from there. What a run changes meanwhile is looked
-    at again and is no difference. `tell` is told of progress.
+    Every picture is read whole, those in an object store from there; sidecars and `jobs.jsonl` are what the
+    state says, byte for byte. Thumbnails have no hash: they begin and end as they should, and with `decode`
+    they decode and look as they did. What a run changes meanwhile is looked at again and is no difference.
+    `tell` is told of progress.
 
     Raises:
+        UsageError: no run lies there; an export has a function of its own.
         StateError: the state is damaged, gone, or a newer zbatch's.
         DiskError: the state cannot be read.
     """
     begun = time.monotonic()
-    directory = RunDirectory(Path(path))
-    result = Verification("run", directory.path)
+    directory = _run_at(path)
+    result = Verification("run", directory.path, decoded=decode)
     pictures = Pictures.of(directory)
     if pictures.location is not None:
         threads = threads or _IN_FLIGHT
@@ -52,23 +59,49 @@ def verify_run(path: str | Path, tell: Told | None = None, *, threads: int | Non
 
     def is_whole(file: KeptFile, found: Found) -> bool:
         same = found.sha256 == file.sha256 and found.length == file.length
-        return same and _has_thumbnail(directory, file)
+        return same and not thumbnail_fault(directory, file, decode=decode)
 
     with KeptFiles(directory) as kept:
         lost = list(kept.lost())  # what a run takes back meanwhile is not
-        names = ((file, file.file) for page in kept.pages() for file in page)
+        names = ((file, file.file) for page in kept.pages() for file in _counted(page, result))
         for seen in look_at_all(names, is_whole, look=look, threads=threads):
             result.add_seen(seen.files, seen.length, len(seen.odd))
             for file, found in seen.odd:
-                _judge(directory, kept, file, found, result, look)
+                _judge(directory, kept, file, found, result, look, decode=decode)
             if tell is not None:
                 tell(seen.files, seen.length)
         _name_holders(kept, result)
+        check_beside(directory, result)
         _count_lost(lost, result, look)
         for stray in strays(pictures, directory, kept, result.notes):
             result.add_left_over(stray)
     result.seconds = time.monotonic() - begun
     return result
+
+
+def _run_at(path: str | Path) -> RunDirectory:
+    if is_url(str(path)):
+        raise UsageError(
+            f"{path} is no run directory",
+            hint="give the directory where the run's state lies; of an export there: zbatch.verify_export()",
+        )
+    directory = RunDirectory(Path(path))
+    if not directory.exists():
+        if (directory.path / CHECKSUMS).is_file():
+            raise UsageError(
+                f"{path} is an export and no run directory", hint=f"zbatch.verify_export({str(path)!r})"
+            )
+        directory.check_lost()
+        raise UsageError(
+            f"{path} is no run directory: it has no {directory.state.name}",
+            hint="give the directory that `zbatch run` named",
+        )
+    return directory
+
+
+def _counted(page: Sequence[KeptFile], result: Verification) -> Sequence[KeptFile]:
+    result.thumbnails += sum(file.thumb != file.file for file in page)
+    return page
 
 
 def _count_lost(lost: Iterable[Lost], result: Verification, look: Callable[[str], Found]) -> None:
@@ -98,8 +131,10 @@ def _judge(
     found: Found,
     result: Verification,
     look: Callable[[str], Found],
+    *,
+    decode: bool,
 ) -> None:
-    """Take a picture that is not whole, or has no thumbnail; one that a run makes anew is looked at again."""
+    """Take a picture that, or whose thumbnail, is not whole; one that a run makes anew is looked at again."""
     for _ in range(_LOOKS):
         now = kept.now(file.id)
         if now is None:  # the run that goes on has taken it back
@@ -110,8 +145,8 @@ def _judge(
             difference = difference_of(file.file, file.sha256, file.length, found)
             if difference is None:
                 result.whole += 1
-                if not _has_thumbnail(directory, file):
-                    result.add(Difference(Problem.THUMBNAIL, file.thumb, file.key, file.shown))
+                if words := thumbnail_fault(directory, file, decode=decode):
+                    result.add(Difference(Problem.THUMBNAIL, file.thumb, file.key, file.shown, found=words))
                 return
             if len(result.differences) < _MOST_DESCRIBED and found.lying is Lying.FILE:
                 difference = _described(difference, directory.path / file.file)
@@ -151,15 +186,6 @@ def _described(difference: Difference, path: Path) -> Difference:
     elif seen.whole:  # shorter, and yet not cut off
         problem = Problem.CHANGED
     return replace(difference, problem=problem, found=seen.words)
-
-
-def _has_thumbnail(directory: RunDirectory, file: KeptFile) -> bool:
-    if file.thumb == file.file:
-        return True
-    try:
-        return os.stat(os.path.join(directory.path, file.thumb)).st_size > 0
-    except OSError:
-        return False
 
 
 def _name_holders(kept: KeptFiles, result: Verification) -> None:

@@ -6,45 +6,28 @@ import hashlib
 import itertools
 import os
 from array import array
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Self
-
-import orjson
+from typing import TYPE_CHECKING, Self
 
 from zbatch.errors import DiskError, UsageError
-from zbatch.exports.captions import Captions
-from zbatch.exports.columns import Columns, Found, names_of
+from zbatch.exports.columns import Columns, Found
 from zbatch.exports.entries import Chosen, Entry, Spool
-from zbatch.exports.filters import Where
-from zbatch.exports.names import Names
+from zbatch.exports.gathering import Gathering
+from zbatch.exports.listing import listed
 from zbatch.exports.options import Options
-from zbatch.exports.presence import Presence
 from zbatch.exports.splits import SIDES, Split, Splitter
-from zbatch.model import JobState
+from zbatch.exports.tally import Tally
+from zbatch.exports.verification import told
 from zbatch.picks.merging import Merged
 from zbatch.picks.preferences import Preference, mixed, preferences
 from zbatch.state.database import Meta
-from zbatch.state.records import JobFacts
 from zbatch.state.run import Run
-from zbatch.state.verdicts import is_flagged
 
 if TYPE_CHECKING:
     from zbatch.exports.likeness import Pair
 
 DROPPED = 255
 """The mark of an image that does not stay."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of the images of the runs: how many were looked at, and who took how many out."""
-
-    jobs: int = 0
-    taken_out: Counter[str] = field(default_factory=Counter)
-    differing: list[str] = field(default_factory=list)
-    """Keys of jobs that several runs have, with different images; the first run's stays."""
 
 
 class Selection:
@@ -58,15 +41,17 @@ class Selection:
         self.tally = Tally()
         self.marks = bytearray()
         self.split: Split | None = None
+        self.absent: list[tuple[str, str]] = []
+        """Values that the split names and no image that stays has: the side, and the value."""
         self.alike: list[Pair] = []
         self.captions: list[str] = []
         self.preferences: list[Preference] = []
         """What the format `pairs` writes."""
         self.mixed = self.parted = 0
         """Comparisons of images with different prompts, and pairs that the split parts."""
+        self._captionless = self._multiline = array("Q")
         self._spool = Spool()
         self._lengths = array("Q")
-        self._found = Found()
 
     def __enter__(self) -> Self:
         return self
@@ -81,11 +66,16 @@ class Selection:
             UsageError: a name or a template is wrong, for one image perhaps, or no image is left.
             DiskError: images that the state has are gone from the disk, or are not as they were.
         """
-        self._check_models()
+        self._check_twice()
         self.split = self._asked_split()
-        self._gather()
+        gathering = Gathering(self.runs, self.labels, self.options, self.tally)
+        gathering.fill(self._spool)
+        self.captions, self._lengths = gathering.captions, gathering.lengths
+        self._captionless, self._multiline = gathering.captionless, gathering.multiline
+        self._check_split_axis(gathering.found)
         if not len(self._spool):
-            raise self._nothing_left()
+            raise self.tally.nothing_left()
+        self._settle_split()
         self.marks = bytearray(len(self._spool))
         if self.options.alike is not None or "blank" in self.options.drop:
             self._look(progress)
@@ -95,7 +85,7 @@ class Selection:
             self._divide(self.split)
         if self.preferences:
             self._part()
-        self.columns = Columns(self._found, self.labels, self.options.caption_column)
+        self.columns = Columns(gathering.found, self.labels, self.options.caption_column)
 
     @property
     def file(self) -> int:
@@ -119,6 +109,19 @@ class Selection:
             return len(self.marks) - self.marks.count(DROPPED)
         return self.marks.count(SIDES.index(side))
 
+    @property
+    def captionless(self) -> tuple[int, Entry | None]:
+        """How many images that stay have an empty caption, and the first of them in grid order."""
+        staying = [number for number in self._captionless if self.marks[number] != DROPPED]
+        return len(staying), next(
+            itertools.islice(self._spool.lines(), staying[0], None)
+        ) if staying else None
+
+    @property
+    def multiline(self) -> int:
+        """How many images that stay have a caption of several lines."""
+        return sum(self.marks[number] != DROPPED for number in self._multiline)
+
     def lengths(self, side: str) -> Iterator[int]:
         """Give the images' lengths in bytes, in the order of `entries`."""
         mark = SIDES.index(side)
@@ -140,7 +143,7 @@ class Selection:
             yield Chosen(self._spool.part(first, end), bytes(self.marks[first:end]), mark, count)
             first = end
 
-    def _check_models(self) -> None:
+    def _check_twice(self) -> None:
         seen: dict[str, str] = {}
         for run in self.runs:
             place = os.path.realpath(run.directory.path)
@@ -162,90 +165,6 @@ class Selection:
         split = asked[0]
         return split if split is not None and (split.test or split.validation) else None
 
-    def _gather(self) -> None:
-        captions = [Captions(run, self.options.caption) for run in self.runs]
-        self.captions = list(dict.fromkeys(of_run.source for of_run in captions))
-        for of_run in captions:
-            of_run.check()
-        where = self._where()
-        names = Names(dots=self.options.format != "webdataset")
-        seen: dict[bytes, _Content] = {}
-        presence = Presence(self.runs)
-        for number, run in enumerate(self.runs):
-            for facts in run.facts():
-                entry = self._entry(number, facts)
-                if entry is None:
-                    continue
-                caption = captions[number].of(entry)
-                if where is not None:
-                    entry = entry._replace(caption=caption)
-                if self._taken(entry, facts, where) and self._is_first(facts, seen):
-                    presence.look(entry)
-                    self._found.add(entry)
-                    self._spool.add(entry._replace(caption=caption, name=names.name(entry)))
-                    self._lengths.append(entry.length)
-        presence.complain()
-        self._check_split_axis()
-
-    def _entry(self, number: int, facts: JobFacts) -> Entry | None:
-        """Make an entry of a job that is shown and done; others are counted."""
-        if facts.coordinates == b"[]":
-            return None  # no longer in the manifest
-        self.tally.jobs += 1
-        if facts.state != JobState.DONE:
-            self.tally.taken_out["not done"] += 1
-            return None
-        return Entry(
-            number,
-            facts.key,
-            facts.file,
-            facts.sha256 or "",
-            facts.length or 0,
-            facts.width or 0,
-            facts.height or 0,
-            facts.media_type or "",
-            facts.model,
-            facts.nsfw != b"null" and is_flagged(orjson.loads(facts.nsfw)),
-            orjson.loads(facts.warnings),
-            orjson.loads(facts.coordinates),
-            orjson.loads(facts.request),
-            thumb=facts.thumb or facts.file,
-        )
-
-    def _is_first(self, facts: JobFacts, seen: dict[bytes, _Content]) -> bool:
-        """Tell whether no earlier run has the job; with another image, that is told."""
-        if len(self.runs) == 1:
-            return True
-        content = _Content(_short(facts.received_sha256), _short(facts.sha256))
-        first = seen.setdefault(_short(facts.key), content)
-        if first is content:
-            return True
-        self.tally.taken_out["in an earlier run"] += 1
-        if first.differs(content):
-            self.tally.differing.append(facts.key)
-        return False
-
-    def _where(self) -> Where | None:
-        if self.options.where is None:
-            return None
-        names = names_of(
-            cell.coordinates for run in self.runs for cell in run.cells() if cell.key is not None
-        )
-        return Where(self.options.where, names, self.labels)
-
-    def _taken(self, entry: Entry, facts: JobFacts, where: Where | None) -> bool:
-        reason = None
-        if "flagged" in self.options.drop and entry.nsfw:
-            reason = "flagged"
-        elif "warned" in self.options.drop and entry.warnings:
-            reason = "warned"
-        elif where is not None and not where.takes(entry, facts):
-            reason = f"--where {where.source}"
-        if reason is None:
-            return True
-        self.tally.taken_out[reason] += 1
-        return False
-
     def _look(self, progress: Callable[[int, int], None]) -> None:
         """Look at the thumbnails: who is blank, who is like an earlier one."""
         # With it comes NumPy, which takes longer to load than a small export takes.
@@ -255,9 +174,12 @@ class Selection:
         try:
             looked = Likeness(roots).look(self._spool.lines(), len(self._spool), progress)
         except UnreadableError as error:
-            entry = next(itertools.islice(self._spool.lines(), error.number, None))
+            numbers = set(error.numbers)
+            entries = (entry for number, entry in enumerate(self._spool.lines()) if number in numbers)
+            paths = [os.fspath(roots[entry.run] / entry.file) for entry in entries]
+            images = f"{len(paths):,} images" if len(paths) > 1 else "the image"
             raise DiskError(
-                f"the image {roots[entry.run] / entry.file} cannot be read as an image",
+                f"{images} cannot be read as an image: {listed(paths)}",
                 hint="zbatch verify names every image that is not as it was saved",
             ) from error
         if "blank" in self.options.drop:
@@ -273,7 +195,7 @@ class Selection:
             if self.alike:
                 self.tally.taken_out["near duplicates"] += len(self.alike)
         if not self.count():
-            raise self._nothing_left()
+            raise self.tally.nothing_left()
 
     def named_pairs(self) -> Iterator[tuple[Entry, Entry, int]]:
         """Give those left out as near duplicates, each with the image that stays and the distance."""
@@ -296,6 +218,7 @@ class Selection:
             splitter.add(entry)
         for number, side in zip(staying, splitter.sides(), strict=True):
             self.marks[number] = side
+        self.absent = splitter.absent()
 
     def _pair(self, picks: Merged) -> None:
         """Pair the images by what people said of them; who is in no pair does not stay."""
@@ -317,7 +240,7 @@ class Selection:
         if len(staying) < len(numbers):
             self.tally.taken_out["in no pair"] += len(numbers) - len(staying)
         if not staying:
-            raise self._nothing_left()
+            raise self.tally.nothing_left()
 
     def _part(self) -> None:
         """Leave out pairs that the split parts: neither side may know of the other's images."""
@@ -328,47 +251,27 @@ class Selection:
         self.parted = len(self.preferences) - len(together)
         self.preferences = together
 
-    def _check_split_axis(self) -> None:
+    def _check_split_axis(self, found: Found) -> None:
         by = self.split.by if self.split is not None else None
-        if by is not None and len(self._spool) and by not in self._found.names:
-            names = ", ".join(self._found.names)
+        if by is not None and len(self._spool) and by not in found.names:
+            names = ", ".join(found.names)
             raise UsageError(f"--split-by {by}: no image has that coordinate", hint=f"there are: {names}")
 
-    def _nothing_left(self) -> UsageError:
-        jobs = self.tally.jobs
-        parts = [f"{count:,} {_WORDS.get(name, name)}" for name, count in self.tally.taken_out.items()]
-        said = "; ".join(parts) if parts else "the runs show no job"
-        return UsageError(f"no image is left to export, of {jobs:,} job{'s' * (jobs != 1)}: {said}")
-
-
-_WORDS = {"flagged": "flagged as nsfw", "warned": "kept with a warning", "blank": "blank"}
-
-
-class _Content(NamedTuple):
-    """What tells the image of a job from that of another run: hashes, empty where there is none."""
-
-    received: bytes
-    kept: bytes
-
-    def differs(self, other: _Content) -> bool:
-        """Tell whether two are of different images.
-
-        What a run writes into its files differs from run to run, so the bytes as they came decide.
-        """
-        if self.received and other.received:
-            return self.received != other.received
-        return self.kept != other.kept
-
-
-def _short(sha256: str | None) -> bytes:
-    return bytes.fromhex(sha256 or "")[:16]
+    def _settle_split(self) -> None:
+        """Hold the values that the split names against all of its axis, those without an image too."""
+        split = self.split
+        if split is None or split.by is None or not split.names_values:
+            return
+        cells = (cell.coordinates for run in self.runs for cell in run.cells())
+        settled = split.settled(list(dict.fromkeys(cell[split.by] for cell in cells if split.by in cell)))
+        self.split = settled if settled.test or settled.validation else None
 
 
 def _labels(runs: Sequence[Run]) -> list[str]:
     """Call each run by its directory's name; those of one name by a number, too."""
     labels: list[str] = []
     for run in runs:
-        name = run.directory.path.absolute().name
+        name = told(run.directory.path.absolute().name)
         number = 2
         label = name
         while label in labels:

@@ -14,15 +14,15 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import Final, Self
 
 import orjson
 
 from zbatch.errors import DiskError, UsageError
-from zbatch.exports.captions import Captions
 from zbatch.exports.entries import Entry
 from zbatch.exports.provenance import job_line
 from zbatch.model import JobState
+from zbatch.state.captions import Captions
 from zbatch.state.database import Meta
 from zbatch.state.placing import place_all
 from zbatch.state.records import JobFacts
@@ -40,41 +40,53 @@ def write_sidecars(run: Run) -> list[str]:
         UsageError: the caption cannot be made of any image.
         DiskError: one could not be written; those before it are.
     """
-    kinds = frozenset(run.about(Meta.SIDECARS) or ())
-    if not kinds:
-        return []
-    if run.location is not None:
+    if run.location is not None and run.about(Meta.SIDECARS):
         return [f"no sidecars are written into {run.location}: zbatch export writes captions and lines"]
-    captions = Captions(run) if "txt" in kinds else None
-    if captions is not None:
-        captions.check()
-    work = _Work(run, captions, lines="json" in kinds)
-    files = work.files()
-    while some := list(islice(files, _TOGETHER)):
-        work.place(some)
+    work = Sidecars.of(run)
+    if work is None:
+        return []
+    for _ in work.written():
+        pass
     return list(work.words())
 
 
 @dataclass(slots=True)
-class _File:
+class Sidecar:
     """A file to be written; of a caption, the time (ns) that it gets, which is its image's."""
 
     name: str
     data: bytes
+    key: str
     time: int | None = None
 
 
 @dataclass(slots=True)
-class _Work:
-    """One pass, and what it could not do."""
+class Sidecars:
+    """One pass over a run's sidecars: how many there are to be, and what could not be done."""
 
     run: Run
     captions: Captions | None
     lines: bool
+    expected: int = 0
     failed: list[str] = field(default_factory=list)
     edited: list[str] = field(default_factory=list)
 
-    def files(self) -> Iterator[_File]:
+    @classmethod
+    def of(cls, run: Run) -> Self | None:
+        """Give the pass over a run; `None` where it has none beside its images.
+
+        Raises:
+            UsageError: the caption cannot be made of any image.
+        """
+        kinds = frozenset(run.about(Meta.SIDECARS) or ())
+        if not kinds or run.location is not None:
+            return None
+        captions = Captions(run) if "txt" in kinds else None
+        if captions is not None:
+            captions.check()
+        return cls(run, captions, lines="json" in kinds)
+
+    def files(self) -> Iterator[Sidecar]:
         """Give the files of every image that lies there, as far as they are not as they should be."""
         for job in self.run.facts():
             if job.state != JobState.DONE:
@@ -85,29 +97,41 @@ class _Work:
             stem = job.file.rpartition(".")[0]
             if self.lines:
                 line = job_line(job)
+                self.expected += 1
                 if self._lies(f"{stem}.json") != line:
-                    yield _File(f"{stem}.json", line)
+                    yield Sidecar(f"{stem}.json", line, job.key)
             # One that the manifest no longer shows has no coordinates to make a caption of.
             if self.captions is not None and job.coordinates != b"[]":
                 yield from self._caption(job, f"{stem}.txt", time)
 
-    def _caption(self, job: JobFacts, name: str, time: int) -> Iterator[_File]:
+    def _caption(self, job: JobFacts, name: str, time: int) -> Iterator[Sidecar]:
         assert self.captions is not None  # noqa: S101 - for the type checker: asked for above
         try:
             data = f"{self.captions.of(_entry(job))}\n".encode()
         except UsageError as error:
             self.failed.append(error.message)
             return
+        self.expected += 1
         there = self._lies(name)
         if there == data:
             return
         if there and self._time(name) != time:
             self.edited.append(name)
             return
-        yield _File(name, data, time)
+        yield Sidecar(name, data, job.key, time)
 
-    def place(self, files: list[_File]) -> None:
-        """Put files in place, durably."""
+    def written(self) -> Iterator[str]:
+        """Write what is not as it should be, durably; give each file's name when it is.
+
+        Raises:
+            DiskError: one could not be written; those before it are.
+        """
+        files = self.files()
+        while some := list(islice(files, _TOGETHER)):
+            self._place(some)
+            yield from (file.name for file in some)
+
+    def _place(self, files: list[Sidecar]) -> None:
         errors = place_all(self.run.directory, [[(file.name, file.data)] for file in files])
         for error in errors:
             if error is not None:
@@ -158,7 +182,7 @@ def _entry(job: JobFacts) -> Entry:
         height=job.height or 0,
         media_type=job.media_type or "",
         model=job.model,
-        nsfw=False,
+        nsfw=None,
         warnings=[],
         cells=orjson.loads(job.coordinates),
         request=orjson.loads(job.request),

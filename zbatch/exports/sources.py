@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from zbatch.errors import DiskError
 from zbatch.exports.entries import Entry
+from zbatch.exports.listing import listed
 
 if TYPE_CHECKING:
     from zbatch.state.pictures import Pictures
@@ -37,6 +38,11 @@ _AFAR: Final = _Pace(threads=32, batch=1, ahead=64, small=0)
 """A store takes its time over each image, so many of them are under way."""
 
 Read = tuple[Entry, bytes]
+T = TypeVar("T")
+
+
+class ChangedError(DiskError):
+    """Images are not what they were when they were saved."""
 
 
 class Sources:
@@ -82,16 +88,9 @@ class Sources:
                 f"cannot read the image {path}: {error.strerror or error}",
                 hint="`zbatch run` with its manifest fetches what is gone; then give this command again",
             ) from error
-        if self._check:
-            differs = "SHA-256" if hashlib.sha256(data).hexdigest() != entry.sha256 else ""
-        else:
-            differs = "length" if len(data) != entry.length else ""
-        if differs:
-            raise DiskError(
-                f"the image {path} is not what it was when it was saved (its {differs} differs)",
-                hint="zbatch verify names every such image, and --mend sets them aside for `zbatch run` to "
-                "fetch again; then give this command again",
-            )
+        same = hashlib.sha256(data).hexdigest() == entry.sha256 if self._check else len(data) == entry.length
+        if not same:
+            raise self._error([path])
         return data
 
     def read_all(self, entries: Iterable[Entry]) -> Iterator[Read]:
@@ -100,16 +99,58 @@ class Sources:
         Raises:
             DiskError: as `read`.
         """
+        return self._each(entries, self.read)
+
+    def all_changed(self, entries: Iterable[Entry], progress: Callable[[int], None]) -> ChangedError:
+        """Read images of which one is known to be changed, and tell of all that are.
+
+        Raises:
+            DiskError: one is gone, or cannot be read.
+        """
+        paths = []
+        for number, (entry, changed) in enumerate(self._each(entries, self._is_changed), 1):
+            if changed:
+                paths.append(self.path(entry))
+            progress(number)
+        return self._error(paths)
+
+    def _error(self, paths: Sequence[str]) -> ChangedError:
+        what = "SHA-256" if self._check else "length"
+        words = f"the image {listed(paths)} is not what it was when it was saved (its {what} differs)"
+        if len(paths) > 1:
+            words = (
+                f"{len(paths):,} images are not what they were when they were saved (the {what} of each "
+                f"differs): {listed(paths)}"
+            )
+        return ChangedError(
+            words,
+            hint="zbatch verify names every such image, and --mend sets them aside for `zbatch run` to fetch "
+            "again; then give this command again",
+        )
+
+    def _is_changed(self, entry: Entry) -> bool:
+        try:
+            self.read(entry)
+        except ChangedError:
+            return True
+        return False
+
+    def _each(self, entries: Iterable[Entry], do: Callable[[Entry], T]) -> Iterator[tuple[Entry, T]]:
+        """Do something with every entry, a few at a time ahead; gives them in their order."""
         pace = self._pace
+
+        def done(batch: Sequence[Entry]) -> list[tuple[Entry, T]]:
+            return [(entry, do(entry)) for entry in batch]
+
         with ThreadPoolExecutor(pace.threads, thread_name_prefix="zbatch-read") as threads:
-            under_way: deque[Future[list[Read]]] = deque()
+            under_way: deque[Future[list[tuple[Entry, T]]]] = deque()
             try:
                 for batch in _batches(entries, pace.batch):
                     if not under_way and sum(entry.length for entry in batch) < pace.small * len(batch):
                         # Threads would wait for each other longer than for the disk.
-                        yield from ((entry, self.read(entry)) for entry in batch)
+                        yield from ((entry, do(entry)) for entry in batch)
                         continue
-                    under_way.append(threads.submit(self._read_batch, batch))
+                    under_way.append(threads.submit(done, batch))
                     if len(under_way) >= pace.ahead:
                         yield from under_way.popleft().result()
                 while under_way:
@@ -117,9 +158,6 @@ class Sources:
             finally:
                 for future in under_way:
                     future.cancel()
-
-    def _read_batch(self, batch: Sequence[Entry]) -> list[Read]:
-        return [(entry, self.read(entry)) for entry in batch]
 
 
 def _bytes_of(path: str, length: int) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,10 +18,19 @@ import orjson
 
 from zbatch.errors import UsageError
 from zbatch.exports.entries import Entry
+from zbatch.exports.shares import (
+    Key,
+    Share,
+    Unsettled,
+    key_of,
+    keys_of,
+    read_share,
+    settle,
+    shown,
+    word,
+    written,
+)
 from zbatch.model import Scalar
-
-Share = float | tuple[Scalar, ...]
-"""A share from 0 to 1 of the groups, or values of the axis by name."""
 
 SIDES: Final = ("train", "validation", "test")
 """In the order in which they are written; marks are indexes of it."""
@@ -34,8 +43,8 @@ class Split:
     """How to split: `by` an axis or, without one, by prompt and seed alone."""
 
     by: str | None = None
-    test: Share = 0.0
-    validation: Share = 0.0
+    test: Share | Unsettled = 0.0
+    validation: Share | Unsettled = 0.0
 
     @classmethod
     def read(cls, spec: Mapping[str, Any] | None) -> Split | None:
@@ -50,29 +59,67 @@ class Split:
 
     @classmethod
     def parse(cls, text: str, by: str | None) -> Split:
-        """Read `test=0.1,validation=0.05`, or with values of the axis `test=barn owl|red fox`.
+        """Read `test=0.1,validation=5%`, or with values of the axis `test=barn owl|red fox`.
+
+        One number with an axis is unsettled until the axis' values are known (see `settled`).
 
         Raises:
             UsageError: it is neither.
         """
         if text == "none":
             return cls()
-        shares: dict[str, Share] = {}
+        shares: dict[str, Share | Unsettled] = {}
         for part in text.split(","):
             name, equals, value = part.partition("=")
             name = name.strip()
-            if not equals or name not in ("test", "validation") or name in shares or not value.strip():
+            share = read_share(value.strip(), by_axis=by is not None)
+            if not equals or name not in ("test", "validation") or name in shares or share == ():
                 raise UsageError(
-                    f"--split {text!r} is no split", hint="write test=0.1 or test=0.1,validation=0.05"
+                    f"--split {text!r} is no split",
+                    hint="write test=0.1 or test=10%,validation=5%; with --split-by, test=VALUE|VALUE",
                 )
-            shares[name] = _share(value.strip())
-        split = cls(by, **shares)
-        numbers = [share for share in shares.values() if isinstance(share, float)]
-        if any(not 0 <= share <= 1 for share in numbers) or sum(numbers) > 1:
-            raise UsageError(f"--split {text!r}: shares lie between 0 and 1, all together too")
-        if by is None and len(numbers) < len(shares):
+            shares[name] = share
+        if by is None and any(isinstance(share, tuple) for share in shares.values()):
             raise UsageError(f"--split {text!r} names values of no axis", hint="add --split-by AXIS")
-        return split
+        return cls(by, **shares).checked()
+
+    @property
+    def names_values(self) -> bool:
+        """Whether it names values of its axis, or may do so."""
+        return not (isinstance(self.test, float) and isinstance(self.validation, float))
+
+    def settled(self, values: Collection[Scalar]) -> Split:
+        """Hold it against the values of its axis, those of images that are not taken too.
+
+        Raises:
+            UsageError: it names what is no value, or a number may be a share and a value.
+        """
+        if self.by is None:
+            return self
+        test = settle("test", self.test, self.by, values)
+        validation = settle("validation", self.validation, self.by, values)
+        if isinstance(test, tuple) and isinstance(validation, tuple):
+            twice = [word(name) for name in test if keys_of([name]) & keys_of(validation)]
+            if twice:
+                raise UsageError(
+                    f"the split names {', '.join(twice[:8])} for test and for validation",
+                    hint=f"name each value of {self.by} for one of them",
+                )
+        return Split(self.by, test, validation).checked()
+
+    def checked(self) -> Split:
+        """Give it, its shares held against all there is.
+
+        Raises:
+            UsageError: a share is none, or they are more than all.
+        """
+        numbers = [share for share in (self.test, self.validation) if isinstance(share, float)]
+        if any(not 0 <= share <= 1 for share in numbers) or sum(numbers) > 1:
+            raise UsageError(
+                f"--split {self._text()!r}: shares lie between 0 and 1, all together too",
+                hint="write test=0.1, or test=10%; values are named with --split-by: test=VALUE|VALUE",
+            )
+        return self
 
     @property
     def sides(self) -> tuple[str, ...]:
@@ -82,13 +129,21 @@ class Split:
 
     def words(self) -> list[str]:
         """Give it as it is written on a command line."""
+        return ["--split", self._text() or "none", *(["--split-by", self.by] if self.by else [])]
+
+    def _text(self) -> str:
         shares = [("test", self.test), ("validation", self.validation)]
-        text = ",".join(f"{name}={_shown(share, '|')}" for name, share in shares if share)
-        return ["--split", text or "none", *(["--split-by", self.by] if self.by else [])]
+        return ",".join(
+            f"{name}={written(share, by_axis=self.by is not None)}" for name, share in shares if share
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Give it as it stands in `export.json`."""
-        return {"by": self.by, "test": self.test, "validation": self.validation}
+        shares = {"test": self.test, "validation": self.validation}
+        return {
+            "by": self.by,
+            **{name: share.text if isinstance(share, Unsettled) else share for name, share in shares.items()},
+        }
 
 
 class Splitter:
@@ -100,6 +155,11 @@ class Splitter:
         self._of: list[int] = []
         self._values: dict[int, Scalar] = {}
         self._called: list[bytes] = []
+        self._listed: dict[int, set[Key]] = {
+            side: keys_of(share)
+            for side, share in ((_TEST, split.test), (_VALIDATION, split.validation))
+            if isinstance(share, tuple)
+        }
 
     def add(self, entry: Entry) -> None:
         """Take the next entry."""
@@ -133,6 +193,17 @@ class Splitter:
         self._check(sides, len(hashes), named)
         return sides
 
+    def absent(self) -> list[tuple[str, str]]:
+        """Give the values that a side gets by name and that no entry has: the side, and the value."""
+        there = {key_of(value) for value in self._values.values()}
+        return [
+            (side, word(name))
+            for side, share in (("validation", self._split.validation), ("test", self._split.test))
+            if isinstance(share, tuple)
+            for name in share
+            if not keys_of([name]) & there
+        ]
+
     def _token(self, kind: bytes, what: list[Any]) -> int:
         digest = hashlib.sha256(kind + orjson.dumps(what)).digest()[:16]
         token = self._groups.token(digest)
@@ -142,18 +213,14 @@ class Splitter:
 
     def _side(self, digest: bytes, values: list[Scalar], *, alone: bool) -> int:
         split = self._split
-        found = {
-            side
-            for side, share in ((_TEST, split.test), (_VALIDATION, split.validation))
-            if isinstance(share, tuple) and any(_named(value, share) for value in values)
-        }
-        listed = [share for share in (split.test, split.validation) if isinstance(share, tuple)]
+        keys = [key_of(value) for value in values]
+        found = {side for side, listed in self._listed.items() if not listed.isdisjoint(keys)}
         if found:
-            everything = all(any(_named(value, share) for share in listed) for value in values)
+            everything = all(any(key in listed for listed in self._listed.values()) for key in keys)
             if len(found) > 1 or not everything:
-                shown = ", ".join(str(value) for value in sorted(map(str, values))[:8])
+                names = ", ".join(sorted(map(word, values))[:8])
                 raise UsageError(
-                    f"the values {shown} of {split.by} cannot be parted: images of them share prompt and "
+                    f"the values {names} of {split.by} cannot be parted: images of them share prompt and "
                     "seed, or are one image in several cells",
                     hint="split by another axis"
                     if alone
@@ -178,11 +245,11 @@ class Splitter:
                 )
             share = self._split.test if side == "test" else self._split.validation
             raise UsageError(
-                f"the split {side} ({_shown(share)}) gets no image: {self._why(share, groups)}",
+                f"the split {side} ({shown(share)}) gets no image: {self._why(share, groups)}",
                 hint=f"{self._hint(side, groups, named)}; or make none: --split none",
             )
 
-    def _why(self, share: Share, groups: int) -> str:
+    def _why(self, share: Share | Unsettled, groups: int) -> str:
         if isinstance(share, tuple):
             return f"none of those that are left has such a value of {self._split.by}"
         return self._by_hash(groups)
@@ -262,26 +329,9 @@ def _values(entry: Entry, by: str) -> Iterable[Scalar]:
     return dict.fromkeys(cell[by] for cell in entry.cells if by in cell)
 
 
-def _named(value: Scalar, share: tuple[Scalar, ...]) -> bool:
-    """Tell whether a value is in a list: as itself, or as it is written on a command line."""
-    return any(value == one or str(value) == one for one in share)
-
-
 def _choice(values: list[Scalar]) -> str:
     """Write the values of a group as they can be named on a command line; nothing where they cannot."""
-    words = sorted({str(value) for value in values})
-    text = "|".join(words)
-    if any(not word.strip() or word != word.strip() or set(word) & set(",|'\n") for word in words):
+    words = sorted(set(map(word, values)))
+    if any(not text.strip() or text != text.strip() or set(text) & set(",|'\n") for text in words):
         return ""
-    return text if isinstance(_share(text), tuple) else ""
-
-
-def _share(text: str) -> Share:
-    try:
-        return float(text)
-    except ValueError:
-        return tuple(part.strip() for part in text.split("|"))
-
-
-def _shown(share: Share, between: str = ", ") -> str:
-    return between.join(map(str, share)) if isinstance(share, tuple) else f"{share:g}"
+    return written(tuple(words))

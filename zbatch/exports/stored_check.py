@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from zbatch.errors import StorageError
+from zbatch.exports.about import ABOUT, about_of, unfinished
 from zbatch.exports.bucket_destination import PLAN, UNFINISHED
-from zbatch.exports.checksums import ABOUT, CHECKSUMS, entries, leads_out
-from zbatch.exports.destination import about_of, unfinished
+from zbatch.exports.checksums import CHECKSUMS, entries, leads_out
 from zbatch.exports.hashing import Found, Lying, Seen, look_at_all
 from zbatch.exports.run_check import difference_of
 from zbatch.exports.verification import Difference, LeftOver, Problem, Told, Verification

@@ -15,6 +15,9 @@ from zbatch.exports.writing import Work
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet take text for a formula, and run it."""
 
+_QUOTE: Final = "'"
+"""Put before such text, and before such that has quotes already: so one taken away gives what was there."""
+
 _TYPES: Final[Mapping[Kind, str]] = {
     "text": "string",
     "integer": "int64",
@@ -46,13 +49,13 @@ def write_jsonl(work: Work) -> None:
     """Write `train.jsonl` and so on: everything, exactly; `cells` and `request` as they are.
 
     Raises:
-        DiskError: it cannot be written.
+        DiskError: it cannot be written, or an image is gone or was changed.
     """
     selection = work.selection
     columns = selection.columns
     for side in selection.sides:
         with work.destination.stream(f"{side}.jsonl") as table:
-            for entry in selection.entries(side):
+            for entry in work.checked(side):
                 row = {
                     "file": entry.file,
                     "split": side,
@@ -66,10 +69,10 @@ def write_jsonl(work: Work) -> None:
 
 
 def write_csv(work: Work) -> None:
-    """Write `train.csv` and so on: UTF-8; text that a spreadsheet would run begins with `'`.
+    """Write `train.csv` and so on: UTF-8; text that a spreadsheet would run gets a `'`.
 
     Raises:
-        DiskError: it cannot be written.
+        DiskError: it cannot be written, or an image is gone or was changed.
     """
     selection = work.selection
     columns = selection.columns
@@ -78,7 +81,7 @@ def write_csv(work: Work) -> None:
             buffer = io.StringIO()
             writer = csv.writer(buffer, lineterminator="\n")
             writer.writerow(["file", "split", *map(_cell, columns.kinds)])
-            for entry in selection.entries(side):
+            for entry in work.checked(side):
                 row = columns.row(entry)
                 writer.writerow([_cell(entry.file), side, *(_cell(row[name]) for name in columns.kinds)])
                 table.write(buffer.getvalue().encode())
@@ -90,6 +93,6 @@ def write_csv(work: Work) -> None:
 def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
+    if isinstance(value, str) and value.lstrip(_QUOTE).startswith(_FORMULA):
+        return f"{_QUOTE}{value}"
     return value

@@ -27,6 +27,7 @@ class Problem(StrEnum):
     NO_FILE = "no_file"  # a directory, a pipe, a link in a circle
     UNREADABLE = "unreadable"  # no permission, or the disk fails: nothing is known of it
     THUMBNAIL = "thumbnail"  # of a picture; it can be made again
+    SIDECAR = "sidecar"  # beside a picture, or jobs.jsonl: not what the state says; it can be written anew
     UNLISTED = "unlisted"  # a line of a checksum file that is none, or leads out of its directory
 
 
@@ -101,6 +102,10 @@ class LeftOver:
 class Verification:
     """What came of it. `kind` is `run` or `export`; `notes` say what could not be looked at.
 
+    `files`, `bytes` and `whole` are of what has a hash written down: a run's pictures, an export's files.
+    `thumbnails` and `sidecars` count what else was looked at of a run, `jobs.jsonl` among the sidecars;
+    `decoded` says whether thumbnails were. `unwritten` counts the sidecars that a run that was killed did not
+    come to write: those are no differences.
     `counts` counts every difference, by problem, `differences` lists the first of them. `overtaken` counts
     the pictures that a run that went on meanwhile changed: those are no differences.
     """
@@ -111,6 +116,10 @@ class Verification:
     bytes: int = 0
     whole: int = 0
     overtaken: int = 0
+    thumbnails: int = 0
+    sidecars: int = 0
+    decoded: bool = False
+    unwritten: int = 0
     counts: Counter[Problem] = field(default_factory=Counter)
     differences: list[Difference] = field(default_factory=list)
     left_over_count: int = 0
@@ -155,6 +164,9 @@ class Verification:
             "bytes": self.bytes,
             "whole": self.whole,
             "changed_meanwhile": self.overtaken,
+            "thumbnails": self.thumbnails,
+            "sidecars": self.sidecars,
+            "sidecars_unwritten": self.unwritten,
             "counts": {problem.value: self.counts[problem] for problem in Problem},
             "differences": [difference.to_json() for difference in self.differences],
             "left_over_count": self.left_over_count,

@@ -11,77 +11,27 @@ import contextlib
 import itertools
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from zbatch.api.endpoint import Endpoint, EndpointKind, parse_endpoint
+from zbatch.api.endpoint import Endpoint, parse_endpoint
 from zbatch.durable import make_durable_directory, write_aside
 from zbatch.errors import DiskError, UsageError, ZbatchError
 from zbatch.manifest.inputs import InputChangedError, data_uri
-from zbatch.manifest.remaking import template_of
-from zbatch.model import UNFINISHED, InputImage, JobState, Request
+from zbatch.model import UNFINISHED, JobState, Request
+from zbatch.runner.replay import replay_text
+from zbatch.runner.reproduction import LeftOut, Reproduction, local_inputs
 from zbatch.state.database import Meta
 from zbatch.state.directory import RunDirectory
-from zbatch.state.run import JobRecord, Run
+from zbatch.state.records import JobRecord
+from zbatch.state.run import Run
 from zbatch.state.sources import find_source
 
 _LIMITS: Final = ("concurrency", "rate", "job_deadline")
 """Limits of the run that are those of its endpoint; what it may cost and how long it may take is not."""
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A job that was drawn and cannot be asked for again, and why."""
-
-    job: JobRecord
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reproduction:
-    """What asking again would do. `submits` is how many it makes at most, `of` how many done jobs there are.
-
-    `manifest` and `directory` are where it is recorded; `resumed` says that it goes on with one that was not
-    finished. `earlier` are commands that finish others, which have tasks in flight.
-    """
-
-    jobs: tuple[JobRecord, ...]
-    left_out: tuple[LeftOut, ...]
-    of: int
-    seed: int
-    model: str
-    title: str
-    endpoint: Endpoint
-    made_at: str
-    price: Decimal | None
-    limits: tuple[tuple[str, Any], ...]
-    manifest: Path
-    directory: Path
-    resumed: bool
-    submits: int
-    earlier: tuple[str, ...]
-    root: Path | None
-
-    @property
-    def free(self) -> bool:
-        """Tell whether it costs nothing: the built-in endpoint, or one on this machine without a price."""
-        kind = self.endpoint.kind
-        return kind is EndpointKind.PREVIEW or (kind is EndpointKind.LOCAL and self.price is None)
-
-    @property
-    def cost(self) -> Decimal | None:
-        """USD for the submits, where there is a price; nothing is submitted twice."""
-        return None if self.price is None else self.price * self.submits
-
-    @property
-    def has_inputs(self) -> bool:
-        """Tell whether local input images are sent."""
-        return any(_inputs(job.request) for job in self.jobs)
 
 
 def plan_reproduction(
@@ -146,7 +96,7 @@ def write_reproduction(plan: Reproduction) -> None:
         raise DiskError(
             f"cannot make {plan.manifest.parent}: {error.strerror or error}", hint="nothing was sent"
         ) from error
-    write_aside(plan.manifest, _manifest_text(plan).encode())
+    write_aside(plan.manifest, replay_text(plan).encode())
 
 
 def drop_reproduction(plan: Reproduction) -> None:
@@ -180,13 +130,9 @@ def _root(run: Run) -> Path | None:
     return None if found is None else found.parent.resolve()
 
 
-def _inputs(request: Request) -> list[InputImage]:
-    return [image for image in (request.image_url, request.mask) if isinstance(image, InputImage)]
-
-
 def _hindrance(request: Request, root: Path | None, *, allow_outside: bool) -> str:
     """Say why a job cannot be asked for again: a local input image of it; empty where it can."""
-    for image in _inputs(request):
+    for image in local_inputs(request):
         if root is None:
             return f"its input image {image.file} is not found: the manifest is not where it was"
         if not allow_outside and not (root / image.file).resolve().is_relative_to(root):
@@ -252,59 +198,6 @@ def _limits(run: Run) -> Iterator[tuple[str, Any]]:
     for name in _LIMITS:
         if isinstance(limits, dict) and name in limits:
             yield name, limits[name]
-
-
-# ── its manifest ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _manifest_text(plan: Reproduction) -> str:
-    """Write the manifest: a row for each job, with its request as it was sent.
-
-    One attempt each, nothing repeated by itself: what was said that it costs is the most it can cost.
-    """
-    limits = dict(plan.limits) | {"attempts": 1, "on_unknown": "hold", "unchecked": ["size", "scale"]}
-    whole: dict[str, Any] = {
-        "version": 1,
-        "name": "reproduced",
-        "description": f"What {plan.title} was made of, asked for again (seed {plan.seed}).",
-        "endpoint": plan.endpoint.url,
-        "model": plan.model,
-        "limits": limits,
-        "include": [_row(job, plan.root) for job in plan.jobs],
-    }
-    text = "# Written by zbatch verify --reproduce: requests of a run, as they were sent.\n"
-    if plan.price is not None:
-        text += f"price: {plan.price:f}\n"
-    return text + yaml.dump(whole, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Quotes all text: a key such as 0beb4711 or 250e3940 is a number to some readers."""
-
-
-_Dumper.add_representer(
-    str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
-)
-
-
-def _row(job: JobRecord, root: Path | None) -> dict[str, Any]:
-    """Write a request as a row of `include`: values are never templates; what is nested is escaped."""
-    request = job.request
-    row: dict[str, Any] = {"label": job.key[:16], "prompt": request.prompt, "seed": request.seed}
-    row |= {"size": request.size, "output_format": request.output_format}
-    own: dict[str, Any] = {}
-    if request.loras:
-        own["loras"] = [{"path": template_of(lora.path), "scale": lora.scale} for lora in request.loras]
-    if request.enable_base64_output:
-        own["enable_base64_output"] = True
-    for name, image in (("image_url", request.image_url), ("mask", request.mask)):
-        if isinstance(image, InputImage):
-            row[name] = str((root or Path()) / image.file)
-        elif image is not None:
-            row[name] = image
-    if request.strength is not None:
-        row["strength"] = request.strength
-    return row | ({"request": own} if own else {})
 
 
 def drawn_as_planned(plan: Reproduction, keys: Sequence[str]) -> None:

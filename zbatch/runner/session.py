@@ -31,7 +31,7 @@ from zbatch.state.pictures import claim
 from zbatch.state.rescue import rescue
 from zbatch.state.store import Store
 from zbatch.state.writer import StateWriter
-from zbatch.storage import Bucket, Location
+from zbatch.storage import Bucket
 
 
 class Session:
@@ -105,17 +105,8 @@ class Session:
         standing = await (writer.commit(Standing.before) if early else preparation.take_grid(writer))
         if not early:
             await asyncio.to_thread(preparation.finish, directory, standing.words)
-        tasks, tally = standing.tasks, standing.tally
-        location, patience = self._order.location, policy.patience
-        if location is not None:
-            identity = str(await writer.commit(lambda store: store.meta(Meta.IDENTITY)))
-            await asyncio.to_thread(self._claim, location, identity, directory, tally.attempts > 0)
-        saving = SaverPool(
-            directory,
-            embed=self._order.manifest.output.embed,
-            to=None if location is None else (location, patience.unstored),
-        )
-        async with self._client(key) as client, saving as savers:
+        await self._claim(writer, directory, begun=standing.tally.attempts > 0)
+        async with self._client(key) as client, self._savers(directory) as savers:
             wiring = Wiring(
                 directory,
                 lock,
@@ -126,33 +117,45 @@ class Session:
                 policy,
                 self._listener,
                 self._halt,
-                tally,
+                standing.tally,
                 asyncio.Event(),
                 Reach(policy.patience.unreached_at_first, policy.patience.unreached),
                 Schedule(first_guess=policy.patience.first_guess),
-                location,
+                self._order.location,
             )
             self._halt.when_draining(wiring.settled.set)
             memory = Memory(writer, limiter)
             await memory.recall()
             stages = Stages(wiring, preparation if early else None, memory)
-            stages.adopt(tasks)
-            self._listener.event(
-                Event(EventName.RESUMED if tasks else EventName.RUN_STARTED, data=_facts(tally))
-            )
+            stages.adopt(standing.tasks)
+            begun = EventName.RESUMED if standing.tasks else EventName.RUN_STARTED
+            self._listener.event(Event(begun, data=_facts(standing.tally)))
             await stages.run(limits.run_deadline)
             if stages.failure is not None:
                 raise stages.failure
 
-    def _claim(self, location: Location, identity: str, directory: RunDirectory, begun: bool) -> None:  # noqa: FBT001 - handed to a thread
-        """Have the place in the store, before anything is paid that is to go there."""
-        try:
+    async def _claim(self, writer: StateWriter, directory: RunDirectory, *, begun: bool) -> None:
+        """Have the place in the store, if there is one, before anything is paid that is to go there."""
+        location = self._order.location
+        if location is None:
+            return
+        identity = str(await writer.commit(lambda store: store.meta(Meta.IDENTITY)))
+
+        def claimed() -> None:
             bucket = Bucket(location, patience=self._order.patience.unstored_at_first)
             claim(bucket, identity, self._order.manifest.name, directory, begun=begun)
+
+        try:
+            await asyncio.to_thread(claimed)
         except StorageError as error:
             raise StorageError(
                 error.message, hint=f"nothing was submitted by this run; {error.hint}"
             ) from error
+
+    def _savers(self, directory: RunDirectory) -> SaverPool:
+        location = self._order.location
+        to = None if location is None else (location, self._order.patience.unstored)
+        return SaverPool(directory, embed=self._order.manifest.output.embed, to=to)
 
     @contextlib.asynccontextmanager
     async def _client(self, key: str | None) -> AsyncIterator[ApiClient]:

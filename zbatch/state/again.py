@@ -44,6 +44,21 @@ class Again:
         """Tell whether it is for some of the manifest's jobs only."""
         return any(option[0] in _SELECTION for option in self.options)
 
+    @property
+    def place(self) -> str | None:
+        """The directory or URL that it names; `None` where the manifest and the endpoint do."""
+        return next((option[1] for option in self.options if option[0] == "-o"), None)
+
+    @property
+    def endpoint(self) -> str | None:
+        """The endpoint that it names; `None` where the manifest does."""
+        return next((option[1] for option in self.options if option[0] == "--endpoint"), None)
+
+    def into(self, place: object) -> Self:
+        """The same for a run in another directory."""
+        others = tuple(option for option in self.options if option[0] != "-o")
+        return replace(self, options=(*others, ("-o", str(place))))
+
     def everything(self) -> Self:
         """The same for all of the manifest's jobs."""
         return replace(self, options=tuple(option for option in self.options if option[0] not in _SELECTION))

@@ -6,7 +6,8 @@ import io
 import itertools
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, overload
 
@@ -15,7 +16,7 @@ import orjson
 from zbatch.errors import DiskError, UsageError
 from zbatch.model import Coordinates
 from zbatch.state.records import JobRecord
-from zbatch.state.verdicts import is_flagged
+from zbatch.state.verdicts import judgement
 
 if TYPE_CHECKING:
     import datasets
@@ -37,7 +38,7 @@ _FACTS: Final[dict[str, Callable[[JobRecord], Any]]] = {
     "height": lambda job: job.artifact and job.artifact.height,
     "bytes": lambda job: job.artifact and job.artifact.bytes,
     "sha256": lambda job: job.artifact and job.artifact.sha256,
-    "nsfw": lambda job: is_flagged(job.nsfw),
+    "nsfw": lambda job: judgement(job.nsfw),
     "warnings": lambda job: list(job.artifact.warnings) if job.artifact else [],
     "attempts": lambda job: job.attempts,
     "reason": lambda job: job.reason,
@@ -64,7 +65,8 @@ class Collection(ABC):
     """The jobs of a run that its manifest shows, in grid order; or those of them that an expression takes.
 
     Nothing is kept: each look reads the state as it is then. A job stands where the first cell that shows it
-    stands, and is given with those coordinates, as it is in exports.
+    stands, of an expression the first for which it is true, and is given with those coordinates, as it is in
+    exports.
     """
 
     _conditions: tuple[Check, ...] = ()
@@ -116,7 +118,8 @@ class Collection(ABC):
     def where(self, expression: str) -> Jobs:
         """Give those of them that an expression takes, such as `lora.scale > 0.4 and not nsfw`.
 
-        The expressions are those of a manifest's `when` and of `zbatch export --where`, over coordinates
+        A job that several cells show is given where the expression is true for one of them, with its
+        coordinates. The expressions are those of `when` and of `zbatch export --where`, over coordinates
         (null where a job does not stand on that axis) and `key, state, model, prompt, seed, request, file,
         width, height, bytes, sha256, nsfw, warnings, attempts, reason`.
 
@@ -206,18 +209,34 @@ class Collection(ABC):
         """Give a `datasets.Dataset` of those that are done, a row a job. Needs Hugging Face `datasets`.
 
         `image` is an Image feature by path: pictures are opened when they are asked for, from where they lie.
+        The other columns are those of an export (`text` is the caption), and `model`.
 
         Raises:
-            UsageError: `datasets` is not installed, or nothing is done.
+            UsageError: `datasets` is not installed, nothing is done, or a caption fails.
+            DiskError: pictures are gone, or not as long as they were.
         """
         from zbatch.state.tables import dataset  # noqa: PLC0415 - its imports are optional
 
-        return dataset(self._source().pictures, self._placed(every_cell=False))
+        return dataset(self._source(), self._placed(every_cell=False))
 
     def _placed(self, *, every_cell: bool) -> Iterator[tuple[Coordinates, JobRecord]]:
         """Give every job where it stands: at its first cell, or at every cell that shows it."""
         placed = self._source().placed(every_cell=every_cell)
-        return (pair for pair in placed if self._meets(*pair)) if self._conditions else placed
+        if not self._conditions:
+            return placed
+        if every_cell:
+            return (pair for pair in placed if self._meets(*pair))
+        shared = self._source().shared()
+        return (found for _, job in placed if (found := self._standing(job, shared)) is not None)
+
+    def _standing(self, job: JobRecord, shared: Container[str]) -> tuple[Coordinates, JobRecord] | None:
+        """Give a job at the first cell where it meets the conditions; `shared` are those of several cells."""
+        if self._meets(job.coordinates, job):
+            return job.coordinates, job
+        for cell in self._source().cells_of(job.key) if job.key in shared else ():
+            if self._meets(cell, job):
+                return cell, replace(job, coordinates=cell)
+        return None
 
     def _from(self, number: int) -> Iterator[JobRecord]:
         """Give the jobs from a number on; without conditions those before it are not read."""
@@ -249,7 +268,8 @@ class Collection(ABC):
             file = Path(name).relative_to(folder).as_posix() if inside else name
             keys = [key for key, known in self._source().files() if known in (file, f"images/{file}")]
         jobs = (job for key in keys if (job := self._source().job(key)) is not None and job.shown)
-        return (job for job in jobs if self._meets(job.coordinates, job))
+        found = (self._standing(job, (job.key,)) for job in jobs)
+        return (placed[1] for placed in found if placed is not None)
 
 
 class Jobs(Collection):

@@ -6,21 +6,20 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import sqlite3
 import stat
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import orjson
 
 from zbatch.errors import DiskError
 from zbatch.model import EXTENSIONS, Artifact, thumb_file
 from zbatch.state.artifacts import BadImageError, thumbnail_of
-from zbatch.state.database import Meta, open_connection, translated
+from zbatch.state.database import Meta
 from zbatch.state.placing import Lying, mark_of
+from zbatch.state.reader import StateReader
 from zbatch.state.records import artifact_of
 from zbatch.state.run import Run
 from zbatch.state.takeovers import TakenOver, Wanted
@@ -59,7 +58,7 @@ class Picked:
     note: TakenOver
 
 
-class Donor:
+class Donor(StateReader):
     """One such run. Use it as a context manager, from one thread; `pick` may be called from any."""
 
     def __init__(self, path: Path, taker: Path) -> None:
@@ -75,42 +74,27 @@ class Donor:
             self._identity = run.about(Meta.IDENTITY)
             self._pictures = run.pictures
         self.path = path
-        self._state = run.directory.state
+        super().__init__(run.directory)
         self._root = os.path.realpath(path)
         self._from_taker = os.path.relpath(self._root, os.path.realpath(taker))
-        self._db = open_connection(self._state, read_only=True)
-        self._db.row_factory = sqlite3.Row
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._db.close()
 
     def made(self) -> Iterator[str]:
         """Give the keys of the jobs whose pictures it has, whether its manifest still shows them or not.
 
         Each is looked for, by its name and its length; `pick` reads it.
         """
-        with translated(self._state):
-            for key, file, size in self._db.execute(_LYING):
-                if self._pictures.location is not None:  # to list them all takes its time
+        for key, file, size in self._rows(_LYING):
+            if self._pictures.location is not None:  # to list them all takes its time
+                yield key
+                continue
+            with contextlib.suppress(OSError):
+                if os.stat(os.path.join(self._root, file)).st_size == size:
                     yield key
-                    continue
-                with contextlib.suppress(OSError):
-                    if os.stat(os.path.join(self._root, file)).st_size == size:
-                        yield key
 
     def offers(self, keys: Collection[str]) -> dict[str, Offer]:
         """Give what it has of some jobs."""
-        with translated(self._state):
-            rows = self._db.execute(_OFFERED, (orjson.dumps(list(keys)).decode(),))
-            return {row["key"]: self._offer(row) for row in rows}
+        rows = self._rows(_OFFERED, orjson.dumps(list(keys)).decode(), named=True)
+        return {row["key"]: self._offer(row) for row in rows}
 
     def _offer(self, row: Any) -> Offer:
         making = orjson.loads(row["making"]) if row["making"] else None

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Iterator
-from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from zbatch.model import JobState, fold
-from zbatch.state.database import open_connection, translated
-from zbatch.state.directory import RunDirectory
+from zbatch.state.database import translated
+from zbatch.state.reader import StateReader
 
 _PAGE: Final = 2_000
 _COLUMNS: Final = "id, key, file, sha256, bytes, thumb, position IS NOT NULL"
@@ -48,32 +47,8 @@ class Owner(NamedTuple):
     attempts: int
 
 
-class KeptFiles:
-    """Reads what a run keeps. Each page is a query of its own: no long snapshot holds up whoever writes it.
-
-    For one thread, as a context manager.
-    """
-
-    def __init__(self, directory: RunDirectory) -> None:
-        """Open the state of a run.
-
-        Raises:
-            StateError: it is damaged, gone, or a newer zbatch's.
-            DiskError: it cannot be opened.
-        """
-        self._path = directory.state
-        self._db = open_connection(directory.state, read_only=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._db.close()
+class KeptFiles(StateReader):
+    """Reads what a run keeps, page by page, each a query of its own: nobody who writes is held up."""
 
     def total(self) -> tuple[int, int]:
         """Count the done jobs, and the bytes of their pictures."""
@@ -142,7 +117,7 @@ class KeptFiles:
         return {digest: (key, file) for digest, key, file in rows}
 
     def _all(self, sql: str, *values: Any) -> list[Any]:
-        with translated(self._path), contextlib.closing(self._db.execute(sql, values)) as cursor:
+        with translated(self.directory.state), contextlib.closing(self._db.execute(sql, values)) as cursor:
             return cursor.fetchall()
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import cached_property
@@ -14,28 +12,17 @@ from typing import Any, Final, Self
 import orjson
 
 from zbatch.errors import DiskError, StateError, UsageError
-from zbatch.model import RETRYABLE, Cell, Coordinates, JobState
+from zbatch.model import Cell, Coordinates, JobState
 from zbatch.state.again import Again
+from zbatch.state.census import Census
 from zbatch.state.collection import Collection
-from zbatch.state.database import Meta, open_connection, translated
+from zbatch.state.database import Meta
 from zbatch.state.directory import RunDirectory
 from zbatch.state.owner import owner_of
 from zbatch.state.pictures import Pictures
-from zbatch.state.records import (
-    JOB_FACTS,
-    REUSED_FROM,
-    Failure,
-    JobFacts,
-    JobRecord,
-    JobSketch,
-    Warned,
-    job_record,
-)
+from zbatch.state.records import JOB_FACTS, REUSED_FROM, JobFacts, JobRecord, JobSketch, job_record
 from zbatch.state.spending import Spending
 from zbatch.storage import Location, parse_location
-
-__all__ = ["Failure", "JobFacts", "JobRecord", "JobSketch", "Run", "Warned"]
-
 
 _TASKS: Final = """(SELECT json_group_array(task_id) FROM
     (SELECT task_id FROM attempts WHERE job_id = j.id AND task_id IS NOT NULL ORDER BY number)) AS tasks"""
@@ -50,7 +37,7 @@ _ASKED_FOR: Final = 3.0
 """Seconds for which `gone` tries an object store."""
 
 
-class Run(Collection):
+class Run(Census, Collection):
     """A run directory, read while it runs or long after, without blocking whoever writes it.
 
     It is the collection of the jobs that its manifest shows: iterate it, index it by number or key, ask
@@ -75,28 +62,17 @@ class Run(Collection):
             UsageError: there is no run there.
             StateError: a newer zbatch wrote it, or it is damaged or gone.
         """
-        self.directory = RunDirectory(Path(path))
-        if not self.directory.exists():
-            self.directory.check_lost()
+        directory = RunDirectory(Path(path))
+        if not directory.exists():
+            directory.check_lost()
             raise UsageError(
                 f"{path} is not a run directory (it has no state.sqlite3)",
                 hint="give the directory that `zbatch run` named, or the manifest whose run it is",
             )
-        self._db = open_connection(self.directory.state, read_only=True)
-        with translated(self.directory.state):
-            self._meta: dict[str, Any] = {
-                name: orjson.loads(value) for name, value in self._db.execute("SELECT name, value FROM meta")
-            }
-
-    def close(self) -> None:
-        """Let go of the state file."""
-        self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        super().__init__(directory)
+        self._meta: dict[str, Any] = {
+            name: orjson.loads(value) for name, value in self._rows("SELECT name, value FROM meta")
+        }
 
     def __bool__(self) -> bool:
         return True  # one without jobs is a run, too
@@ -155,23 +131,6 @@ class Run(Collection):
         """Give another fact about the run, or `None`."""
         return self._meta.get(name)
 
-    def counts(self) -> dict[JobState, int]:
-        """Count the jobs the manifest shows, by state."""
-        counts = dict.fromkeys(JobState, 0)
-        counts.update(
-            {
-                JobState(state): number
-                for state, number in self._rows(
-                    "SELECT state, count(*) FROM jobs WHERE position IS NOT NULL GROUP BY state"
-                )
-            }
-        )
-        return counts
-
-    def attempts(self) -> int:
-        """Count every submit that was accepted or may have been."""
-        return int(next(self._rows("SELECT count(*) FROM attempts"))[0])
-
     def cost(self) -> Decimal | None:
         """USD for every attempt ever made or possibly made, where there is a price."""
         return self.spending.of(self.attempts())
@@ -180,64 +139,6 @@ class Run(Collection):
     def spending(self) -> Spending:
         """What attempts cost, each at the price that it was made at."""
         return Spending.read(self._meta.get(Meta.PRICE), self._meta.get(Meta.EARLIER_PRICES))
-
-    def standing(self, attempts: int) -> Iterator[tuple[str, JobState]]:
-        """Give key and state of every job; failed ones with attempts left (of `attempts`) as pending."""
-        rows = self._rows(
-            f"""SELECT key, CASE WHEN state = 'failed' AND attempts - retried_at < {attempts:d}
-                THEN 'pending' ELSE state END FROM jobs"""  # noqa: S608 - a number
-        )
-        states = {state.value: state for state in JobState}
-        return ((key, states[state]) for key, state in rows)
-
-    def orphans(self) -> int:
-        """Count jobs that had an attempt and that the manifest no longer shows."""
-        # The states are named for the index, which begins with them: without, a million rows are read.
-        states = ", ".join(f"'{state}'" for state in JobState)
-        rows = self._rows(
-            f"SELECT count(*) FROM jobs WHERE state IN ({states}) AND position IS NULL AND attempts > 0"  # noqa: S608 - constants
-        )
-        return int(next(rows)[0])
-
-    def taken_over(self) -> dict[str, int]:
-        """Count the shown jobs whose pictures other runs made, by the directory they were taken over from."""
-        rows = self._rows(
-            """SELECT t.run, count(*) FROM taken_over t JOIN jobs j ON j.id = t.job_id
-               WHERE j.state = 'done' AND j.position IS NOT NULL GROUP BY t.run ORDER BY t.run"""
-        )
-        return {os.path.relpath(self.directory.path / run): count for run, count in rows}
-
-    def failures(self) -> list[Failure]:
-        """Group the jobs that did not end well, and those that wait with a reason, biggest group first."""
-        rows = self._rows(
-            """SELECT state, coalesce(reason, ''), count(*), max(coalesce(message, '')) FROM jobs
-               WHERE position IS NOT NULL AND (state IN ('failed', 'rejected', 'unknown')
-                   OR (state IN ('submitted', 'pending') AND reason IS NOT NULL))
-               GROUP BY state, reason ORDER BY count(*) DESC, state, reason"""
-        )
-        return [
-            Failure(
-                JobState(state),
-                reason,
-                count,
-                message,
-                f"--retry {state}" if JobState(state) in RETRYABLE else "run again",
-            )
-            for state, reason, count, message in rows
-        ]
-
-    def warned(self) -> Warned:
-        """Count the shown jobs whose picture was kept with a warning, of another size than asked, say."""
-        rows = self._rows(
-            """SELECT warnings, count(*) FROM jobs
-               WHERE state = 'done' AND position IS NOT NULL AND warnings IS NOT NULL GROUP BY warnings"""
-        )
-        jobs, kinds = 0, Counter[str]()
-        for texts, count in rows:
-            jobs += count
-            for text in orjson.loads(texts):
-                kinds[text] += count
-        return Warned(jobs, dict(kinds.most_common()))
 
     def jobs(self, *, shown_only: bool = False) -> Iterator[JobRecord]:
         """Every job in the state: those the manifest shows in grid order, then the others."""
@@ -307,6 +208,13 @@ class Run(Collection):
         )
         return (orjson.loads(coordinates) for (coordinates,) in rows)
 
+    def shared(self) -> set[str]:
+        """Give the keys of the jobs that several cells show."""
+        rows = self._rows(
+            "SELECT key FROM jobs WHERE id IN (SELECT job_id FROM cells GROUP BY job_id HAVING count(*) > 1)"
+        )
+        return {key for (key,) in rows}
+
     def _records(self, where: str, *values: str) -> Iterator[JobRecord]:
         rows = self._rows(
             f"""SELECT j.*, {_TASKS}, {REUSED_FROM}, (SELECT coordinates FROM cells WHERE job_id = j.id
@@ -367,9 +275,3 @@ class Run(Collection):
         from zbatch.state.notebook import run_html  # noqa: PLC0415 - only notebooks need it
 
         return run_html(self)
-
-    def _rows(self, sql: str, *values: str, named: bool = False) -> Iterator[Any]:
-        with translated(self.directory.state):
-            cursor = self._db.cursor()
-            cursor.row_factory = sqlite3.Row if named else None
-            yield from cursor.execute(sql, values)

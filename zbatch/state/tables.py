@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from zbatch.errors import UsageError
-from zbatch.model import Coordinates, JobState
+import orjson
+
+from zbatch.errors import DiskError, UsageError
+from zbatch.model import Artifact, Coordinates, JobState
+from zbatch.state.captions import Captions, called
 from zbatch.state.pictures import Pictures
 from zbatch.state.records import JobRecord
-from zbatch.state.verdicts import is_flagged
+from zbatch.state.verdicts import judgement
 
 if TYPE_CHECKING:
     import datasets
     import pandas as pd
+
+    from zbatch.state.run import Run
 
 Columns = dict[str, list[Any]]
 
@@ -27,7 +33,7 @@ _COMMON: Final[dict[str, Callable[[JobRecord], Any]]] = {
     "model": lambda job: job.model,
     "width": lambda job: job.artifact and job.artifact.width,
     "height": lambda job: job.artifact and job.artifact.height,
-    "nsfw": lambda job: is_flagged(job.nsfw) if job.artifact else None,
+    "nsfw": lambda job: judgement(job.nsfw) if job.artifact else None,
     "warnings": lambda job: "; ".join(job.artifact.warnings) or None if job.artifact else None,
     "sha256": lambda job: job.artifact and job.artifact.sha256,
 }
@@ -72,12 +78,44 @@ def data_frame(
     return pd.DataFrame(frame)
 
 
-def dataset(pictures: Pictures, placed: Iterable[tuple[Coordinates, JobRecord]]) -> datasets.Dataset:
-    """Make a Dataset of the jobs that are done, with an Image feature by path.
+_CAPTION: Final = "text"
+RESERVED: Final = frozenset({"image", "file", "file_name", "split", "cells", "request", "model", "run"})
+"""Names that no coordinate has in a dataset, beside those of its columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """A job where it stands, for its caption."""
+
+    job: JobRecord
+    coordinates: Coordinates
+
+    @property
+    def key(self) -> str:
+        return self.job.key
+
+    @property
+    def request(self) -> Mapping[str, Any]:
+        return self.job.request.body()
+
+    @property
+    def prompt(self) -> str:
+        return self.job.request.prompt
+
+    @property
+    def called(self) -> str:
+        return called(self.job.key, self.coordinates)
+
+
+def dataset(run: Run, placed: Iterable[tuple[Coordinates, JobRecord]]) -> datasets.Dataset:
+    """Make a Dataset of the jobs that are done, with an Image feature by path and the columns of an export.
 
     Raises:
-        UsageError: `datasets` is not installed, nothing is done, or the pictures lie in an object store.
+        UsageError: `datasets` is not installed, nothing is done, the pictures lie in an object store, or the
+            caption fails for an image, which is named.
+        DiskError: pictures are gone, or not as long as they were.
     """
+    pictures = run.pictures
     if pictures.location is not None:
         raise UsageError(
             f"the pictures lie in {pictures.location}, and a Dataset is made of files",
@@ -87,18 +125,73 @@ def dataset(pictures: Pictures, placed: Iterable[tuple[Coordinates, JobRecord]])
         import datasets  # noqa: PLC0415 - optional
     except ImportError as error:
         raise UsageError("to_datasets() needs Hugging Face datasets", hint="pip install datasets") from error
-    gathered = _Gathered("image", _COMMON)
+    captions = Captions(run)
+    captions.check()
+    gathered, gone = _Gathered("image", _COMMON, RESERVED | {_CAPTION}), _Gone()
+    texts: list[str] = []
+    keys: list[str] = []
     for coordinates, job in placed:
         if job.artifact is not None:
-            gathered.add(coordinates, job, os.path.abspath(pictures.place(job.artifact.file)))  # noqa: PTH100 - text
-    columns = gathered.columns()
-    if not columns["image"]:
+            path = os.path.abspath(pictures.place(job.artifact.file))  # noqa: PTH100 - text
+            gone.look(path, job.artifact)
+            gathered.add(coordinates, job, path)
+            texts.append(captions.of(_Standing(job, coordinates)))
+            keys.append(job.key)
+    gone.complain(run)
+    if not keys:
         raise UsageError("no job is done here, so there is no image to make a dataset of")
+    made = gathered.columns()
+    columns: Columns = {"image": made.pop("image"), _CAPTION: texts, "key": made.pop("key")}
+    columns |= {"run": [run.directory.path.absolute().name] * len(keys), **made}
+    if cells := _cells(run, keys):
+        columns["cells"] = cells
     features: dict[str, Any] = {"image": datasets.Image()}
     for name, values in columns.items():
         if name != "image":
             features[name] = datasets.Value(_ARROW[_kind(name, values)])
     return datasets.Dataset.from_dict(columns, datasets.Features(features))
+
+
+@dataclass(slots=True)
+class _Gone:
+    """Pictures that are not there, or not as long as they were: the first, and how many."""
+
+    first: str = ""
+    count: int = 0
+
+    def look(self, path: str, artifact: Artifact) -> None:
+        """Look at one: `datasets` opens it when it is asked for, and says nothing that helps."""
+        try:
+            length = os.stat(path).st_size  # noqa: PTH116 - a third of what Path.stat costs
+        except (FileNotFoundError, NotADirectoryError):
+            words = "is gone"
+        except OSError as error:
+            words = f"cannot be looked at: {error.strerror or error}"
+        else:
+            if length == artifact.bytes:
+                return
+            words = f"has {length:,} bytes, and had {artifact.bytes:,}"
+        self.first = self.first or f"{path} {words}"
+        self.count += 1
+
+    def complain(self, run: Run) -> None:
+        """Tell of them.
+
+        Raises:
+            DiskError: there are some.
+        """
+        if self.count:
+            raise DiskError(
+                f"{self.first}{f' ({self.count:,} pictures are not as they were)' * (self.count > 1)}",
+                hint=f"zbatch verify {run.directory.path} says what lies there and what mends it",
+            )
+
+
+def _cells(run: Run, keys: Sequence[str]) -> list[str] | None:
+    """Give the coordinates of every cell that shows each job, as JSON; `None` where none has several."""
+    known = {facts.key: facts.coordinates.decode() for facts in run.facts()}
+    cells = [known[key] for key in keys]
+    return cells if any(len(orjson.loads(one)) > 1 for one in cells) else None
 
 
 _ARROW: Final = {"text": "string", "integer": "int64", "number": "float64", "boolean": "bool"}
@@ -119,8 +212,14 @@ def _dtype(kind: str, values: list[Any]) -> str:
 class _Gathered:
     """Columns on their way. Coordinates come behind the picture and before the rest."""
 
-    def __init__(self, picture: str, facts: dict[str, Callable[[JobRecord], Any]]) -> None:
+    def __init__(
+        self,
+        picture: str,
+        facts: dict[str, Callable[[JobRecord], Any]],
+        taken: frozenset[str] = frozenset(),
+    ) -> None:
         self._name = picture
+        self._taken = {picture, *facts, *taken}
         self._pictures: list[str | None] = []
         self._facts = facts
         self._columns: Columns = {name: [] for name in facts}
@@ -146,8 +245,7 @@ class _Gathered:
             values.extend([None] * (len(self._pictures) - len(values)))
             if self._columns.get(name) == values:
                 continue
-            taken = name in self._columns or name == self._name
-            axes[f"axis.{name}" if taken else name] = _of_one_type(values)
+            axes[f"axis.{name}" if name in self._taken else name] = _of_one_type(values)
         return {self._name: self._pictures, **axes, **self._columns}
 
 

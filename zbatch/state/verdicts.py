@@ -14,6 +14,12 @@ def is_flagged(verdict: Any) -> bool:
     return any(leaf is True for leaf in _leaves(verdict))
 
 
+def judgement(verdict: Any) -> bool | None:
+    """Tell whether a verdict says yes or no; `None` where the server said neither."""
+    leaves = [leaf for leaf in _leaves(verdict) if isinstance(leaf, bool)]
+    return any(leaves) if leaves else None
+
+
 def _leaves(value: Any) -> Iterator[Any]:
     if isinstance(value, dict):
         for name, item in value.items():

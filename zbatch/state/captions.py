@@ -7,56 +7,41 @@ Names mean what they mean in the manifest: axes (a label stands for its value), 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from zbatch.errors import UsageError
-from zbatch.exports.entries import Entry
 from zbatch.expressions import ExpressionError, compile_template
-from zbatch.model import Scalar
+from zbatch.expressions.loras import LoraValue, NamedLora
+from zbatch.model import Coordinates, Scalar, canonical_number
 from zbatch.state.database import Meta
 from zbatch.state.run import Run
 
 PLAIN: Final = "{{ request.prompt }}"
 """The caption where nobody says otherwise."""
 
-_Part = tuple[str, Scalar, str, str]
-"""Name, scale, path and trigger of one LoRA."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Lora:
-    """What `lora` is in captions: one, a stack, or none; at scale 0 its trigger is empty."""
-
-    parts: tuple[_Part, ...]
-
-    __template_fields__ = ("name", "scale", "path", "trigger", "stack")
-    __template_text__ = True
+class Captioned(Protocol):
+    """An image that a caption is made of."""
 
     @property
-    def name(self) -> str:
-        return "+".join(part[0] for part in self.parts) or "none"
+    def key(self) -> str:
+        """Its job's."""
 
     @property
-    def scale(self) -> Scalar:
-        if len(self.parts) > 1:
-            return None
-        return self.parts[0][1] if self.parts else 0
+    def coordinates(self) -> Coordinates:
+        """Those of the cell that gives it its own."""
 
     @property
-    def path(self) -> str:
-        return "+".join(part[2] for part in self.parts)
+    def request(self) -> Mapping[str, Any]:
+        """As it was sent."""
 
     @property
-    def trigger(self) -> str:
-        return ", ".join(part[3] for part in self.parts if part[1] and part[3])
+    def prompt(self) -> str:
+        """The request's."""
 
     @property
-    def stack(self) -> tuple[_Lora, ...]:
-        return tuple(_Lora((part,)) for part in self.parts)
-
-    def __str__(self) -> str:
-        return "+".join(f"{part[0]}@{part[1]}" for part in self.parts) or "none"
+    def called(self) -> str:
+        """What messages call it."""
 
 
 class Captions:
@@ -81,9 +66,9 @@ class Captions:
         self._render = compiled.render
         self._names = compiled.names
         self._vars = {name: _compiled(value) for name, value in (self._facts.get("vars") or {}).items()}
-        self._stacks: dict[tuple[Scalar, Scalar], _Lora] = {}
+        self._stacks: dict[tuple[Scalar, Scalar], LoraValue] = {}
 
-    def of(self, entry: Entry) -> str:
+    def of(self, entry: Captioned) -> str:
         """Give an image's caption.
 
         Raises:
@@ -103,7 +88,7 @@ class Captions:
         # Where a trigger word is empty, at scale 0, a blank would be left at the caption's edge.
         return text.strip() if isinstance(text, str) else str(text)
 
-    def _resolve(self, name: str, entry: Entry, context: dict[str, Any]) -> None:
+    def _resolve(self, name: str, entry: Captioned, context: dict[str, Any]) -> None:
         """Put what a name means into the context, and what that needs; a name without meaning stays out."""
         if name in context:
             return
@@ -124,23 +109,23 @@ class Captions:
         elif name in ("name", "key", "replica"):
             context[name] = {"name": self._name, "key": entry.key, "replica": 1}[name]
 
-    def _lora(self, name: Scalar, scale: Scalar) -> _Lora:
+    def _lora(self, name: Scalar, scale: Scalar) -> LoraValue:
         if (name, scale) not in self._stacks:
             labelled = self._facts.get("values", {}).get("lora", {}).get(name)
             if labelled is not None:
                 pairs = [(part, at) for part, at in labelled["stack"]]
             elif name == "none":
                 pairs = []
-            elif scale is None:
-                pairs = [_read(part) for part in str(name).split("+")]
-            else:
+            elif isinstance(scale, int | float):
                 pairs = [(str(name), scale)]
-            loras = self._facts.get("loras", {})
-            known = [(part, at, loras.get(part, {})) for part, at in pairs]
-            self._stacks[name, scale] = _Lora(
-                tuple((part, at, lora.get("path", ""), lora.get("trigger", "")) for part, at, lora in known)
-            )
+            else:
+                pairs = [_read(part) for part in str(name).split("+")]
+            self._stacks[name, scale] = LoraValue(tuple((self._named(part), at) for part, at in pairs))
         return self._stacks[name, scale]
+
+    def _named(self, name: str) -> NamedLora:
+        known = self._facts.get("loras", {}).get(name, {})
+        return NamedLora(name, known.get("path", ""), known.get("trigger", ""))
 
     def check(self) -> None:
         """Check that the run has kept what the template needs.
@@ -156,11 +141,11 @@ class Captions:
                 f"{PLAIN!r}",
             )
 
-    def _failed(self, entry: Entry, error: ExpressionError) -> UsageError:
+    def _failed(self, entry: Captioned, error: ExpressionError) -> UsageError:
         hint = error.hint
         if error.undefined is not None:
             names = sorted({name.partition(".")[0] for name in entry.coordinates} - {"include"})
-            known = ", ".join([*names, *self._vars, "request", "key", "name", "replica"])
+            known = ", ".join(dict.fromkeys([*names, *self._vars, "request", "key", "name", "replica"]))
             hint = (
                 f"this image has: {known}; a name that some lack can be written "
                 f"{{{{ {error.undefined} | default('') }}}}"
@@ -168,10 +153,15 @@ class Captions:
         return UsageError(f"the caption of {entry.called} fails: the template {error.message}", hint=hint)
 
 
-def _read(text: str) -> tuple[str, Scalar]:
+def called(key: str, coordinates: Coordinates) -> str:
+    """Say what messages call an image: its coordinates and the beginning of its key."""
+    cell = ", ".join(f"{name}={value}" for name, value in coordinates.items())
+    return f"the image {key[:12]} ({cell[:200]})" if cell else f"the image {key[:12]}"
+
+
+def _read(text: str) -> tuple[str, int | float]:
     name, _, scale = text.partition("@")
-    number = float(scale or 1)
-    return name, int(number) if number.is_integer() else number
+    return name, canonical_number(float(scale or 1))
 
 
 _Compiled = tuple[frozenset[str], Callable[[Mapping[str, Any]], Any]]
