@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Final
 
 from zbatch.errors import UsageError
 from zbatch.expressions.budget import ExpressionError
+from zbatch.expressions.filters import kind
 from zbatch.expressions.templates import compile_expression
 from zbatch.model import Coordinates
+
+_NAME: Final = re.compile(r"[^\W\d]\w*(\.\w+)*")
+_LONGEST: Final = 40
+"""Characters of a text that a hint repeats."""
 
 
 class Condition:
@@ -57,14 +63,19 @@ class Condition:
     def holds(self, coordinates: Coordinates, fact: Callable[[str], Any], called: str) -> bool:
         """Tell whether a job is meant, by its coordinates and whatever `fact` gives for a name.
 
+        What is null is not known, and is not meant.
+
         Raises:
-            UsageError: the expression fails for it; the job is named as it is `called`.
+            UsageError: the expression fails for it, or gives neither true nor false nor null; the job is
+                named as it is `called`.
         """
         names = self._expression.names
         try:
             value = self._expression.render({name: self._value(name, coordinates, fact) for name in names})
-            if isinstance(value, str):
-                raise ExpressionError("gives text, not true or false")
+            if value is not None and not isinstance(value, bool):
+                raise ExpressionError(
+                    f"gives {kind(value)}, not true or false", hint=_comparison(self.source.strip(), value)
+                )
         except ExpressionError as error:
             raise UsageError(
                 f"{self._written} fails for {called}: the expression {error.message}",
@@ -83,3 +94,15 @@ class Condition:
         names += [f"{head}.{tail}" for head, tails in self._deep.items() if head in used for tail in tails]
         null = next((name for name in sorted(names) if coordinates.get(name) is None), None)
         return f"{null} is null for it: write {null} is not none and ..." if null is not None else ""
+
+
+def _comparison(source: str, value: Any) -> str:
+    """Say what to write instead of a condition that gives a value which is neither true nor false."""
+    if not _NAME.fullmatch(source):
+        return "compare it with something, as in seed == 1000 and not nsfw"
+    if isinstance(value, list):
+        return f"write {source} | length > 0"
+    if isinstance(value, Mapping):
+        return f"ask for one of its parts: {source}.{next(iter(value), 'name')} == ..."
+    shown = repr(value[:_LONGEST]) if isinstance(value, str) else str(value)
+    return f"compare it, as in {source} == {shown}"

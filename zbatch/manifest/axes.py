@@ -1,4 +1,4 @@
-"""Reading matrix, exclude and include into axes, rules and rows."""
+"""Reading matrix, zip and exclude into axes and rules."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ from typing import Any, Final
 
 import orjson
 
-from zbatch.api.contract import FIELDS
 from zbatch.expressions import ExpressionError, Template, compile_expression
+from zbatch.expressions.loras import NamedLora
 from zbatch.manifest.findings import Findings, Place, named, nearest
-from zbatch.manifest.grid import IncludeRow
-from zbatch.manifest.loras import NamedLora
-from zbatch.manifest.reading import axis_values, one_value
-from zbatch.manifest.requests import build_program
+from zbatch.manifest.reading import axis_values
 from zbatch.manifest.rules import ExcludeRule, match_conditions
-from zbatch.manifest.templates import RESERVED, ValueTemplate
-from zbatch.manifest.values import Axis, AxisValue, ValueList
+from zbatch.manifest.templates import RESERVED
+from zbatch.manifest.values import Axis
 from zbatch.manifest.zipping import without_columns, zip_axis
 
 MAX_AXES: Final = 1_000
@@ -151,72 +148,3 @@ def _rule_text(row: Mapping[str, Any]) -> str:
         f"{key}: {value if isinstance(value, str) else orjson.dumps(value).decode()}"
         for key, value in row.items()
     )
-
-
-def parse_includes(
-    rows: Sequence[tuple[int, Mapping[str, Any], Mapping[str, ValueTemplate]]],
-    axes: Sequence[Axis],
-    lost: Container[str],
-    loras: Mapping[str, NamedLora],
-    request: Mapping[str, ValueTemplate],
-    variables: tuple[tuple[str, ValueTemplate], ...],
-    model: str,
-    findings: Findings,
-) -> tuple[IncludeRow, ...]:
-    """Read the rows of include, each with its own request compiled, and with the program that it makes."""
-    by_name = dict(column for axis in axes for column in axis.columns())
-    vars_ = {name for name, _ in variables}
-    mentioned = {
-        name for template in (*request.values(), *dict(variables).values()) for name in template.names
-    }
-    parsed = []
-    for number, row, own in rows:
-        place: Place = ("include", number)
-        own_axes = parse_axes(row.get("matrix", {}), loras, findings, (*place, "matrix"))
-        used = mentioned | {name for template in own.values() for name in template.names}
-        known = by_name.keys() | FIELDS.keys() | {"lora"} | used
-        own_axis_names = {name for axis in own_axes for name in axis.names}
-        values = []
-        for name, item in row.items():
-            if name in ("label", "request", "matrix"):
-                continue
-            where = (*place, name)
-            if name in own_axis_names or name in vars_:
-                what = "an axis of this row's own matrix" if name in own_axis_names else "one of vars"
-                findings.error(where, f"{name!r} is {what} already", key=True)
-                continue
-            if name in lost:
-                continue
-            if name not in known or name == "loras":
-                if findings.full:
-                    findings.left_out += 1
-                    continue
-                offered = (by_name.keys() | FIELDS.keys() | {"lora", "label", "request", "matrix"}) - {
-                    "loras"
-                }
-                findings.error(
-                    where, f"{name!r} is no axis, and nothing uses it", hint=nearest(name, offered), key=True
-                )
-                continue
-            value = _row_value(name, item, where, by_name.get(name), loras, findings)
-            if value is not None:
-                values.append(value)
-        names = {name for name in row if name in known} | own_axis_names
-        program = build_program(model, request, own, names, variables)
-        parsed.append(IncludeRow(place, row.get("label"), tuple(values), tuple(own_axes), program))
-    return tuple(parsed)
-
-
-def _row_value(
-    name: str,
-    item: Any,
-    place: Place,
-    known_values: Sequence[AxisValue] | None,
-    loras: Mapping[str, NamedLora],
-    findings: Findings,
-) -> AxisValue | None:
-    if name != "lora" and isinstance(known_values, ValueList) and not isinstance(item, Mapping | list):
-        known = known_values.labelled(item)
-        if known is not None:
-            return known
-    return one_value(name, item, place, loras, findings)

@@ -18,9 +18,9 @@ from hashlib import sha256
 
 import numpy as np
 
+from zbatch.expressions.loras import NamedLora
 from zbatch.manifest.fields import Context, Fields, Images
 from zbatch.manifest.grid import Grid, Notes
-from zbatch.manifest.loras import NamedLora
 from zbatch.manifest.naming import JobFiles
 from zbatch.manifest.numbering import Numbering, halves
 from zbatch.manifest.pieces import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from zbatch.manifest.loras import LoraValue
+from zbatch.expressions.loras import LoraValue
 from zbatch.manifest.parser import Manifest
 from zbatch.manifest.values import Axis, AxisValue, ValueList
 

@@ -8,11 +8,13 @@ from typing import Any, Final
 import orjson
 
 from zbatch.api.contract import DEFAULTS, FIELDS, MODELS
+from zbatch.expressions.loras import NamedLora
 from zbatch.manifest.findings import Place
 from zbatch.manifest.inputs import is_remote
-from zbatch.manifest.loras import NamedLora
 from zbatch.manifest.pieces import Block, Dimension, Lookup, Piece, Points, SlowWayError, each, enclosed
-from zbatch.manifest.requests import HELD_STILL, Problem, derived_seed, lora_bodies
+from zbatch.manifest.problems import Problem
+from zbatch.manifest.requests import HELD_STILL, derived_seed
+from zbatch.manifest.stacking import lora_bodies
 from zbatch.manifest.templates import ValueTemplate, needed_names
 from zbatch.manifest.values import AxisValue
 from zbatch.model import InputImage, canonical_number

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from zbatch.manifest.loras import LoraValue
+from zbatch.expressions.loras import LoraValue
 from zbatch.manifest.values import AxisValue
 
 

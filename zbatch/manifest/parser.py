@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from zbatch.api.endpoint import PREVIEW, parse_endpoint
 from zbatch.errors import Finding, UsageError
 from zbatch.expressions import ExpressionError, compile_template
-from zbatch.manifest.axes import parse_axes, parse_excludes, parse_includes, parse_zip
+from zbatch.expressions.loras import NamedLora
+from zbatch.manifest.axes import parse_axes, parse_excludes, parse_zip
 from zbatch.manifest.document import Document
 from zbatch.manifest.findings import Findings, Place
-from zbatch.manifest.grid import Grid
+from zbatch.manifest.grid import Grid, IncludeRow
+from zbatch.manifest.includes import parse_includes
 from zbatch.manifest.inputs import InputImages
 from zbatch.manifest.limits import Limits, parse_limits
-from zbatch.manifest.loras import NamedLora
 from zbatch.manifest.merging import read_with_bases
 from zbatch.manifest.report import AxisNames, Export, Output, Report, parse_export, parse_report
 from zbatch.manifest.requests import RequestProgram, build_program
 from zbatch.manifest.sampling import MAX_SAMPLED, Sample
 from zbatch.manifest.schema import check_schema
 from zbatch.manifest.sections import Sections
+from zbatch.manifest.size import check_size
 from zbatch.manifest.statics import StaticFields, check_names, warn_of_idle_axes
-from zbatch.manifest.templates import (
-    ValueTemplate,
-    compile_value,
-    needed_names,
-)
+from zbatch.manifest.templates import ValueTemplate, compile_value, needed_names
+from zbatch.manifest.values import Axis
 from zbatch.model import InputImage
 from zbatch.storage import is_url, parse_run_location
 
@@ -119,14 +119,7 @@ class _Parser(Sections):
         variables = self.variables()
         request = self.templates("request")
         limits = self._limits()
-        axes = parse_axes(self.section("matrix"), loras, findings)
-        zipped = self.raw.get("zip")
-        self.zip_lost = any(place[:1] == ("zip",) for place in self.broken)
-        if zipped and not self.zip_lost:
-            zip_axis = parse_zip(zipped, axes, dict(variables), loras, findings)
-            axes += [zip_axis] if zip_axis is not None else []
-            self.zip_lost = zip_axis is None
-        replicas = self.scalar("replicas", 1)
+        axes = self._axes(loras, variables)
         program = build_program(model, request, {}, [name for axis in axes for name in axis.names], variables)
         include = self.rows("include")
         lost = self.lost(axes)
@@ -134,25 +127,11 @@ class _Parser(Sections):
             (n, row, self.compiled(row.get("request", {}), ("include", n, "request"))) for n, row in include
         ]
         rows = parse_includes(own, axes, lost, loras, request, variables, model, findings)
-        has_matrix = bool(self.raw.get("matrix") or zipped) or not self.raw.get("include")
-        grid = Grid(tuple(axes), replicas, (), rows, has_matrix, self._sample())
-        self._count(grid, limits)
-        if not findings.failed or grid.count <= (MAX_SAMPLED if grid.sample else limits.max_jobs):
-            grid = Grid(
-                tuple(axes),
-                replicas,
-                parse_excludes(self.rows("exclude"), axes, lost, replicas, findings),
-                rows,
-                has_matrix,
-                grid.sample,
-            )
-        output = self.section("output")
-        file = compile_value(output["file"], ("output", "file"), findings) if "file" in output else None
+        grid = self._grid(axes, rows, lost, limits)
+        output, export = self.section("output"), self.section("export")
+        file = self._template(output, ("output", "file"))
         directory = self._directory(output.get("dir", DEFAULT_DIR))
-        export = self.section("export")
-        caption = (
-            compile_value(export["caption"], ("export", "caption"), findings) if "caption" in export else None
-        )
+        caption = self._template(export, ("export", "caption"))
         names = AxisNames(coordinate_names(grid), lost, self.section("matrix"))
         files = [template for template in (file, caption) if template is not None]
         check_names(program, files, dict(variables), request, lost, grid, findings)
@@ -176,10 +155,41 @@ class _Parser(Sections):
             output_file=file,
             output=Output(output.get("embed") is not False, tuple(output.get("sidecars", ()))),
             report=parse_report(self.section("report"), names, findings),
-            export=parse_export(export, caption, names, findings),
+            export=parse_export(export, caption, names, grid, findings),
             inputs=self.inputs,
             warnings=findings.warnings,
         )
+
+    def _axes(
+        self, loras: Mapping[str, NamedLora], variables: tuple[tuple[str, ValueTemplate], ...]
+    ) -> list[Axis]:
+        """Read matrix and zip."""
+        axes = parse_axes(self.section("matrix"), loras, self.findings)
+        zipped = self.raw.get("zip")
+        self.zip_lost = any(place[:1] == ("zip",) for place in self.broken)
+        if zipped and not self.zip_lost:
+            zip_axis = parse_zip(zipped, axes, dict(variables), loras, self.findings)
+            axes += [zip_axis] if zip_axis is not None else []
+            self.zip_lost = zip_axis is None
+        return axes
+
+    def _grid(
+        self, axes: list[Axis], rows: tuple[IncludeRow, ...], lost: Container[str], limits: Limits
+    ) -> Grid:
+        """Put the grid together; rules are read for one that is not far too large."""
+        replicas = self.scalar("replicas", 1)
+        has_matrix = bool(self.raw.get("matrix") or self.raw.get("zip")) or not self.raw.get("include")
+        grid = Grid(tuple(axes), replicas, (), rows, has_matrix, self._sample())
+        check_size(grid, limits, self.findings, own_limit="max_jobs" in self.section("limits"))
+        if self.findings.failed and grid.count > (MAX_SAMPLED if grid.sample else limits.max_jobs):
+            return grid
+        excludes = parse_excludes(self.rows("exclude"), axes, lost, replicas, self.findings)
+        return Grid(tuple(axes), replicas, excludes, rows, has_matrix, grid.sample)
+
+    def _template(self, section: Mapping[str, Any], place: tuple[str, str]) -> ValueTemplate | None:
+        """Compile a template that may be there."""
+        name = place[1]
+        return compile_value(section[name], place, self.findings) if name in section else None
 
     def _directory(self, text: str) -> str:
         place: Place = ("output", "dir")
@@ -246,48 +256,3 @@ class _Parser(Sections):
         except UsageError as error:
             self.findings.error(("endpoint",), error.message, hint=error.hint)
         return str(endpoint)
-
-    def _count(self, grid: Grid, limits: Limits) -> None:
-        hint = "make the axes shorter, or raise limits.max_jobs"
-        where: Place = ("limits", "max_jobs") if "max_jobs" in self.section("limits") else ("matrix",)
-        axes = " x ".join(f"{axis.name} {len(axis.values):,}" for axis in grid.axes)
-        axes += f" x replicas {grid.replicas:,}" if grid.replicas > 1 else ""
-        if grid.sample is not None and grid.count > MAX_SAMPLED:
-            self.findings.error(
-                ("sample",),
-                f"is taken from grids of up to {MAX_SAMPLED:,} cells "
-                f"(this one has {_counted(grid.count)}: {axes})",
-            )
-        elif grid.sample is not None and min(grid.count, grid.sample.n) > limits.max_jobs:
-            self.findings.error(
-                ("sample", "n"),
-                f"is more than limits.max_jobs allows ({limits.max_jobs:,})",
-                got=grid.sample.n,
-                hint="ask for fewer, or raise limits.max_jobs",
-            )
-        elif grid.sample is None and grid.count > limits.max_jobs:
-            self.findings.error(
-                where,
-                f"the grid has {_counted(grid.count)} cells ({axes}), "
-                f"more than limits.max_jobs allows ({limits.max_jobs:,})",
-                hint=hint if grid.count > MAX_SAMPLED else f"{hint}, or keep some of them with sample",
-            )
-        added = 0
-        for row in grid.rows:
-            cells = row.count * grid.replicas
-            alone = cells > limits.max_jobs
-            added += cells
-            if added > limits.max_jobs:
-                whose = "this row has" if alone else "the rows up to this one have"
-                self.findings.error(
-                    (*row.place, "matrix"),
-                    f"{whose} {_counted(cells if alone else added)} cells, "
-                    f"more than limits.max_jobs allows ({limits.max_jobs:,})",
-                    hint=hint,
-                )
-                break
-
-
-def _counted(cells: int) -> str:
-    """Write a number of cells; ten thousand axes give one of three thousand digits."""
-    return f"{cells:,}" if cells <= 10**18 else "more than 10^18"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from zbatch.expressions.loras import LoraValue, NamedLora
 from zbatch.manifest.columns import attach_rows, column_values, may_take
 from zbatch.manifest.datafiles import read_table
 from zbatch.manifest.findings import LOST, Findings, Place
-from zbatch.manifest.loras import LoraValue, NamedLora, lora_value, named_lora
+from zbatch.manifest.loras import lora_value, named_lora
 from zbatch.manifest.ranges import random_seeds, read_range
 from zbatch.manifest.values import (
     PLAIN,

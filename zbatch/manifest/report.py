@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from zbatch.manifest.findings import Findings, Place, nearest
+from zbatch.manifest.grid import Grid
+from zbatch.manifest.splitting import SplitValues
 from zbatch.manifest.templates import ValueTemplate
+from zbatch.manifest.values import called
 from zbatch.model import Scalar
 
 
@@ -82,9 +85,9 @@ def parse_report(spec: Mapping[str, Any], names: AxisNames, findings: Findings) 
 
 
 def parse_export(
-    spec: Mapping[str, Any], caption: ValueTemplate | None, names: AxisNames, findings: Findings
+    spec: Mapping[str, Any], caption: ValueTemplate | None, names: AxisNames, grid: Grid, findings: Findings
 ) -> Export:
-    """Read `export`, its caption compiled."""
+    """Read `export`, its caption compiled; values of a split are held against those of the grid."""
     split = spec.get("split")
     if split is None:
         return Export(caption)
@@ -100,8 +103,17 @@ def parse_export(
         )
     elif sum(share for share in shares.values() if not isinstance(share, list)) > 1:
         findings.error(place, "test and validation are more than all there is", got=list(shares.values()))
-    return Export(caption, Split(split.get("by"), **{name: _share(share) for name, share in shares.items()}))
-
-
-def _share(share: Any) -> Share:
-    return tuple(share) if isinstance(share, list) else float(share)
+    by = split.get("by")
+    known = SplitValues(grid, by) if by in names.known and by.partition(".")[0] not in names.lost else None
+    read: dict[str, Share] = {}
+    for name, share in shares.items():
+        if isinstance(share, list):
+            read[name] = known.named(share, (*place, name), findings) if known else tuple(share)
+        else:
+            read[name] = float(share)
+    sides = [{called(at) for at in share} for share in read.values() if isinstance(share, tuple)]
+    twice = set.intersection(*sides) if len(sides) > 1 else ()
+    if twice:
+        both = ", ".join(sorted(twice))
+        findings.error(place, f"test and validation both name {both}", hint="name each value for one of them")
+    return Export(caption, Split(by, **read))

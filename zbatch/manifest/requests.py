@@ -11,8 +11,10 @@ from typing import Any, Final
 import orjson
 
 from zbatch.api.contract import DEFAULTS, FIELDS, MAX_SEED, MODELS, check_body
-from zbatch.manifest.findings import LOST, Place, nearest, shown
-from zbatch.manifest.loras import LoraValue, NamedLora, read_scale
+from zbatch.expressions.loras import NamedLora
+from zbatch.manifest.findings import Place
+from zbatch.manifest.problems import Problem
+from zbatch.manifest.stacking import lora_bodies
 from zbatch.manifest.templates import RenderError, ValueTemplate, needed_names
 from zbatch.manifest.values import AxisValue
 from zbatch.model import Coordinates, Lora, Request, canonical_number
@@ -26,18 +28,6 @@ NOT_MADE: Final = "(not made)"
 """What stands for fields that others need, where making them failed: that is told already."""
 
 _NEEDED: Final = frozenset({"prompt", "image_url"})
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong with a rendered request, and the place that made it so."""
-
-    place: Place
-    message: str
-    got: Any
-    hint: str
-    rendered: bool
-    """Whether the value came out of a template, so that the cell must be named too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,62 +222,6 @@ def _place(field: str, rendered: Rendered) -> Place | None:
     if place is None or not rest or (place[0] != "request" and "request" not in place):
         return place
     return (*place, *(int(part) if part.isdigit() else part for part in rest))
-
-
-def lora_bodies(
-    value: Any, place: Place, loras: Mapping[str, NamedLora]
-) -> list[tuple[dict[str, Any] | Problem, Place]]:
-    """Read the `loras` of a request in any form people write, each with its place; scale 0 leaves."""
-    if isinstance(value, LoraValue):
-        return [(entry, place) for entry in value.body()]
-    if isinstance(value, str):
-        value = [value]
-    if not isinstance(value, list):
-        problem = Problem(place, "must be a list of up to three LoRAs", value, "", rendered=False)
-        return [(problem, place)]
-    found: list[tuple[dict[str, Any] | Problem, Place]] = []
-    for number, item in enumerate(value):
-        where = (*place, number)
-        part = _lora_body(item, where, loras)
-        if isinstance(part, Problem):
-            found.append((part, where))
-        else:
-            found += [(entry, where) for entry in part if entry["scale"] != 0]
-    return found
-
-
-def _lora_body(item: Any, place: Place, loras: Mapping[str, NamedLora]) -> list[dict[str, Any]] | Problem:
-    if isinstance(item, LoraValue):
-        return item.body()
-    if item in ("none", None) or item is LOST:
-        return []
-    if isinstance(item, str):
-        name, at, text = item.partition("@")
-        item = {"name": name}
-        if at:
-            item["scale"] = read_scale(text)
-            if item["scale"] is None:
-                return Problem(
-                    place,
-                    "the scale after @ must be a number",
-                    f"{name}@{text}",
-                    f"write {name}@0.8",
-                    rendered=False,
-                )
-    if not isinstance(item, Mapping):
-        return Problem(place, "must be name@scale, {name, scale} or {path, scale}", item, "", rendered=False)
-    entry = dict(item)
-    if "name" in entry:
-        name = entry.pop("name")
-        if "path" in entry:
-            return Problem(place, "takes a name or a path, not both", item, "", rendered=False)
-        if name not in loras:
-            hint = nearest(str(name), loras) or f"name it under loras: {{{name}: {{path: ...}}}}"
-            return Problem(place, f"no LoRA is named {shown(name)}", None, hint, rendered=False)
-        entry["path"] = loras[name].path
-    scale = entry.get("scale", 1)
-    entry["scale"] = canonical_number(scale) if isinstance(scale, int | float) else scale
-    return [entry]
 
 
 def to_request(body: Mapping[str, Any], images: Mapping[str, Any]) -> Request:

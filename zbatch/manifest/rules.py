@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from zbatch.expressions import ExpressionError, Template
+from zbatch.expressions.loras import LoraValue
 from zbatch.manifest.findings import Findings, Place, nearest
 from zbatch.manifest.labels import comparable
-from zbatch.manifest.loras import LoraValue
 from zbatch.manifest.values import Axis, AxisValue, RangeValues, ValueList, ZipRow, called, same
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Mapping
 from typing import Any, Final
 
+from zbatch.expressions.loras import NamedLora
 from zbatch.manifest.document import Document
 from zbatch.manifest.findings import LOST, Findings, Place
 from zbatch.manifest.inputs import InputImages
-from zbatch.manifest.loras import NamedLora
 from zbatch.manifest.templates import ValueTemplate, check_vars, compile_value, order_vars, unknown_value
 from zbatch.manifest.values import Axis
 

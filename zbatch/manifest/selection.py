@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from zbatch.errors import UsageError
+from zbatch.expressions.loras import LoraValue
 from zbatch.manifest.findings import nearest
 from zbatch.manifest.grid import Point
-from zbatch.manifest.loras import LoraValue
 from zbatch.manifest.parser import Manifest
 from zbatch.model import Scalar
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from zbatch.api.contract import FIELDS, MODELS
+from zbatch.expressions.loras import LoraValue, NamedLora
 from zbatch.manifest.findings import MISSING, Findings, Place, named, nearest
 from zbatch.manifest.grid import Grid
 from zbatch.manifest.inputs import InputImageError, InputImages, is_remote
 from zbatch.manifest.limits import Limits
-from zbatch.manifest.loras import LoraValue, NamedLora
 from zbatch.manifest.requests import RequestProgram, judge, render_body
 from zbatch.manifest.templates import ValueTemplate, needed_names
 from zbatch.manifest.values import Axis, AxisValue, ValueList

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import orjson
 
+from zbatch.expressions.loras import LoraValue
 from zbatch.manifest.findings import Findings, Mark, Place, dotted
 from zbatch.manifest.grid import Notes, Point
 from zbatch.manifest.jobs import Expansion
-from zbatch.manifest.loras import LoraValue
 from zbatch.manifest.parser import Manifest
 from zbatch.manifest.requests import HELD_STILL, RequestProgram, point_context
 from zbatch.manifest.templates import ValueTemplate

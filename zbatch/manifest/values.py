@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple, cast
 
 import orjson
 
+from zbatch.expressions.loras import LoraValue
 from zbatch.manifest.findings import Place, shown
-from zbatch.manifest.loras import LoraValue
 from zbatch.manifest.ranges import Progression
 from zbatch.model import Scalar, canonical_number
 

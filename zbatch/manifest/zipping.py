@@ -6,10 +6,10 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import compress
 from typing import Any
 
+from zbatch.expressions.loras import NamedLora
 from zbatch.manifest.columns import attach_rows, may_take, typed, typed_value
 from zbatch.manifest.datafiles import MAX_COLUMNS, read_table
 from zbatch.manifest.findings import LOST, Findings, Place
-from zbatch.manifest.loras import NamedLora
 from zbatch.manifest.reading import read_all
 from zbatch.manifest.tables import Table
 from zbatch.manifest.values import Axis, ValueList, ZipRows, called, key_of, same

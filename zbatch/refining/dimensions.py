@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from zbatch.api.contract import MAX_SCALE
 from zbatch.expressions import compile_template
+from zbatch.expressions.loras import LoraValue
 from zbatch.manifest.findings import printable
-from zbatch.manifest.loras import LoraValue
 from zbatch.manifest.parser import Manifest
 from zbatch.manifest.values import Axis, AxisValue, ZipRow, called, key_of
 from zbatch.model import Coordinates, Scalar

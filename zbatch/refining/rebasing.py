@@ -9,7 +9,8 @@ from typing import Final
 
 from zbatch.manifest.inputs import is_remote
 from zbatch.refining.scalars import scalar_text
-from zbatch.refining.yamltext import Slot, YamlText
+from zbatch.refining.yamlplaces import Slot, YamlPlaces
+from zbatch.refining.yamltext import YamlText
 
 IMAGES: Final = ("image_url", "mask")
 """Fields that may name a local file."""
@@ -38,7 +39,7 @@ def rebase(text: str, old: Path, new: Path) -> str:
     return yaml.changed()
 
 
-def _paths(yaml: YamlText) -> Iterator[Slot]:
+def _paths(yaml: YamlPlaces) -> Iterator[Slot]:
     """Give where a manifest names files."""
     extends = yaml.slot("extends")
     if extends is not None:
@@ -58,7 +59,7 @@ def _paths(yaml: YamlText) -> Iterator[Slot]:
                 yield from _of_axes(yaml, part)
 
 
-def _of_axes(yaml: YamlText, slot: Slot) -> Iterator[Slot]:
+def _of_axes(yaml: YamlPlaces, slot: Slot) -> Iterator[Slot]:
     for name, axis in yaml.pairs(slot):
         yield from _file_of(yaml, axis)
         if name in IMAGES:
@@ -66,17 +67,17 @@ def _of_axes(yaml: YamlText, slot: Slot) -> Iterator[Slot]:
                 yield from _image(yaml, item)
 
 
-def _file_of(yaml: YamlText, slot: Slot) -> Iterator[Slot]:
+def _file_of(yaml: YamlPlaces, slot: Slot) -> Iterator[Slot]:
     yield from (part for name, part in yaml.pairs(slot) if name == "file" and _is_text(part))
 
 
-def _images_of(yaml: YamlText, slot: Slot) -> Iterator[Slot]:
+def _images_of(yaml: YamlPlaces, slot: Slot) -> Iterator[Slot]:
     for name, part in yaml.pairs(slot):
         if name in IMAGES:
             yield from _image(yaml, part)
 
 
-def _image(yaml: YamlText, slot: Slot) -> Iterator[Slot]:
+def _image(yaml: YamlPlaces, slot: Slot) -> Iterator[Slot]:
     """Give where an image's path stands: by itself, or with a label."""
     if _is_text(slot):
         yield slot

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from zbatch.durable import settle
-from zbatch.errors import DiskError, ManifestError, UsageError
+from zbatch.errors import ManifestError, UsageError
 from zbatch.manifest.loader import load_manifest
 from zbatch.manifest.parser import Manifest
 from zbatch.picks.merging import Merged, Opinion, merge_picks
 from zbatch.picks.rates import pair_values
 from zbatch.picks.reading import read_picks
 from zbatch.picks.standing import stand
+from zbatch.refining.aside import aside, put
 from zbatch.refining.choosing import Choice, choose
 from zbatch.refining.dimensions import dimensions
 from zbatch.refining.evidence import Cells, judged_cells
@@ -73,16 +72,7 @@ class Refinement:
         Raises:
             DiskError: it could not be written.
         """
-        part = _part(self.target)
-        try:
-            with part.open("wb") as stream:
-                stream.write(self.text.encode())
-                settle(stream, part, self.target)
-        except OSError as error:
-            raise DiskError(f"cannot write {self.target}: {error.strerror or error}") from error
-        finally:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
+        put(self.target, self.text)
 
 
 def refine(run: Run, request: Request) -> Refinement:
@@ -232,7 +222,7 @@ def _checked(run: Run, text: str, target: Path, options: tuple[str, ...], *, sam
         UsageError: it is not valid; says in what.
     """
     outside = "--allow-outside" in options
-    with _aside(target, text) as path:
+    with aside(target, text) as path:
         manifest = _valid(path, target, allow_outside=outside)
         if not outside and _leads_outside(path):
             options = (*options, "--allow-outside")
@@ -274,21 +264,3 @@ def _invalid(error: ManifestError, path: Path, target: Path) -> UsageError:
     return UsageError(
         f"the refined manifest would not be valid, and was not written:\n{words}", hint=_BY_HAND
     )
-
-
-@contextlib.contextmanager
-def _aside(target: Path, text: str) -> Iterator[Path]:
-    """Put a text beside where it will lie, for as long as it is looked at."""
-    path = _part(target)
-    try:
-        path.write_bytes(text.encode())
-        yield path
-    except OSError as error:
-        raise DiskError(f"cannot write {target}: {error.strerror or error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
-
-
-def _part(target: Path) -> Path:
-    return target.with_name(f".{target.stem[:100]}.{os.getpid()}.part.yaml")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from zbatch.manifest.loras import LoraValue
+from zbatch.expressions.loras import LoraValue
 from zbatch.manifest.parser import Manifest
 from zbatch.manifest.values import Axis, AxisValue, ZipRow
 from zbatch.refining.choosing import Choice
@@ -15,7 +15,8 @@ from zbatch.refining.dimensions import lora_text, single_lora, written_as
 from zbatch.refining.rebasing import IMAGES, moved
 from zbatch.refining.scalars import scalar_text
 from zbatch.refining.telling import keep_option
-from zbatch.refining.yamltext import Slot, YamlText
+from zbatch.refining.yamlplaces import Slot
+from zbatch.refining.yamltext import YamlText
 
 _MOST_INLINE: Final = 100
 """Values of a data file that are written into the manifest; of more, those that go are excluded."""

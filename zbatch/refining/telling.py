@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from zbatch.manifest.loras import LoraValue
+from zbatch.expressions.loras import LoraValue
 from zbatch.manifest.values import AxisValue
 from zbatch.picks.merging import Opinion
 from zbatch.refining.choosing import Choice
