@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from zbatch.server.serving import serve_app
     from zbatch.sheet import write_sheet
     from zbatch.state.collection import Jobs, NoSuchJobError
-    from zbatch.state.run import JobRecord, Run
+    from zbatch.state.records import JobRecord
+    from zbatch.state.run import Run
     from zbatch.workflow import make_plan, run
 
 _WHERE = {
@@ -44,7 +45,7 @@ _WHERE = {
     "Exported": "zbatch.exports.options:Exported",
     "Finding": "zbatch.errors:Finding",
     "Job": "zbatch.model:Job",
-    "JobRecord": "zbatch.state.run:JobRecord",
+    "JobRecord": "zbatch.state.records:JobRecord",
     "JobState": "zbatch.model:JobState",
     "Jobs": "zbatch.state.collection:Jobs",
     "Manifest": "zbatch.manifest.parser:Manifest",

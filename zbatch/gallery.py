@@ -97,7 +97,7 @@ class Gallery:
         facts.append(f"the newest {SHOWN} of them" if done > SHOWN else "")
         tiles = "".join(self._tile(job) for job in self._chosen(run, total))
         return (
-            f'<div><p style="margin:4px 0"><b>{html.escape(run.title)}</b> '
+            f'<div><p style="margin:4px 0"><b><bdi>{html.escape(run.title)}</bdi></b> '
             f'<span style="opacity:.7">{", ".join(filter(None, facts))}</span></p>'
             f'<div style="display:flex;flex-wrap:wrap;gap:4px">{tiles}</div></div>'
         )

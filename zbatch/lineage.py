@@ -19,7 +19,8 @@ from zbatch.manifest.parser import Manifest
 from zbatch.manifest.tracing import Trace, trace_job
 from zbatch.model import Coordinates, InputImage, JobState, fold
 from zbatch.state.database import Meta
-from zbatch.state.run import JobRecord, JobSketch, Run
+from zbatch.state.records import JobRecord, JobSketch
+from zbatch.state.run import Run
 from zbatch.state.sources import find_source
 
 _KEY: Final = re.compile(r"[0-9a-f]{4,64}")

@@ -1,9 +1,10 @@
 """What a picture looks like, in 64 bits: two whose perceptual hashes differ in a few of them look alike.
 
 The hash is the usual one: the signs, about their median, of the 8 x 8 lowest frequencies (DCT-II) of the
-picture at 32 x 32 grey pixels. ImageHash gives the same; here it is made for many pictures at once. A
-thumbnail carries it: that costs next to nothing while the picture is decoded anyway, and to decode very many
-thumbnails again takes minutes.
+picture at 32 x 32 grey pixels. Of the same pixels ImageHash gives the same; here it is made for many pictures
+at once, and of the thumbnail, not of the picture in full: a few of the bits may differ for that. A thumbnail
+carries it: that costs next to nothing while the picture is decoded anyway, and to decode very many thumbnails
+again takes minutes.
 """
 
 from __future__ import annotations

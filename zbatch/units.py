@@ -19,7 +19,15 @@ _SECONDS: Final[Mapping[str, float]] = {
     "hour": 3600,
     "d": 86400,
 }
-_BYTES: Final[Mapping[str, int]] = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+_BYTES: Final[Mapping[str, int]] = {
+    "": 1,
+    "k": 10**3,
+    "m": 10**6,
+    "g": 10**9,
+    "ki": 2**10,
+    "mi": 2**20,
+    "gi": 2**30,
+}
 
 
 def parse_rate(text: str) -> float:
@@ -50,13 +58,13 @@ def parse_duration(text: str) -> float:
 
 
 def parse_size(text: str) -> int:
-    """Read `500MB`, `1GB` or a plain number of bytes; a MB has a million.
+    """Read `500MB`, `1GB`, `512MiB` or a plain number of bytes; a MB has a million, a MiB 1024 times 1024.
 
     Raises:
         UsageError: it is none of these, or 0.
     """
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*(k|m|g)?b?", text.strip(), re.IGNORECASE)
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*((?:k|m|g)i?)?b?", text.strip(), re.IGNORECASE)
     size = 0 if match is None else int(float(match[1]) * _BYTES[(match[2] or "").lower()])
     if size < 1:
-        raise UsageError(f"a size is written as 500MB or 1GB (got {text!r})")
+        raise UsageError(f"a size is written as 500MB, 1GB or 512MiB (got {text!r})")
     return size

@@ -25,12 +25,8 @@ from zbatch.runner.loop import new_loop
 from zbatch.runner.order import Order, Outcome
 from zbatch.runner.plan import Plan
 from zbatch.runner.plan import make_plan as plan_order
-from zbatch.runner.reproduce import (
-    Reproduction,
-    drawn_as_planned,
-    drop_reproduction,
-    write_reproduction,
-)
+from zbatch.runner.reproduce import drawn_as_planned, drop_reproduction, write_reproduction
+from zbatch.runner.reproduction import Reproduction
 from zbatch.runner.session import Session
 from zbatch.settings import ENDPOINT_VARIABLE, Settings, resolve
 from zbatch.sheet import SheetData, publish, write_sheet

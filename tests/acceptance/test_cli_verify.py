@@ -4,9 +4,12 @@ import contextlib
 import json
 import os
 import pty
+import re
 import shutil
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from support.command import counts, environment, wait_until, zbatch, zbatch_started
@@ -55,6 +58,63 @@ def test_a_difference_is_named_mended_and_made_again(folder, tmp_path):
     assert shape["mended"]["set_aside"] == [f"images/{changed.name}"]
     assert zbatch("run", "trial.yaml", "-o", run, "--no-report", cwd=folder).returncode == 0
     assert zbatch("verify", run, cwd=folder).returncode == 0
+
+
+def test_the_advice_goes_on_with_the_run_where_it_lies(folder, tmp_path):
+    moved = shutil.copytree(folder / "runs/trial-preview", tmp_path / "moved run")
+    for run, command in (
+        (moved, f"zbatch run trial.yaml -o '{moved}'  (makes 1 picture again"),
+        (folder / "runs/trial-preview", "zbatch run trial.yaml  (makes 1 picture again"),
+    ):
+        data = files(run)[0].read_bytes()
+        files(run)[0].write_bytes(data[:-9])
+        said = zbatch("verify", run, cwd=folder)
+        files(run)[0].write_bytes(data)
+        assert said.returncode == 1
+        assert f"then {command}" in said.stdout
+
+
+def test_links_are_spoken_of_only_where_there_are_some(folder, tmp_path):
+    run = shutil.copytree(folder / "runs/trial-preview", tmp_path / "run")
+    for name, options in (("linked", []), ("copied", ["--copy"])):
+        done = zbatch("export", run, "-o", name, "--format", "imagefolder", *options, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    for name, links in (("copied", False), ("linked", True)):
+        image = next((tmp_path / name / "train").glob("*.webp"))
+        os.truncate(image, 30)
+        said = zbatch("verify", name, cwd=tmp_path)
+        assert said.returncode == 1
+        assert ("hard links" in said.stdout) is links
+        assert "move this away and give the `zbatch export` command again" in said.stdout
+
+
+def test_ctrl_c_says_how_far_it_came_and_that_nothing_was_changed(tmp_path):
+    place = tmp_path / "out"
+    place.mkdir()
+    (place / "0").touch()
+    os.truncate(place / "0", 8_000_000)
+    lines = []
+    for number in range(4_000):
+        if number:
+            os.link(place / "0", place / str(number))
+        lines.append(f"{'0' * 64}  {number}\n")
+    (place / "checksums.sha256").write_text("".join(lines))
+
+    def opened(process):
+        for name in Path(f"/proc/{process.pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                if name.readlink().parent == place and name.readlink().name.isdecimal():
+                    return True
+        return False
+
+    with zbatch_started("verify", "out", cwd=tmp_path) as process:
+        wait_until(lambda: opened(process), process)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert re.fullmatch(
+        r"interrupted: [\d,]+ of 4,000 files of out were looked at; nothing in it was changed\n", err
+    )
 
 
 def test_several_at_once_end_with_the_worst(folder, tmp_path):
@@ -124,6 +184,9 @@ def test_what_costs_money_is_asked_for_only_where_somebody_agrees(priced, tmp_pa
     assert (said.returncode, said.stdout) == (2, "")
     assert "2 submits, 0.02 USD at 0.01 an image" in said.stderr
     assert "--yes" in said.stderr
+    assert "nothing was sent and nothing recorded" in said.stderr
+    assert "recorded in" not in said.stderr
+    assert not (run / "reproduced").exists()
     assert len(server.ledger.accepted) == 5
     for answer, code, paid in (("n", 0, 5), ("y", 0, 7)):
         assert on_a_terminal(answer, "verify", run, "--reproduce", 2, cwd=tmp_path) == code
@@ -173,6 +236,20 @@ def test_one_run_is_asked_again_and_nothing_else(folder):
         said = zbatch("verify", *places, "--reproduce", 1, cwd=folder)
         assert said.returncode == 2
         assert "--reproduce takes one run" in said.stderr
+
+
+def test_an_export_is_not_asked_again_but_the_run_it_came_from(folder, tmp_path):
+    done = zbatch("export", "trial.yaml", "--format", "csv", "-o", tmp_path / "out", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    said = zbatch("verify", "out", "--reproduce", 2, cwd=tmp_path)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "out is an export, which cannot be made again by itself" in said.stderr
+    assert "hint: zbatch verify RUN --reproduce 2, with RUN the run directory trial" in said.stderr
+    assert "(of trial.yaml), or its manifest" in said.stderr
+    (tmp_path / "out" / "export.json").write_text("[]")
+    said = zbatch("verify", "out", "--reproduce", 2, cwd=tmp_path)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "with RUN the run directory: export.json names it" in said.stderr
 
 
 def test_a_loss_stays_one_until_it_is_made_good_also_where_max_cost_is_spent(tmp_path):

@@ -10,7 +10,9 @@ all find them in memory; what was written is taken away after each. Besides the 
 state and writes captions and facts, and it holds every image against its SHA-256; `tar` and `cp` do not.
 
 - rate: images a second, the median of the rounds; beside it, in per cent, that rate against the program that
-  does most nearly the same: `tar` for shards, `cp` for folders.
+  does most nearly the same: `tar` for shards, `cp` for folders. Those have the images alone. Of what is made
+  of many more files than there are images, a line below says what the program takes for the very same files:
+  for the members of the shards, or for the images and captions of a folder.
 - CPU: user and system of the process, median.
 - memory: the most that an export's process, the largest of several, held (its resident set), of all rounds.
 
@@ -47,6 +49,9 @@ FORMATS = {
     "kohya": "cp -r",
 }
 
+SAME = {"webdataset": "tar", "kohya": "cp -r"}
+"""Exports that write more files than images, and what takes the same files along."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser()
@@ -78,6 +83,7 @@ def compare(name: str, images: int, side: int, length: int, rounds: int, only: S
     times: dict[str, list[float]] = {form: [] for form in formats}
     spent: dict[str, list[float]] = {form: [] for form in formats}
     memory = dict.fromkeys(formats, 0)
+    same: dict[str, list[float]] = {form: [] for form in formats if form in SAME}
     for _ in range(rounds):
         for form in formats:
             read_all(Path(name, "images"))
@@ -85,6 +91,8 @@ def compare(name: str, images: int, side: int, length: int, rounds: int, only: S
             times[form].append(wall)
             spent[form].append(cpu)
             memory[form] = max(memory[form], most)
+            if form in SAME:
+                same[form].append(taken_along(form))
             shutil.rmtree("written", ignore_errors=True)
             Path("written.tar").unlink(missing_ok=True)
             os.sync()
@@ -96,6 +104,9 @@ def compare(name: str, images: int, side: int, length: int, rounds: int, only: S
             f"  {form:20} {rates[form]:8,.0f}/s  {rates[form] * size / images / 1e6:7,.0f} MB/s  "
             f"CPU {statistics.median(spent[form]):6.1f} s  {held}  {beside}"
         )
+        if form in SAME:
+            rate = images / statistics.median(same[form])
+            print(f"    {SAME[form]} of the same files {rate:8,.0f}/s {rates[form] / rate:48.0%} of it")
     shutil.rmtree(name)
 
 
@@ -112,6 +123,28 @@ def command(form: str, name: str) -> list[str]:
     if form == "cp -r":
         return ["sh", "-c", f"mkdir written && cp -r {name}/images written && sync -f written"]
     return [sys.executable, "-m", "zbatch", "export", name, "-o", "written", "--format", *form.split()]
+
+
+def taken_along(form: str) -> float:
+    """Seconds that `tar` or `cp` takes for the files that an export wrote, the members of shards as files."""
+    files = Path("written")
+    if SAME[form] == "tar":
+        files = Path("members")
+        files.mkdir()
+        for shard in sorted(Path("written").rglob("*.tar")):
+            subprocess.run(["tar", "xf", shard, "-C", files], check=True)
+        words = f"tar cf again.tar {files} && sync again.tar"
+    else:
+        words = f"cp -r {files} again && sync -f again"
+    os.sync()
+    for each in files.rglob("*"):
+        if each.is_file():
+            each.read_bytes()
+    wall, _, _ = measured(["sh", "-c", words])
+    for left in ("members", "again"):
+        shutil.rmtree(left, ignore_errors=True)
+    Path("again.tar").unlink(missing_ok=True)
+    return wall
 
 
 def measured(words: Sequence[str]) -> tuple[float, float, int]:

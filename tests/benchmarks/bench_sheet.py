@@ -3,8 +3,9 @@
 `python tests/benchmarks/bench_sheet.py --cells 10000,100000`
 
 The state is real (a grid of subjects, LoRAs, scales and seeds; every 50th job failed), the pictures are links
-to 24 files of 1024 pixels with thumbnails of 384. Beside the sheet stand two pages of the same run written
-here: one with every picture in full size, one with every thumbnail and `loading="lazy"`.
+to 24 files of 1024 pixels with thumbnails of 320. Beside the sheet stand three pages of the same run written
+here: one with every picture in full size, one with every thumbnail and `loading="lazy"`, and one that has
+nothing but thumbnails in windowed rows: what the machine and the browser take at the least.
 
 How each number comes about, in headless Chromium, from `file://`, a fresh browser for each page:
 
@@ -31,6 +32,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import html
+import json
 import os
 import shutil
 import sqlite3
@@ -110,6 +112,40 @@ document.getElementById("chip").onclick = () => document.body.classList.toggle("
 </script>
 """
 
+PEERS = {
+    "eager": "eager full-size images",
+    "lazy": "lazy thumbnails",
+    "windowed": "nothing but windowed rows of thumbnails",
+}
+
+LEAST = """<!doctype html><meta charset="utf-8"><title>windowed</title><style>
+body {{ margin: 0; font: 13px sans-serif; }} .head {{ height: 120px; }} img {{ width: 156px; height: 156px; }}
+main {{ height: calc(100vh - 120px); overflow: auto; }}
+#plane {{ position: relative; }} .cell {{ position: absolute; }}
+</style><header class="head"><h1>windowed</h1></header><main><div id="plane"></div></main><script>
+const cells = {cells};
+const [main] = document.getElementsByTagName("main");
+const across = Math.floor((innerWidth - 200) / 164);
+plane.style.height = `${{Math.ceil(cells.length / across) * 164}}px`;
+function draw() {{
+  const first = Math.floor(main.scrollTop / 164) * across;
+  plane.replaceChildren(...cells.slice(first, first + across * 6).map((file, index) => {{
+    const cell = document.createElement("div");
+    cell.className = "cell";
+    const row = Math.floor((first + index) / across);
+    cell.style.transform = `translate(${{(index % across) * 164}}px, ${{row * 164}}px)`;
+    const image = new Image();
+    image.src = file;
+    cell.append(image);
+    return cell;
+  }}));
+}}
+main.onscroll = draw;
+draw();
+</script>
+"""
+"""The least there can be: rows of thumbnails in a window, of which nothing can be asked."""
+
 
 CPU: dict[Page, Callable[[], float]] = {}
 """By page, what tells the milliseconds of CPU that its main thread has taken."""
@@ -147,8 +183,11 @@ def write_peer(run: Path, kind: str) -> Path:
         + f"<figcaption>{html.escape(where)}</figcaption></figure>"
         for file, thumb, where in rows
     )
+    page = PEER.format(title=kind, cells=cells)
+    if kind == "windowed":
+        page = LEAST.format(cells=json.dumps([thumb for _, thumb, _ in rows]))
     path = run / f"{kind}.html"
-    path.write_text(PEER.format(title=kind, cells=cells), "utf-8")
+    path.write_text(page, "utf-8")
     return path
 
 
@@ -311,12 +350,14 @@ def measure(cells: int, times: int, peers: bool, keep: Path | None) -> None:
             )
             page.wait_for_timeout(2000)
             table.line("memory, when the system is short of it", memory(), "MB", 600)
-        for kind in ["eager", "lazy"] if peers else []:
+        for kind in PEERS if peers else []:
             if kind == "eager" and big:
                 continue  # tens of gigabytes
-            print(f"a page of {kind} {'full-size images' if kind == 'eager' else 'thumbnails'}")
+            print(f"a page of {PEERS[kind]}")
             path = write_peer(run, kind)
-            first_screen(path, 1, table)
+            first_screen(path, times if kind == "windowed" else 1, table)
+            if kind == "windowed":
+                continue
             with opened(path) as page:
                 took = [changed(page, lambda: page.locator("#chip").click()) for _ in range(4)]
                 table.line("hide a scale, show it, worst of 4", max(took), "ms")

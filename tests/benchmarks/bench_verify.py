@@ -36,7 +36,7 @@ def fill(run: Path, jobs: int) -> list[str]:
     write_large(run, jobs, linked=False)
     noise, paths = os.urandom(200_000), []
     thumb = run / "thumbs" / "one.jpg"
-    thumb.write_bytes(noise[:4_000])
+    thumb.write_bytes(b"\xff\xd8\xff" + noise[:4_000] + b"\xff\xd9")
     with closing(sqlite3.connect(run / "state.sqlite3")) as db, db:
         rows = db.execute("SELECT id, file FROM jobs WHERE state = 'done'").fetchall()
         for number, (job_id, file) in enumerate(rows):
@@ -49,6 +49,11 @@ def fill(run: Path, jobs: int) -> list[str]:
                 "UPDATE jobs SET sha256 = ?, bytes = ?, thumb = 'thumbs/one.jpg' WHERE id = ?",
                 (hashlib.sha256(data).hexdigest(), len(data), job_id),
             )
+    from zbatch.exports.provenance import write_provenance
+    from zbatch.state.run import Run
+
+    with closing(Run(run)) as opened:
+        write_provenance(opened)
     os.sync()
     return paths
 

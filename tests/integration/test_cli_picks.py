@@ -130,7 +130,7 @@ def test_pairs_and_picks_go_together(zbatch, made, tmp_path):
     empty = write_picks(tmp_path / "empty.json")
     for words, said in (
         (("--format", "pairs"), "needs a file of them"),
-        (("--format", "jsonl", "--picks", empty), "not for jsonl"),
+        (("--format", "jsonl", "--picks", empty), "--picks means nothing for the format jsonl"),
         (("--format", "pairs", "--picks", empty), "no image is left to export"),
     ):
         code, _, err = zbatch("export", made, *words, "-o", "out")

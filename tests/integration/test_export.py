@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import json
 import shutil
+import sqlite3
+import subprocess
+import sys
 import tarfile
 import tomllib
 from pathlib import Path
@@ -39,6 +43,7 @@ export:
 JOBS = 3 * 2 * 3 + 1
 OWLS = "subject == 'owl' and seed > 0"
 FORMATS = ("imagefolder", "webdataset", "parquet", "kohya", "csv", "jsonl", "card")
+SMALL_SHARDS = dict.fromkeys(("webdataset", "parquet"), ("--shard-count", 4))
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +82,9 @@ def lines(path):
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_the_same_run_gives_the_same_bytes(zbatch, made, form):
-    first = export(zbatch, made, form, "--shard-count", 5)
-    second = export(zbatch, made, form, "--shard-count", 5, "--copy", to="again")
+    shards = SMALL_SHARDS.get(form, ())
+    first = export(zbatch, made, form, *shards)
+    second = export(zbatch, made, form, *shards, *["--copy"] * (form in ("imagefolder", "kohya")), to="again")
     assert tree(first) == tree(second)
     sums = dict(reversed(line.split("  ")) for line in (first / "checksums.sha256").read_text().splitlines())
     assert sums == {
@@ -194,6 +200,24 @@ def test_parquet_streams_and_says_what_it_is(zbatch, made):
     assert sum(parquet.ParquetFile(file).metadata.num_rows for file in files) == JOBS - 6
     row = parquet.read_table(files[0]).to_pylist()[0]
     assert hashlib.sha256(row["image"]["bytes"]).hexdigest() == row["sha256"]
+    group = parquet.ParquetFile(files[0]).metadata.row_group(0)
+    columns = {one.path_in_schema: one for one in (group.column(n) for n in range(group.num_columns))}
+    image = columns["image.bytes"]
+    assert (image.compression, image.is_stats_set) == ("UNCOMPRESSED", False)
+    assert columns["seed"].statistics.min is not None  # who looks for a seed need not read the images
+
+
+def test_parquet_is_written_without_loading_pandas(made, tmp_path):
+    pytest.importorskip("pandas", reason="pip install pandas (datasets, of the test extra, brings it)")
+    code = "zbatch.export(sys.argv[1], 'out', format='parquet'); print('pandas' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys, zbatch; {code}", made],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "False\n"
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -242,7 +266,20 @@ def test_tables_are_exact_and_harmless(zbatch, made):
         read = list(csv.DictReader(stream))
     assert {row["text"] for row in read if row["subject"] == "'=2+3"} == {'\'=2+3\n"dawn"'}
     assert [row["file"] for row in read] == [row["file"] for row in rows]
-    assert {row["nsfw"] for row in read} == {"false"}
+    assert {row["nsfw"] for row in read} == {""}  # the preview does not say
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_from_a_table_and_its_card_the_images_are_found(zbatch, made, own, form):
+    folder = export(zbatch, made, form, "--split", "none")
+    other = export(zbatch, own, form, "--split", "none", to="elsewhere/out")
+    assert "| `file` | the image, from the directory of its run" in (folder / "README.md").read_text()
+    for of, table in ((made, folder / f"train.{form}"), (own, other / f"train.{form}")):
+        with table.open(newline="") as stream:
+            rows = list(csv.DictReader(stream)) if form == "csv" else lines(table)
+        for row in rows:
+            image = Path(of.parent, row["run"], row["file"])
+            assert hashlib.sha256(image.read_bytes()).hexdigest() == row["sha256"]
 
 
 def test_the_card_says_what_it_is_and_how_to_make_it_again(zbatch, made):
@@ -273,7 +310,10 @@ def test_the_card_says_what_it_is_and_how_to_make_it_again(zbatch, made):
         ("subject == 'owl' and seed == 2", 3),
         ("width == 256 and not warnings and 'fox' in prompt and run == 'fox-preview'", 7),
         ("caption.endswith('ink@0.2')", 1),
-        ("lora.name in ['ink']", 6),
+        ("lora.name in ['ink']", 12),
+        ("lora.name == 'ink' and lora.scale == 0", 6),
+        ("lora.name == 'film' and lora.scale == 0 and caption.endswith('film@0')", 6),
+        ("lora.name != 'film' and lora.name != 'ink'", 1),
         ("state == 'done' and attempts == 1 and file.startswith('images/barn-owl/') and reason is none", 6),
         ("sha256 | length == 64 and request.size == '256*256' and seed == 9", 1),
     ],
@@ -285,6 +325,26 @@ def test_where_takes_what_it_is_true_for(zbatch, made, where, images):
     assert len(lines(folder / "train.jsonl")) == images
 
 
+def test_an_image_of_several_cells_is_what_it_was_taken_for(zbatch, made):
+    ink = "lora.name == 'ink' and lora.scale == 0"
+    for name in ("out", "again"):
+        export(
+            zbatch, made, "jsonl", "--where", ink, "--split", "test=red fox", "--split-by", "subject", to=name
+        )
+    assert tree(Path("out")) == tree(Path("again"))
+    rows = [row for side in ("train", "test") for row in lines(Path("out", f"{side}.jsonl"))]
+    assert {(row["lora.name"], row["lora.scale"]) for row in rows} == {("ink", 0)}
+    assert [[cell["lora.name"] for cell in row["cells"]] for row in rows] == [["ink", "film"]] * 6
+    assert all(row["text"].endswith(", ink@0") for row in rows)
+    with library.Run(made) as run:
+        jobs = run.where(ink)
+        assert sorted(job.key for job in jobs) == sorted(row["key"] for row in rows)
+        assert {job.coordinates["lora.name"] for job in jobs} == {"ink"}
+        assert jobs[rows[0]["key"]].coordinates["lora.name"] == "ink"
+        assert len(jobs) == len(jobs.to_pandas()) == 6
+        assert len(run.where("lora.name == 'ink'").where("lora.name == 'film'")) == 0
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
@@ -293,12 +353,19 @@ def test_where_takes_what_it_is_true_for(zbatch, made, where, images):
         (("--where", "lora.scale > 0.4"), "(subject=red fox, lora.name=film@0.5+ink@0.2, lora.scale=None"),
         (("--where", "lora.scale > 0.4"), "hint: lora.scale is null for it: write lora.scale is not none"),
         (("--where", "subject +"), "does not parse"),
-        (("--where", "subject"), "gives text, not true or false"),
+        (("--where", "subject"), "text, not true or false\n  hint: compare it, as in subject == 'red fox'"),
+        (("--where", "seed"), "a number, not true or false\n  hint: compare it, as in seed == 1\n"),
+        (("--where", "seed % 2"), "a number, not true or false\n  hint: compare it with something, as in"),
+        (("--where", "warnings"), "a list, not true or false\n  hint: write warnings | length > 0"),
+        (("--where", "lora"), "a map, not true or false\n  hint: ask for one of its parts: lora.name =="),
+        (("--where", "not nsfw and seed"), "gives a number, not true or false"),
         (("--where", "seed == 100"), "no image is left to export, of 19 jobs: 19 --where seed == 100"),
         (("--drop", "blank", "--where", "seed == 100"), "no image is left"),
         (("--caption", "{{ nothing }}"), "fails: the template needs 'nothing', which is not defined"),
         (("--caption", "{{ 1 / (lora.scale or 0) }}"), "the caption of the image"),
         (("--caption", "{{ subject"), "does not parse"),
+        (("--caption", ""), "--caption is empty, and so would be every caption\n  hint: leave it out"),
+        (("--caption", " \n"), "--caption is empty"),
         (("--caption-column", "prompt"), "is another column's name"),
         (("--caption-column", ""), "--caption-column is empty"),
         (("--caption-column", " "), "--caption-column is empty"),
@@ -307,7 +374,20 @@ def test_where_takes_what_it_is_true_for(zbatch, made, where, images):
         (("--split", "test=owl"), "add --split-by AXIS"),
         (("--split", "test=0.1", "--split-by", "colour"), "no image has that coordinate"),
         (("--split", "test=1e-9"), "the split test (1e-09) gets no image: a hash decides"),
-        (("--split", "test=wolf", "--split-by", "subject"), "the split test (wolf) gets no image"),
+        (("--split", "test=wolf", "--split-by", "subject"), "names what is no value of subject: wolf"),
+        (("--split", "test=owl|red foxx", "--split-by", "subject"),
+         "no value of subject: red foxx\n  hint: did you mean red fox?"),
+        (("--split", "test=owl|dog", "--split-by", "subject"), "hint: there are: =2+3, owl, red fox"),
+        (("--split", "test=owl|", "--split-by", "subject", "--where", "subject != 'owl'"),
+         "the split test (owl) gets no image: none of those that are left has such a value"),
+        (("--split", "test=7|1", "--split-by", "seed"), "no value of seed: 7\n  hint: there are: 1, 2, 9"),
+        (("--split", "test=7", "--split-by", "seed"), "lie between 0 and 1, and 7 is no value of seed"),
+        (("--split", "validation=.6", "--split-by", "lora.scale"),
+         "lora.scale, too\n  hint: write validation=60% for the share, or validation='.6|' for the value"),
+        (("--split", "test=2"), "lie between 0 and 1, all together too\n  hint: write test=0.1"),
+        (("--split", "test=9,validation=2|9.0", "--split-by", "seed"),
+         "names 9 for test and for validation\n  hint: name each value of seed for one of them"),
+        (("--split", "test=|", "--split-by", "subject"), "is no split"),
         (("--split", "test=ink", "--split-by", "lora.name"), "cannot be parted"),
         (("--split-by", "subject"), "says by what, not how much"),
         (("--shard-size", "big"), "a size is written as 500MB"),
@@ -319,6 +399,30 @@ def test_what_cannot_be_is_told_and_leaves_nothing(zbatch, made, more, said):
     assert (code, out) == (2, ""), err
     assert said in err
     assert list(Path.cwd().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("form", "more", "said"),
+    [
+        ("csv", ("--shard-size", "500MB"), "--shard-size means nothing for the format csv\n  hint: leave it"),
+        ("imagefolder", ("--shard-count", 5), "leave it out: it is for webdataset and parquet"),
+        ("parquet", ("--copy",), "it is for imagefolder, kohya and pairs"),
+        ("card", ("--no-check",), "--no-check means nothing for the format card"),
+        ("webdataset", ("--metadata", "jsonl"), "leave it out: it is for imagefolder"),
+        ("kohya", ("--caption-column", "caption"), "--caption-column means nothing for the format kohya"),
+        ("csv", ("--picks", "there-is-none.json"), "leave it out: it is for pairs"),
+    ],
+)  # fmt: skip
+def test_a_flag_that_means_nothing_for_the_format_is_refused(zbatch, made, form, more, said):
+    code, out, err = zbatch("export", made, "--format", form, "-o", "out", *more)
+    assert (code, out) == (2, ""), err
+    assert said in err
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_an_option_that_means_nothing_for_the_format_is_refused_in_python(made):
+    with pytest.raises(library.UsageError, match="--copy means nothing for the format csv"):
+        library.export(made, "out", format="csv", copy=True)
 
 
 def test_an_export_is_not_written_over(zbatch, made, own):
@@ -409,7 +513,143 @@ def test_hints_of_splits_do_not_lead_into_the_next_error(zbatch, made):
                   "--split-by", "subject")[0] == 0  # fmt: skip
     code, _, err = zbatch("export", made, "--format", "jsonl", "-o", "next", "--split", "test=1e-9",
                           "--split-by", "seed")  # fmt: skip
-    assert (code, "hint: take a larger share, or split by another axis" in err) == (2, True)
+    assert (code, "--split-by seed --split 'test=1|'" in err) == (2, True)
+    assert zbatch("export", made, "--format", "jsonl", "-o", "next", "--split", "test=1|",
+                  "--split-by", "seed")[0] == 0  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("split", "by", "values"),
+    [
+        ("test=9", "seed", {9}),
+        ("test=1", "seed", {1}),
+        ("test=9.0", "seed", {9}),
+        ("test=2.0|9e0", "seed", {2, 9}),
+        ("test=null|", "lora.scale", {None}),
+    ],
+)
+def test_a_number_is_a_value_where_the_axis_has_it(zbatch, made, split, by, values):
+    folder = export(zbatch, made, "jsonl", "--split", split, "--split-by", by, to="by value")
+    assert {row[by] for row in lines(folder / "test.jsonl")} == values
+    assert not {row[by] for row in lines(folder / "train.jsonl")} & values
+
+
+def test_a_percentage_is_a_share(zbatch, made):
+    by_hash = [
+        export(zbatch, made, "jsonl", "--split", f"test={share}", to=share) for share in ("40%", "0.4")
+    ]
+    assert len({(folder / "test.jsonl").read_bytes() for folder in by_hash}) == 1
+    folder = export(
+        zbatch, made, "jsonl", "--split", "validation=90%", "--split-by", "subject", to="by subject"
+    )
+    assert json.loads((folder / "export.json").read_text())["split"]["validation"] == 0.9
+
+
+def test_a_value_whose_images_were_taken_out_is_told(zbatch, made):
+    code, _, err = zbatch("export", made, "--format", "jsonl", "-o", "out", "--split", "test=owl|=2+3",
+                          "--split-by", "subject", "--where", "subject != 'owl'")  # fmt: skip
+    assert code == 0
+    assert "test names values of subject that no image has which was taken: owl\n" in err
+
+
+def test_empty_captions_are_counted_and_the_first_is_named(zbatch, made):
+    ink = ("--caption", "{{ lora.trigger }} ")  # it has no trigger, and at scale 0 none has one
+    code, _, err = zbatch("export", made, "--format", "jsonl", "-o", "out", "--split", "none", *ink)
+    rows = lines(Path("out/train.jsonl"))
+    empty = [row for row in rows if not row["text"]]
+    assert (code, 0 < len(empty) < len(rows)) == (0, True)
+    told = (
+        f"{len(empty)} images got an empty caption, the first of them the image {empty[0]['key'][:12]} (subj"
+    )
+    assert told in err
+    assert told in zbatch("export", made, "--format", "jsonl", "-o", "out", "--split", "none", *ink)[2]
+    code, _, err = zbatch("export", made, "--format", "kohya", "-o", "ink", "--split", "none", *ink,
+                          "--where", "lora.name == 'ink' and seed == 1 and subject == 'owl'")  # fmt: skip
+    assert (code, "2 images (all of them) got an empty caption" in err) == (0, True)
+
+
+def test_the_names_that_a_caption_may_use_are_told_once(zbatch, tmp_path):
+    (tmp_path / "two.yaml").write_text(
+        "version: 1\nname: two\nreplicas: 2\nrequest: {prompt: a fox, size: 256*256}\n"
+    )
+    library.run(tmp_path / "two.yaml", run_dir=tmp_path / "two", report=False).close()
+    code, _, err = zbatch("export", "two", "--format", "jsonl", "-o", "out", "--caption", "{{ lora }}")
+    assert (code, "hint: this image has: replica, request, key, name; a name" in err) == (2, True)
+
+
+def test_kohya_says_what_it_does_not_train_on_and_which_lines_it_joined(zbatch, made):
+    code, _, err = zbatch("export", made, "--format", "kohya", "-o", "out", "--caption",
+                          "a\n{{ subject }}{{ ' in\ntwo' if seed == 1 else '' }}")  # fmt: skip
+    assert code == 0
+    assert "dataset.toml lists train alone, as sd-scripts trains on all that it lists: test lie" in err
+    assert f"captions of several lines became one line ({JOBS})" in err
+    code, _, err = zbatch("export", made, "--format", "kohya", "-o", "plain", "--split", "none")
+    assert (code, "dataset.toml" in err, "several lines" in err) == (0, False, False)
+
+
+@pytest.fixture
+def judged(own):
+    """The run with verdicts of all kinds: of foxes nothing is known, an owl was flagged, others were not."""
+    with contextlib.closing(sqlite3.connect(own / "state.sqlite3")) as state, state:
+        state.execute("""UPDATE jobs SET nsfw = CASE
+            WHEN file LIKE 'images/barn-owl/%.1.jpg' THEN '{"has_nsfw_contents": [true]}'
+            WHEN file LIKE 'images/barn-owl/%' THEN 'false'
+            WHEN file LIKE 'images/red-fox/%' THEN NULL
+            ELSE '{"enable_nsfw_detection": false}' END""")
+    return own
+
+
+def test_what_is_not_known_to_be_nsfw_is_told_from_what_is_known_not_to_be(zbatch, judged):
+    for number, (where, images) in enumerate(
+        {"nsfw": 3, "nsfw == false": 3, "nsfw is none": 13, "not nsfw": 16, "nsfw is not none": 6}.items()
+    ):
+        folder = export(zbatch, judged, "csv", "--where", where, "--split", "none", to=str(number))
+        assert len((folder / "train.csv").read_text().splitlines()) == images + 1
+        with library.Run(judged) as run:
+            assert len(run.where(where)) == images
+    folder = export(zbatch, judged, "webdataset", "--split", "none", "--drop", "flagged", to="shards")
+    with tarfile.open(folder / "train-000000.tar") as shard:
+        rows = [json.load(shard.extractfile(name)) for name in shard.getnames() if name.endswith(".json")]
+    assert [row["nsfw"] for row in rows].count(None) == 13
+    assert "did not say" in (folder / "README.md").read_text()
+    with library.Run(judged) as run:
+        frame = run.to_pandas(done_only=True).drop_duplicates("key")
+        assert (str(frame["nsfw"].dtype), frame["nsfw"].isna().sum(), frame["nsfw"].sum()) == (
+            "boolean",
+            13,
+            3,
+        )
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("form", "builder", "more"),
+    [
+        ("imagefolder", "imagefolder", ()),
+        ("imagefolder", "imagefolder", ("--metadata", "parquet")),
+        ("parquet", "parquet", ()),
+        ("csv", None, ()),
+        ("jsonl", None, ()),
+    ],
+)
+@pytest.mark.parametrize("split", ["none", "test=owl", "test=red fox"])
+def test_datasets_loads_unknown_verdicts_as_null(zbatch, judged, datasets, form, builder, more, split):
+    by = () if split == "none" else ("--split-by", "subject")
+    code, _, err = zbatch("export", judged, "--format", form, "-o", "out", "--split", split, *by, *more)
+    assert code == 0, err
+    folder = Path("out")
+    refused = form == "imagefolder" and not more and split != "none"
+    assert ("all of nsfw is null in one split and not in another" in err) == refused
+    if refused:
+        folder = export(zbatch, judged, form, "--split", split, *by, "--metadata", "parquet", to="told")
+    where = {"data_dir": str(folder)} if builder else {}
+    loaded = datasets.load_dataset(builder or str(folder.absolute()), **where)
+    got = [
+        {"true": True, "false": False}.get(row["nsfw"], row["nsfw"])
+        for side in loaded.values()
+        for row in (side.remove_columns("image") if "image" in side.column_names else side)
+    ]
+    assert (got.count(None), got.count(True), got.count(False)) == (13, 3, 3)
 
 
 def test_images_that_are_gone_or_not_as_long_are_told_at_once(zbatch, own):
@@ -433,30 +673,46 @@ def test_images_that_are_gone_or_not_as_long_are_told_at_once(zbatch, own):
 
 @pytest.mark.parametrize("form", ["imagefolder", "webdataset", "parquet", "kohya"])
 def test_an_image_that_was_changed_is_told_and_what_is_done_is_kept(zbatch, own, made, form):
+    shards = SMALL_SHARDS.get(form, ())
     image = max((own / "images" / "barn-owl").iterdir())
     good = image.read_bytes()
     image.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
-    code, _, err = zbatch("export", own, "--format", form, "-o", "out", "--shard-count", 4)
+    code, _, err = zbatch("export", own, "--format", form, "-o", "out", *shards)
     assert code == 4
     assert f"error: the image {image} is not what it was when it was saved (its SHA-256 differs)" in err
     assert not Path("out").exists()
     image.write_bytes(good)
-    code, _, err = zbatch("export", own, "--format", form, "-o", "out", "--shard-count", 4)
+    code, _, err = zbatch("export", own, "--format", form, "-o", "out", *shards)
     assert code == 0
     assert "an interrupted export was gone on with" in err
-    assert tree(Path("out")) == tree(export(zbatch, own, form, "--shard-count", 4, to="whole"))
+    assert tree(Path("out")) == tree(export(zbatch, own, form, *shards, to="whole"))
     assert sorted(path.name for path in Path.cwd().iterdir()) == ["out", "own", "whole"]
 
 
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_table_says_no_hash_that_its_image_has_not(zbatch, own, form):
+    image = max((own / "images" / "barn-owl").iterdir())
+    good = image.read_bytes()
+    image.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    code, _, err = zbatch("export", own, "--format", form, "-o", "out")
+    assert (code, Path("out").exists()) == (4, False)
+    assert f"{image} is not what it was when it was saved (its SHA-256 differs)" in err
+    export(zbatch, own, "card", to="card")
+    unread = tree(export(zbatch, own, form, "--no-check"))
+    image.write_bytes(good)
+    assert tree(export(zbatch, own, form, to="whole")) == unread
+
+
 @pytest.mark.parametrize(
-    ("form", "shards"), [("webdataset", "train-*.tar"), ("parquet", "data/train-*.parquet")]
+    ("form", "names"), [("webdataset", "train-*.tar"), ("parquet", "data/train-*.parquet")]
 )
-def test_a_shard_that_was_changed_while_it_lay_aside_is_made_again(zbatch, own, form, shards):
+def test_a_shard_that_was_changed_while_it_lay_aside_is_made_again(zbatch, own, form, names):
+    shards = SMALL_SHARDS[form]
     image = max((own / "images" / "barn-owl").iterdir())  # on the side that is written last
     good = image.read_bytes()
     image.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
-    assert zbatch("export", own, "--format", form, "-o", "out", "--shard-count", 4)[0] == 4
-    aside = sorted(Path(".out.partial/tree").glob(shards))
+    assert zbatch("export", own, "--format", form, "-o", "out", *shards)[0] == 4
+    aside = sorted(Path(".out.partial/tree").glob(names))
     assert len(aside) > 2
     data = bytearray(aside[0].read_bytes())
     data[len(data) // 2] ^= 1
@@ -464,10 +720,10 @@ def test_a_shard_that_was_changed_while_it_lay_aside_is_made_again(zbatch, own, 
     aside[1].unlink()
     kept = aside[2].stat().st_mtime_ns
     image.write_bytes(good)
-    code, _, err = zbatch("export", own, "--format", form, "-o", "out", "--shard-count", 4)
+    code, _, err = zbatch("export", own, "--format", form, "-o", "out", *shards)
     assert code == 0, err
-    assert tree(Path("out")) == tree(export(zbatch, own, form, "--shard-count", 4, to="whole"))
-    assert sorted(Path("out").glob(shards))[2].stat().st_mtime_ns == kept
+    assert tree(Path("out")) == tree(export(zbatch, own, form, *shards, to="whole"))
+    assert sorted(Path("out").glob(names))[2].stat().st_mtime_ns == kept
     assert zbatch("verify", "out")[0] == 0
 
 

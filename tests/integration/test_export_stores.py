@@ -67,6 +67,43 @@ def test_every_format_has_the_bytes_that_it_has_on_disk(runs, place, tmp_path, f
     assert objects(place) == before
 
 
+def test_an_export_in_a_store_is_not_asked_again_but_the_run_it_came_from(runs, place, capsys):
+    export(runs[0], place, format="jsonl")
+    assert run_command_line(["verify", place, "--reproduce", "1"]) == 2
+    said = capsys.readouterr().err
+    assert f"{place} is an export, which cannot be made again by itself" in said
+    assert "zbatch verify RUN --reproduce 1, with RUN the run directory: export.json names it" in said
+
+
+def test_an_export_whose_objects_are_not_as_long_is_not_called_complete(runs, place):
+    here, _ = runs
+    export(here, place, format="parquet")
+    assert not export(here, place, format="parquet").made
+    bucket = Bucket(parse_location(place))
+    length = bucket.length("data/train-00000-of-00001.parquet")
+    bucket.put("data/train-00000-of-00001.parquet", b"short")
+    bucket.delete("README.md")
+    with pytest.raises(
+        UsageError, match=rf"README\.md is gone from it; data/train\S+ \(5 bytes, not {length:,}\)"
+    ):
+        export(here, place, format="parquet")
+
+
+def test_a_place_within_a_run_or_an_export_in_the_store_is_refused(runs, place):
+    here, there = runs
+    with library.Run.open(there) as run:
+        location = str(run.location)
+    for inside in (f"{location}/x", f"{location}/images/x"):
+        for run in runs:  # of its own, and of another one
+            with pytest.raises(UsageError, match=f"{inside} lies within the run {location}"):
+                export(run, inside, format="csv")
+    assert export(here, f"{location}-sets", format="csv").made
+    export(here, place, format="card")
+    with pytest.raises(UsageError, match=f"train/x lies within the export {place}: card, 12 images"):
+        export(here, f"{place}/train/x", format="csv")
+    assert verify_export(place).left_over_count == 0
+
+
 def test_an_export_of_another_kind_or_anything_else_is_not_written_over(runs, place):
     export(runs[0], place, format="jsonl")
     before = objects(place)
@@ -98,7 +135,7 @@ def test_a_store_that_goes_down_leaves_nothing_half_and_the_same_command_goes_on
 ):
     monkeypatch.setattr("zbatch.exports.bucket_destination.PATIENCE", 0.3)
     proxy.behave = stopping(5)
-    options = {"format": form, "shard_count": 2}
+    options = {"format": form, **({"shard_count": 2} if form == "webdataset" else {})}
     with pytest.raises(StorageError, match="503 SlowDown") as caught:
         export(runs[0], place, **options)
     assert "the same command goes on" in caught.value.hint
@@ -174,6 +211,16 @@ def test_images_that_are_gone_or_changed_in_the_store_are_named(s3, place, tmp_p
         store.put(job.file, bytes(len(data)))
         with pytest.raises(DiskError, match=f"the image {bucket}/{job.file} is not what it was"):
             export(run, tmp_path / "out", format="imagefolder")
+        with pytest.raises(DiskError) as told:
+            export(run, place, format="csv")
+        assert UNFINISHED not in str(told.value)
+        assert objects(place) == {}
+        store.put(job.file, data)
+        last = run[len(run) - 1]
+        store.put(last.file, bytes(store.length(last.file)))
+        with pytest.raises(DiskError, match=f"{UNFINISHED}/: the same command goes on with it"):
+            export(run, place, format="webdataset", shard_count=4)
+        assert f"{UNFINISHED}/plan.json" in objects(place)
         store.move(job.file, "aside")
         with pytest.raises(DiskError, match=f"{job.file}: gone"):
             export(run, tmp_path / "out", format="imagefolder")
@@ -200,7 +247,7 @@ def test_an_export_in_a_store_is_verified_there(runs, place):
         False,
         0,
     )
-    assert (result.files, result.whole) == (6, 6)
+    assert (result.files, result.whole) == (7, 7)
     bucket = Bucket(parse_location(place))
     shard = bucket.get("train-000000.tar")
     bucket.put("train-000000.tar", shard[:-1])
@@ -220,7 +267,7 @@ def test_verified_from_the_command_line(runs, place, capfd):
     export(runs[0], place, format="kohya")
     assert int(run_command_line(["verify", place])) == 0
     out, _ = capfd.readouterr()
-    assert out.startswith(f"{place}: 27 files are as they were written down")
+    assert out.startswith(f"{place}: 28 files are as they were written down")
     Bucket(parse_location(place)).put("dataset.toml", b"")
     assert int(run_command_line(["verify", place, "--json"])) == 1
     out, _ = capfd.readouterr()

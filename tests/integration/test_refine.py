@@ -1,6 +1,7 @@
 """`zbatch refine`: from a run and what was picked of it to the next manifest, and what is refused."""
 
 import contextlib
+import fcntl
 import json
 import shlex
 import shutil
@@ -570,6 +571,19 @@ def test_picks_that_are_not_of_this_run(study):
 def made_identity(folder):
     with Run(folder / "runs" / "study-preview") as run:
         return run.about("identity")
+
+
+def test_what_a_killed_refine_left_is_taken_away_and_what_another_writes_is_not(study):
+    folder, _ = study
+    left, under_way, mine = (folder / f".study-2.{part}.part.yaml" for part in ("77", "78", "mine"))
+    for path in (left, under_way, mine):
+        path.write_text("version: 1")
+    with under_way.open() as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        refined(study)
+        assert (left.exists(), under_way.exists(), mine.exists()) == (False, True, True)
+    refined(study, force=True)
+    assert sorted(path.name for path in folder.glob(".*")) == [mine.name]
 
 
 def test_nothing_is_overwritten_unless_forced(study):

@@ -14,7 +14,8 @@ from zbatch.errors import EndpointError, UsageError
 from zbatch.exports.comparison import Verdict, compare_jobs, counted
 from zbatch.runner.events import EventName
 from zbatch.runner.order import Ending
-from zbatch.runner.reproduce import _Dumper, plan_reproduction
+from zbatch.runner.replay import _Dumper
+from zbatch.runner.reproduce import plan_reproduction
 from zbatch.settings import Settings
 from zbatch.state.run import Run
 from zbatch.workflow import perform_again

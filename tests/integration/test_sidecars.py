@@ -118,3 +118,36 @@ def test_an_image_that_is_gone_gets_none(run, images, zbatch):
     run("json", code=0)
     assert (images / "red-fox.json").exists()  # it was made anew
     assert stems(images) == sorted(path.stem for path in images.glob("*.webp"))
+
+
+def test_verify_holds_them_against_the_state_and_mends_them(run, images, zbatch):
+    run()
+    code, out, _ = zbatch("verify", "fox.yaml")
+    assert (code, "3 pictures are as they were written down, 6 sidecars and jobs.jsonl too" in out) == (
+        0,
+        True,
+    )
+    line, caption, gone, mine = (
+        images / name
+        for name in ("red-fox.json", "red-fox.txt", "lievre-variable.json", "lievre-variable.txt")
+    )
+    whole = {path: path.read_bytes() for path in (line, caption, gone)}
+    line.write_bytes(whole[line].replace(b"done", b"dome"))
+    time = caption.stat().st_mtime_ns
+    caption.write_bytes(b"a" * len(whole[caption]))
+    os.utime(caption, ns=(time, time))  # as a disk changes it
+    gone.unlink()
+    mine.write_text("as I wrote it\n")
+    code, out, err = zbatch("verify", "fox.yaml", "--json")
+    shape = json.loads(out)
+    assert (code, shape["counts"]["sidecar"], shape["sidecars"]) == (1, 3, 6)
+    assert {one["file"] for one in shape["differences"]} == {f"images/{path.name}" for path in whole}
+    assert [note.split()[0] for note in shape["notes"]] == ["images/lievre-variable.txt"]
+    code, out, err = zbatch("verify", "fox.yaml", "--mend")
+    assert (code, "written anew from the state: 3 files" in out) == (1, True), out + err
+    assert {path: path.read_bytes() for path in whole} == whole
+    assert mine.read_text() == "as I wrote it\n"
+    assert caption.stat().st_mtime_ns == time
+    code, out, err = zbatch("verify", "fox.yaml")
+    assert (code, "5 sidecars and jobs.jsonl too" in out) == (0, True)
+    assert "stays as somebody wrote it" in err

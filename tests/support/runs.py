@@ -17,7 +17,8 @@ from zbatch.runner.events import Event, Progress
 from zbatch.runner.order import Order, Outcome
 from zbatch.runner.wiring import Patience
 from zbatch.settings import Settings, resolve
-from zbatch.state.run import JobRecord, Run
+from zbatch.state.records import JobRecord
+from zbatch.state.run import Run
 from zbatch.workflow import perform
 
 QUICK = Patience(

@@ -5,10 +5,13 @@ import shutil
 import subprocess
 
 import pytest
+from support.sample_run import Sample, write_sample
 
-from zbatch.errors import DiskError
-from zbatch.exports.checksums import ABOUT, CHECKSUMS
+from zbatch.errors import DiskError, UsageError
+from zbatch.exports.about import ABOUT
+from zbatch.exports.checksums import CHECKSUMS
 from zbatch.exports.export_check import is_export, listed_bytes, verify_export
+from zbatch.exports.run_check import verify_run
 from zbatch.exports.verification import Problem
 
 FILES = {
@@ -40,6 +43,21 @@ def test_a_whole_one_has_no_differences(export):
     assert (result.files, result.whole, result.differs) == (len(FILES), len(FILES), False)
     assert not result.left_over
     assert listed_bytes(export) == (len(FILES), sum(map(len, FILES.values())))
+
+
+def test_each_function_says_of_what_the_other_is_for_that_it_is(export, tmp_path):
+    with pytest.raises(UsageError, match="is an export and no run directory") as caught:
+        verify_run(export)
+    assert caught.value.hint == f"zbatch.verify_export({str(export)!r})"
+    run = write_sample(tmp_path / "run", Sample(subjects=("fox",), seeds=1, troubles=False))
+    with pytest.raises(UsageError, match="is a run directory and no export") as caught:
+        verify_export(run)
+    assert caught.value.hint == f"zbatch.verify_run({str(run)!r})"
+    for nothing in (tmp_path / "train", tmp_path / "gone"):
+        with pytest.raises(UsageError, match=r"is no run directory: it has no state\.sqlite3"):
+            verify_run(nothing)
+    with pytest.raises(UsageError, match="is no run directory"):
+        verify_run("s3://bucket/runs/fox")
 
 
 @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="needs coreutils")

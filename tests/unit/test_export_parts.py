@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from support.sample_run import Sample, write_sample
 
 from zbatch.errors import UsageError
-from zbatch.exports.captions import Captions
 from zbatch.exports.columns import Columns, Found
 from zbatch.exports.entries import Entry
 from zbatch.exports.likeness import Likeness, UnreadableError, look_alike
 from zbatch.exports.looking import BLANK, SEEN, UNREADABLE, look
 from zbatch.exports.names import Names
+from zbatch.exports.tables import _cell
 from zbatch.exports.webdataset import header
 from zbatch.looks import carried_look, looks_of, shrunk
 from zbatch.state.artifacts import thumbnail_of
+from zbatch.state.captions import Captions
 from zbatch.state.run import Run
 from zbatch.units import parse_size
 
@@ -181,6 +185,14 @@ def test_headers_are_those_of_tarfile(name, size):
 
 def test_sizes_are_read_as_people_write_them():
     assert [parse_size(text) for text in ("1GB", "500 mb", "1.5k", "12")] == [10**9, 5 * 10**8, 1500, 12]
-    for text in ("", "MB", "-1", "0", "1TB"):
+    assert [parse_size(text) for text in ("5MiB", "2 KiB", "1gib", "3Ki")] == [5 << 20, 2048, 1 << 30, 3072]
+    for text in ("", "MB", "-1", "0", "1TB", "5iB", "1TiB"):
         with pytest.raises(UsageError):
             parse_size(text)
+
+
+@given(st.text("='+-@\t\ra", max_size=6) | st.text(max_size=5))
+def test_what_the_csv_puts_before_text_can_be_taken_away_again(text):
+    cell = _cell(text)
+    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert re.sub(r"^'('*[=+\-@\t\r])", r"\1", cell) == text

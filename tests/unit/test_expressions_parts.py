@@ -4,8 +4,8 @@ import pytest
 
 from zbatch.expressions import ExpressionError, compile_template
 from zbatch.expressions.budget import steps_taken
+from zbatch.expressions.loras import LoraValue, NamedLora
 from zbatch.expressions.parts import take_apart
-from zbatch.manifest.loras import LoraValue, NamedLora
 
 CONTEXT = {
     "a": "Red fox",

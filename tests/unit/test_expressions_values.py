@@ -3,7 +3,7 @@
 import pytest
 
 from zbatch.expressions import ExpressionError, compile_expression, compile_template, is_template, slugify
-from zbatch.manifest.loras import LoraValue, NamedLora
+from zbatch.expressions.loras import LoraValue, NamedLora
 
 FILM = LoraValue(((NamedLora("film", "org/film", "filmgrain"), 0.8),))
 

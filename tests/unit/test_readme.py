@@ -57,16 +57,15 @@ def test_ci_runs_the_readmes_own_test_command():
     assert re.search(r"<!-- the test command -->\n```sh\npython3 -m venv .* && \.venv/bin/pytest", README)
 
 
+def validated(folder):
+    command = [sys.executable, "-m", "zbatch", "validate", "fox.yaml"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
 def test_the_manifest_of_the_readme_is_valid(tmp_path):
     text = re.search(r"```yaml\n(.*?)```", README, re.DOTALL).group(1)
     (tmp_path / "fox.yaml").write_text(text, "utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "zbatch", "validate", "fox.yaml"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = validated(tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
 
@@ -76,12 +75,6 @@ def test_the_error_the_readme_shows_is_the_one_that_is_printed(tmp_path):
     (tmp_path / "fox.yaml").write_text(
         "version: 1\nname: fox\n\n\nrequest:\n  prompt: a fox\n  size: 832x1216\n", "utf-8"
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "zbatch", "validate", "fox.yaml"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = validated(tmp_path)
     assert done.returncode == 2
     assert done.stderr == shown

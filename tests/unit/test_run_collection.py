@@ -1,8 +1,12 @@
 """A run as Python sees it: a collection of jobs with images and tables."""
 
+import contextlib
 import itertools
+import shutil
+import sqlite3
 import sys
 
+import orjson
 import pytest
 from support.sample_run import Sample, write_sample
 
@@ -101,6 +105,7 @@ def test_expressions_take_those_that_they_hold_for(run):
         ("lora.scale >", "ends too early"),
         ("subject > 1", "fails for the job"),
         ("subject", "gives text, not true or false"),
+        ("seed", "gives a number, not true or false"),
         ("{{ seed }}", "takes no braces"),
     ],
 )
@@ -148,7 +153,7 @@ def test_a_data_frame_has_a_row_a_cell_and_types_to_reckon_with(run):
     assert types["done_at"].startswith("datetime64")
     done = run.to_pandas(done_only=True)
     assert set(done["state"]) == {"done"}
-    assert (str(done.dtypes["width"]), str(done.dtypes["nsfw"])) == ("int64", "bool")
+    assert (str(done.dtypes["width"]), str(done.dtypes["nsfw"])) == ("int64", "boolean")
     assert done["file"].notna().all()
     assert frame["file"].isna().sum() == len(frame) - len(done)
     some = run.where("lora.name == 'ink'").to_pandas()
@@ -185,6 +190,61 @@ def test_a_dataset_has_a_row_an_image_and_opens_them_when_asked(run):
     assert row["image"].size == (row["width"], row["height"])
     with pytest.raises(UsageError, match="no job is done here"):
         run.where("seed < 0").to_datasets()
+
+
+def test_a_dataset_has_the_columns_of_an_export(made, tmp_path):
+    pytest.importorskip("datasets", reason="pip install datasets (the test extra has it)")
+    path = shutil.copytree(made, tmp_path / "run")
+    facts = orjson.dumps({"caption": "{{ seed }}: {{ subject }}"}).decode()
+    with contextlib.closing(sqlite3.connect(path / "state.sqlite3")) as connection, connection:
+        connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('export', ?)", (facts,))
+        connection.execute("UPDATE cells SET coordinates = json_set(coordinates, '$.file', 'x', '$.text', 1)")
+    with zbatch.Run.open(path) as run:
+        dataset = run.to_datasets().remove_columns("image")
+        zbatch.export(run, tmp_path / "out", format="imagefolder")
+    rows = [orjson.loads(line) for line in (tmp_path / "out/train/metadata.jsonl").read_bytes().splitlines()]
+    assert set(dataset.column_names) == {*rows[0], "model"} - {"file_name"}
+    assert {"cells", "axis.file", "axis.text", "run", "text"} <= set(rows[0])
+    for mine, theirs in zip(dataset, rows, strict=True):
+        assert mine["text"] == f"{mine['seed']}: {mine['subject']}"
+        for name in set(mine) - {"model", "cells"}:
+            assert (mine[name] or "") == (theirs[name] or ""), name
+        assert orjson.loads(mine["cells"]) == orjson.loads(theirs["cells"])
+
+
+def test_a_dataset_is_not_made_of_pictures_that_are_gone(made, tmp_path):
+    pytest.importorskip("datasets", reason="pip install datasets (the test extra has it)")
+    path = shutil.copytree(made, tmp_path / "run")
+    with zbatch.Run.open(path) as run:
+        jobs = list(run.done())
+        (path / jobs[1].file).unlink()
+        with pytest.raises(DiskError, match=r"\.webp is gone\n") as caught:
+            run.to_datasets()
+        assert "zbatch verify" in caught.value.hint
+        (path / jobs[0].file).unlink()
+        (path / jobs[0].file).write_bytes(b"short")
+        with pytest.raises(DiskError, match=r"has 5 bytes, and had .* \(2 pictures are not"):
+            run.to_datasets()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"split": {"test": 0.1}}, "split is text, and this is dict"),
+        ({"split": 0.1, "split_by": "subject"}, "split is text, and this is float"),
+        ({"split_by": "subject"}, "split_by names the axis of a split"),
+        ({"where": 5}, "where is text, and this is int"),
+        ({"caption": ["a"]}, "caption is text, and this is list"),
+        ({"alike": "4"}, "alike is a whole number, and this is str"),
+        ({"shard_bytes": 1e6, "format": "parquet"}, "shard_bytes is a whole number, and this is float"),
+        ({"drop": "blank"}, "drop is several words"),
+        ({"shards": 5}, "there is no such option"),
+    ],
+)
+def test_an_option_of_another_type_is_refused_in_words(run, tmp_path, options, words):
+    with pytest.raises(UsageError, match=words):
+        zbatch.export(run, tmp_path / "out", **options)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("library", ["pandas", "datasets"])

@@ -58,7 +58,7 @@ BEYOND_A_SCHEMA = {
     "names that stand somewhere else in the manifest, or nowhere": """
         export-names export-splits lora-axis-without-loras lora-product undefined-attribute
         undefined-in-one-row undefined-in-the-matrix undefined-lora undefined-names vars-cycle
-        zip-and-report zip-labels""",
+        export-split-twice zip-and-report zip-labels""",
     "other files: bases, data files, pictures": """
         data-columns data-csv-headers data-csv-ragged data-files-without-rows data-numbers
         data-numbers-of-an-axis data-rows-broken data-secrets extends-cycle extends-images-elsewhere

@@ -5,7 +5,8 @@ from support.sample_run import HOSTILE, Sample, write_sample
 
 from zbatch.model import JobState
 from zbatch.sheet.axes import ABSENT, Axis, AxisBuilder, View, choose_view
-from zbatch.sheet.data import LONGEST_REASON, NONE, Interner, SheetData
+from zbatch.sheet.columns import LONGEST_REASON, NONE, Interner
+from zbatch.sheet.data import SheetData
 from zbatch.state.run import Run
 from zbatch.state.verdicts import is_flagged
 

@@ -61,6 +61,12 @@ def test_pages_are_balanced_without_becoming_more(groups, room, across):
     assert all(tall(column) <= room for page in pages for column in page)
 
 
+def test_the_first_page_is_not_left_blank_for_the_sake_of_balance():
+    strips = [strip for _ in range(8) for strip in group(3)]  # three rows of a group stay together
+    pages = balanced(strips, room=1220, head=100, across=1)
+    assert [sum(strip.height == 40 for strip in page[0]) for page in pages] == [3, 3, 2]
+
+
 def test_a_row_taller_than_a_page_gets_one_of_its_own():
     columns, forced = paginate(group(3, 900), lambda _: 500)
     assert [len(column) for column in columns] == [2, 2, 2]

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import orjson
 import pytest
+from PIL import Image
 from support.sample_run import Sample, write_sample
 
 from zbatch.errors import RunBusyError
 from zbatch.exports.mending import mend_run
+from zbatch.exports.provenance import write_provenance
 from zbatch.exports.run_check import verify_run
 from zbatch.exports.verification import Problem, on_a_line
 from zbatch.model import JobState
@@ -24,10 +26,12 @@ from zbatch.state.run import Run
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    return write_sample(
+    path = write_sample(
         tmp_path_factory.mktemp("verify") / "run",
         Sample(troubles=False, excluded=False, seeds=2, sizes=("1536*1152",)),
     )
+    listed(path)
+    return path
 
 
 @pytest.fixture
@@ -38,6 +42,13 @@ def run(made, tmp_path):
 def change(run, sql):
     with contextlib.closing(sqlite3.connect(run / "state.sqlite3", timeout=0)) as connection, connection:
         connection.execute(sql)
+    listed(run)
+
+
+def listed(path):
+    """Write jobs.jsonl, as the end of a run does."""
+    with Run(path) as run:
+        write_provenance(run)
 
 
 def pictures(run):
@@ -204,6 +215,94 @@ def test_mending_moves_what_is_in_the_way_and_makes_thumbnails_and_nothing_else(
         b"changed",
         b"once more",
     }
+
+
+def damaged(path, at):
+    data = bytearray(path.read_bytes())
+    data[at] ^= 0x5A
+    path.write_bytes(data)
+
+
+def test_a_thumbnail_that_is_none_is_told_and_made_again(run):
+    jobs = pictures(run)
+    thumbs = [run / job.artifact.thumb for job in jobs]
+    before = [thumb.read_bytes() for thumb in thumbs]
+    for thumb in thumbs[:4]:
+        thumb.unlink()  # the samples' are links to one another
+        thumb.write_bytes(before[thumbs.index(thumb)])
+    os.truncate(thumbs[0], len(before[0]) - 40)
+    thumbs[1].write_bytes(b"")
+    thumbs[2].write_bytes(b"<html></html>\xff\xd9")
+    damaged(thumbs[3], len(before[3]) // 3)  # within what is drawn: nothing but looking tells
+    result, by_file = found(run)
+    assert {file: one.found for file, one in by_file.items()} == {
+        jobs[0].artifact.thumb: "it is cut off",
+        jobs[1].artifact.thumb: "it is empty",
+        jobs[2].artifact.thumb: "it is no JPEG",
+    }
+    assert (result.thumbnails, result.whole) == (len(jobs), len(jobs))
+    result, by_file = found(run, decode=True)
+    assert set(by_file) == {job.artifact.thumb for job in jobs[:4]}
+    assert sorted(mend_run(result).thumbnails) == sorted(by_file)
+    assert [thumb.read_bytes() for thumb in thumbs] == before
+    assert not verify_run(run, decode=True).differs
+
+
+def test_a_listing_that_is_not_what_the_state_says_is_told_by_its_line_and_written_anew(run):
+    listing = run / "jobs.jsonl"
+    whole = listing.read_bytes()
+    second = whole.index(b"\n") + 1
+    for data, words in (
+        (whole[: second + 9] + b"~" + whole[second + 10 :], "from line 2 on"),
+        (whole[:second], "from line 2 on"),
+        (whole + b"{}\n", "it goes on behind its last line"),
+        (None, "missing"),
+    ):
+        listing.unlink() if data is None else listing.write_bytes(data)
+        result = verify_run(run)
+        assert [(one.problem, one.file, one.found) for one in result.differences] == [
+            (Problem.SIDECAR, "jobs.jsonl", words)
+        ]
+        assert mend_run(result).sidecars == ["jobs.jsonl"]
+        assert listing.read_bytes() == whole
+
+
+def test_a_listing_that_an_earlier_zbatch_wrote_says_the_same_of_less(run):
+    listing = run / "jobs.jsonl"
+    lines = [orjson.loads(line) for line in listing.read_bytes().splitlines()]
+    for line in lines:
+        del line["reused_from"]
+    listing.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+    assert not verify_run(run).differs
+    lines[3]["attempts"] += 1
+    listing.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+    assert [one.found for one in verify_run(run).differences] == ["from line 4 on"]
+
+
+def test_what_lies_beside_the_pictures_is_not_held_against_a_run_that_goes_on_or_was_killed(run):
+    (run / "jobs.jsonl").write_bytes(b"older")
+    with RunLock(RunDirectory(run)):
+        result = verify_run(run)
+    assert (result.differs, result.sidecars) == (False, 0)
+    assert "a run goes on" in result.notes[0]
+    (run / ".lock").write_text("4194305\n")
+    result = verify_run(run)
+    assert (result.differs, result.sidecars) == (False, 0)
+    assert "the last run was killed before it wrote" in result.notes[0]
+    assert mend_run(result).sidecars == ["jobs.jsonl"]
+    assert (verify_run(run).sidecars, verify_run(run).notes) == (1, [])
+
+
+def test_thumbnails_that_an_earlier_zbatch_made_are_some(run):
+    thumb = run / pictures(run)[0].artifact.thumb
+    with Image.open(thumb) as image:
+        image.load()
+    thumb.unlink()
+    image.save(thumb, "WEBP")
+    assert not verify_run(run, decode=True).differs
+    os.truncate(thumb, thumb.stat().st_size - 7)
+    _, by_file = found(run)
+    assert [one.found for one in by_file.values()] == ["it is cut off"]
 
 
 def test_nothing_is_mended_while_a_run_goes_on(run):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Final
 
 import click
 
+from zbatch.errors import SurroundingsError
 from zbatch.version import __version__
 
 COMMANDS: Final = {
@@ -73,3 +75,18 @@ class _Group(click.Group):
 @click.version_option(__version__, prog_name="zbatch", message="%(prog)s %(version)s")
 def app() -> None:
     """Declarative batch runner for image generation: a YAML manifest in, images and a contact sheet out."""
+    _check_names()
+
+
+def _check_names() -> None:
+    """Refuse to work where a run's files would go by other names than elsewhere, or seem to be gone.
+
+    Raises:
+        SurroundingsError: file names are not UTF-8 in this environment.
+    """
+    encoding = sys.getfilesystemencoding()
+    if encoding.lower().replace("-", "") != "utf8":
+        raise SurroundingsError(
+            f"file names are {encoding} in this environment, and zbatch writes and finds them in UTF-8",
+            hint="set PYTHONUTF8=1, or a UTF-8 locale such as LC_ALL=C.UTF-8",
+        )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self, cast
 
 import click
+from click.core import ParameterSource
 from tqdm import tqdm
 
 from zbatch.cli import options, picked
@@ -15,7 +16,7 @@ from zbatch.cli.output import ExitCode, plural, say, tell
 from zbatch.cli.whereabouts import locate_run
 from zbatch.errors import UsageError
 from zbatch.exports.exporting import export
-from zbatch.exports.options import DROPS, FORMATS, Exported, Format, Options
+from zbatch.exports.options import DROPS, FORMATS, Exported, Format, Options, check_meant
 from zbatch.exports.splits import Split
 from zbatch.picks.merging import Merged, merge_picks
 from zbatch.state.database import Meta
@@ -42,15 +43,23 @@ from zbatch.units import parse_size
     help="New directory, or s3://BUCKET/PREFIX.",
 )
 @options.endpoint
-@click.option("--where", metavar="EXPRESSION", help="Take only images for which it is true.")
+@click.option(
+    "--where",
+    metavar="EXPRESSION",
+    help="Take only images for which it is true, in one of the cells that show it.",
+)
 @click.option("--caption", metavar="TEMPLATE", help="In place of the manifest's export.caption.")
 @click.option(
-    "--caption-column", default="text", metavar="NAME", show_default=True, help="The caption's column."
+    "--caption-column",
+    default="text",
+    metavar="NAME",
+    show_default=True,
+    help="The caption's column (not kohya, pairs).",
 )
 @click.option(
     "--split",
     metavar="SHARES",
-    help="test=0.1,validation=0.05, or test=VALUE|VALUE of --split-by, or none; else the manifest's.",
+    help="test=0.1,validation=5%, or test=VALUE|VALUE of --split-by, or none; else the manifest's.",
 )
 @click.option("--split-by", metavar="AXIS", help="Keep images that share a value of it on one side.")
 @click.option(
@@ -62,9 +71,15 @@ from zbatch.units import parse_size
     metavar="BITS",
     help="Leave out what looks like an earlier image: perceptual hashes differ in BITS of 64 or less. Try 4.",
 )
-@click.option("--copy", is_flag=True, help="Copy images; else they are hard links where that can be.")
 @click.option(
-    "--no-check", is_flag=True, help="Do not hold images against their hashes (their lengths are, always)."
+    "--copy",
+    is_flag=True,
+    help="Copy images into folders (imagefolder, kohya, pairs); else they are hard links where that can be.",
+)
+@click.option(
+    "--no-check",
+    is_flag=True,
+    help="Do not hold images against their hashes, only against their lengths (so is a card).",
 )
 @click.option(
     "--metadata",
@@ -72,14 +87,20 @@ from zbatch.units import parse_size
     default="jsonl",
     help="The table of an imagefolder. [default: jsonl]",
 )
-@click.option("--shard-size", default="500MB", metavar="SIZE", show_default=True, help="Of a shard, at most.")
+@click.option(
+    "--shard-size",
+    default="500MB",
+    metavar="SIZE",
+    show_default=True,
+    help="Of a shard, at most (webdataset, parquet).",
+)
 @click.option(
     "--shard-count",
     type=click.IntRange(min=1),
     default=10_000,
     metavar="N",
     show_default=True,
-    help="Images of a shard, at most.",
+    help="Images of a shard, at most (webdataset, parquet).",
 )
 @click.option("--license", "license_", metavar="ID", help="For the card, such as cc-by-4.0.")
 @picked.picks
@@ -108,7 +129,11 @@ def command(
     RUN is a run directory, or the manifest whose run it is. Done images are taken, in grid order; a job that
     several runs have is taken once. The directory is there when it is whole: interrupted, the same command
     goes on.
+
+    csv and jsonl are tables without images: `file` says where each lies in the directory of its `run`. The
+    images are read all the same, to hold them against the hashes that are said of them: --no-check spares it.
     """
+    check_meant(format_, _given(click.get_current_context()))
     if split is None and split_by is not None:
         raise UsageError("--split-by says by what, not how much", hint="add --split test=0.1")
     places = [locate_run(run, endpoint) for run in runs]
@@ -136,6 +161,13 @@ def command(
         return ExitCode.INTERRUPTED
     _summarise(done)
     return ExitCode.OK
+
+
+def _given(context: click.Context) -> Iterator[str]:
+    """Give the flags that were given, those that say what is so anyway too."""
+    for parameter in context.command.params:
+        if context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE:
+            yield parameter.opts[-1]
 
 
 def _merged(places: Iterable[Path], files: Iterable[Path]) -> Merged:
@@ -180,6 +212,8 @@ def _summarise(done: Exported) -> None:
     sides = ", ".join(f"{side} {count:,}" for side, count in done.images.items())
     if not done.made:
         tell(f"{done.path} is this export already, complete: {plural(total, 'image')}; nothing was done")
+        tell("  every file is there and as long as it was: what was looked at")
+        tell(f"  `zbatch verify {done.path}` holds each against its hash")
     else:
         tell(
             f"{plural(total, 'image')} ({sides}) as {done.format}: {plural(done.files, 'file')}, "

@@ -15,18 +15,22 @@ from zbatch.api.endpoint import EndpointKind
 from zbatch.cli.output import ExitCode, complain, plural, tell
 from zbatch.cli.run import answer_signals
 from zbatch.errors import UsageError
+from zbatch.exports.about import read_about
 from zbatch.exports.comparison import SAME, Comparison, Verdict, compare_jobs, counted
+from zbatch.exports.export_check import is_export
 from zbatch.exports.similarity import Similarity
 from zbatch.progress import progress_listener
 from zbatch.runner.order import Ending, Outcome
 from zbatch.runner.preparation import InterruptedEarlyError
-from zbatch.runner.reproduce import Reproduction, plan_reproduction
+from zbatch.runner.reproduce import plan_reproduction
+from zbatch.runner.reproduction import Reproduction
 from zbatch.settings import Settings
 from zbatch.state.directory import RunDirectory
 from zbatch.state.run import Run
 from zbatch.workflow import perform_again
 
 _MOST_SHOWN = 20
+_MOST_NAMED = 3
 
 _WORDS = {
     Verdict.SAME_BYTES: "the same bytes",
@@ -95,18 +99,15 @@ class Reproduced:
 
 
 def prepared(
-    places: Sequence[Path], many: int, seed: int, settings: Settings, *, yes: bool
+    places: Sequence[Path | str], many: int, seed: int, settings: Settings, *, yes: bool
 ) -> Prepared | None:
     """Draw the jobs, say what asking again costs, and have a person agree; `None` where none does.
 
     Raises:
         UsageError: not one run, nothing done in it, or nobody there to agree to what costs money.
     """
-    if len(places) != 1 or not RunDirectory(places[0]).exists():
-        raise UsageError(
-            "--reproduce takes one run", hint="give a run directory, or the manifest whose run it is"
-        )
-    with Run(places[0]) as run:
+    path = _one_run(places, many)
+    with Run(path) as run:
         plan = plan_reproduction(
             run, many, seed=seed, endpoint=settings.endpoint, allow_outside=settings.allow_outside
         )
@@ -114,16 +115,64 @@ def prepared(
         tell(f"note: an earlier --reproduce of other jobs is not finished; this goes on with it: {command}")
     tell(_announcement(plan))
     if plan.free or yes or not plan.submits:
-        return Prepared(places[0], plan, settings)
+        return _agreed(path, plan, settings)
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
             f"asking {plan.endpoint} again costs money, and nobody is there to agree to it",
-            hint="give --yes to have it asked",
+            hint="nothing was sent and nothing recorded; give --yes to have it asked",
         )
     if click.confirm("ask for them?", err=True):
-        return Prepared(places[0], plan, settings)
-    tell("nothing was sent")
+        return _agreed(path, plan, settings)
+    tell("nothing was sent and nothing recorded")
     return None
+
+
+def _agreed(path: Path, plan: Reproduction, settings: Settings) -> Prepared:
+    if plan.jobs:
+        tell(f"recorded in {plan.directory}")
+    return Prepared(path, plan, settings)
+
+
+def _one_run(places: Sequence[Path | str], many: int) -> Path:
+    """Give the directory of the one run.
+
+    Raises:
+        UsageError: there are several places, or it is an export, or nothing that could be made again.
+    """
+    for place in places:
+        if (isinstance(place, str) or not RunDirectory(place).exists()) and is_export(place):
+            raise UsageError(
+                f"{place} is an export, which cannot be made again by itself: --reproduce takes the run that "
+                "it came from",
+                hint=_origin(place, many),
+            )
+    if len(places) != 1 or not RunDirectory(Path(places[0])).exists():
+        raise UsageError(
+            "--reproduce takes one run", hint="give a run directory, or the manifest whose run it is"
+        )
+    return Path(places[0])
+
+
+def _origin(export: Path | str, many: int) -> str:
+    """Say which command makes images of an export again; it knows runs by their names, not where they lie."""
+    about = (read_about(export) if isinstance(export, Path) else None) or {}
+    runs = about.get("runs")
+    named = [run for run in runs if isinstance(run, dict)] if isinstance(runs, list) else []
+    text = f"zbatch verify RUN --reproduce {many}"
+    if not named:
+        return f"{text}, with RUN the run directory: export.json names it"
+    told = [
+        f"{_printable(run.get('run'))} (of {_printable(run.get('manifest') or 'a manifest')})"
+        for run in named[:_MOST_NAMED]
+    ]
+    more = f" and {len(named) - len(told):,} more" if len(named) > len(told) else ""
+    one = "the run directory" if len(named) == 1 else "one of the run directories"
+    return f"{text}, with RUN {one} {', '.join(told)}{more}, or its manifest"
+
+
+def _printable(name: object) -> str:
+    """Write a name that a file from anywhere says."""
+    return "".join(c if c.isprintable() else "?" for c in str(name))[:80]
 
 
 def _announcement(plan: Reproduction) -> str:
@@ -140,7 +189,7 @@ def _announcement(plan: Reproduction) -> str:
         text += f"\n  {plural(len(plan.left_out), 'job')} cannot be asked for: {plan.left_out[0].why}"
     if not plan.jobs:
         return text
-    return f"{text}\n  recorded in {plan.directory}; not counted in the cost and max_cost of the run"
+    return f"{text}\n  not counted in the cost and max_cost of the run"
 
 
 def _price(plan: Reproduction) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
 from zbatch.api.endpoint import EndpointKind
 from zbatch.cli.advice import cap_reached, cost_with
 from zbatch.cli.output import plural
+from zbatch.cli.whereabouts import going_on
 from zbatch.exports.mending import SET_ASIDE, Mended, can_set_aside
 from zbatch.exports.verification import Difference, LeftOver, Problem, Verification, on_a_line
 from zbatch.state.database import Meta
@@ -24,9 +27,14 @@ _WORDS = {
     Problem.OTHER_TYPE: "of another type",
     Problem.NO_FILE: "no file",
     Problem.UNREADABLE: "unreadable",
-    Problem.THUMBNAIL: "no thumbnail",
+    Problem.THUMBNAIL: "no whole thumbnail",
+    Problem.SIDECAR: "not what the state says",
     Problem.UNLISTED: "bad line",
 }
+
+
+_MADE = frozenset({Problem.THUMBNAIL, Problem.SIDECAR})
+"""Of what was made from a picture or from the state: nobody need be asked for it."""
 
 
 def verified_lines(result: Verification) -> Iterator[str]:
@@ -37,7 +45,7 @@ def verified_lines(result: Verification) -> Iterator[str]:
     place = on_a_line(str(result.path))
     if not result.counts.total():
         say = "is as it was" if result.files == 1 else "are as they were"
-        yield f"{place}: {plural(result.files, what)} {say} written down {looked}"
+        yield f"{place}: {plural(result.files, what)} {say} written down{_besides(result)} {looked}"
     else:
         yield f"{place}: {result.whole:,} of {plural(result.files, what)} are whole {looked}"
         for problem, count in sorted(result.counts.items(), key=lambda pair: list(Problem).index(pair[0])):
@@ -45,6 +53,18 @@ def verified_lines(result: Verification) -> Iterator[str]:
     if result.overtaken:
         yield f"  {plural(result.overtaken, 'picture')} changed by the run meanwhile: not counted"
     yield from _left_over(result)
+
+
+def _besides(result: Verification) -> str:
+    """Say what was looked at beside the pictures, and how."""
+    listing = ", jobs.jsonl" if result.sidecars else ""
+    sidecars = f", {plural(result.sidecars - 1, 'sidecar')}" if result.sidecars > 1 else ""
+    words = f"{sidecars}{' and' if sidecars and listing else ''}{listing.removeprefix(',' * bool(sidecars))}"
+    text = f"{words} too" if words else ""
+    if not result.thumbnails:
+        return text
+    how = "decode and look as they did" if result.decoded else "begin and end as they should"
+    return f"{text}; {plural(result.thumbnails, 'thumbnail')} {how}"
 
 
 def _group(result: Verification, problem: Problem, count: int) -> Iterator[str]:
@@ -102,6 +122,8 @@ def mended_lines(mended: Mended | None) -> Iterator[str]:
         yield f"moved into {SET_ASIDE}/: {plural(len(mended.set_aside), 'file')}"
     if mended.thumbnails:
         yield f"made again: {plural(len(mended.thumbnails), 'thumbnail')}"
+    if mended.sidecars:
+        yield f"written anew from the state: {plural(len(mended.sidecars), 'file')}"
     for failure in mended.failed:
         yield f"not mended: {failure}"
 
@@ -110,10 +132,22 @@ def export_lines(result: Verification) -> Iterator[str]:
     """Say what to do about an export that differs."""
     if result.differs:
         yield "next:"
+        links = ""
+        if any(_is_linked(result.path, one) for one in result.differences):
+            links = "verify and mend its runs first: images here are the same files, by hard links; then "
         yield (
-            "  verify its runs (their images may be the same files, by hard links); then move this away and "
-            "give the `zbatch export` command again: the same images give the same bytes"
+            f"  {links}move this away and give the `zbatch export` command again: the same images give the "
+            "same bytes"
         )
+
+
+def _is_linked(place: Path | str, one: Difference) -> bool:
+    """Tell whether a file of an export has other names: a run's, of which it is a link."""
+    if isinstance(place, str) or one.found_length is None:
+        return False
+    with contextlib.suppress(OSError):
+        return (place / one.file).lstat().st_nlink > 1
+    return False
 
 
 def next_lines(run: Run, result: Verification, mended: Mended | None) -> Iterator[str]:
@@ -131,11 +165,13 @@ def _next(run: Run, result: Verification, mended: Mended | None) -> Iterator[str
         yield "let the files be read, or mend the disk, and verify again: of unreadable ones nothing is known"
     aside = sum(can_set_aside(one) for one in result.differences)
     thumbs = counts[Problem.THUMBNAIL]
-    if mended is None and (aside or thumbs):
-        mends = f"moves {plural(aside, 'file')} into {SET_ASIDE}/" if aside else ""
-        mends += " and " if aside and thumbs else ""
-        mends += f"makes {plural(thumbs, 'thumbnail')} again" if thumbs else ""
-        yield f"zbatch verify {shlex.quote(str(result.path))} --mend  ({mends}; costs nothing)"
+    beside = counts[Problem.SIDECAR]
+    mends = [f"moves {plural(aside, 'file')} into {SET_ASIDE}/"] if aside else []
+    mends += [f"makes {plural(thumbs, 'thumbnail')} again"] if thumbs else []
+    mends += [f"writes {plural(beside, 'file')} anew from the state"] if beside else []
+    if mended is None and mends:
+        words = ", ".join(mends)
+        yield f"zbatch verify {shlex.quote(str(result.path))} --mend  ({words}; costs nothing)"
     gone = sum(one.shown for one in result.differences if one.problem is Problem.MISSING)
     again = gone + (len(mended.set_aside) if mended else aside)
     if again:
@@ -143,9 +179,11 @@ def _next(run: Run, result: Verification, mended: Mended | None) -> Iterator[str
         taken = sum(_was_taken_over(run, one) for one in result.differences if one.shown)
         preview = run.about(Meta.ENDPOINT_KIND) == EndpointKind.PREVIEW
         # Asking costs nothing; what the built-in endpoint makes again counts as if it did.
-        command = run.again.up_to(cost_with(run, again)) if preview and cap_reached(run) else run.again
+        command = going_on(run)
+        if preview and cap_reached(run):
+            command = command.up_to(cost_with(run, again))
         yield f"{then}{command}  ({_fetching(run, again, min(taken, again))})"
-    lost = sum(not one.shown for one in result.differences if one.problem is not Problem.THUMBNAIL)
+    lost = sum(not one.shown for one in result.differences if one.problem not in _MADE)
     if lost:
         yield (
             f"{plural(lost, 'picture')} of jobs that the manifest no longer shows: no run fetches them; "
@@ -154,7 +192,7 @@ def _next(run: Run, result: Verification, mended: Mended | None) -> Iterator[str
 
 
 def _was_taken_over(run: Run, one: Difference) -> bool:
-    record = None if one.key is None or one.problem is Problem.THUMBNAIL else run.job(one.key)
+    record = None if one.key is None or one.problem in _MADE else run.job(one.key)
     return record is not None and record.reused_from is not None
 
 

@@ -12,7 +12,7 @@ import orjson
 from tqdm import tqdm
 
 from zbatch.cli import options
-from zbatch.cli.output import ExitCode, say, tell
+from zbatch.cli.output import ExitCode, plural, say, tell
 from zbatch.cli.reproducing import Reproduced, explain, prepared, reproduced, reproduced_lines
 from zbatch.cli.verified import export_lines, mended_lines, next_lines, verified_lines
 from zbatch.cli.whereabouts import locate_run
@@ -22,7 +22,7 @@ from zbatch.exports.export_check import is_export, listed_bytes, verify_export
 from zbatch.exports.mending import Mended, mend_run
 from zbatch.exports.run_check import verify_run
 from zbatch.exports.stored_check import stored_bytes
-from zbatch.exports.verification import Told, Verification
+from zbatch.exports.verification import Told, Verification, on_a_line
 from zbatch.settings import Settings
 from zbatch.state.directory import RunDirectory
 from zbatch.state.kept import KeptFiles
@@ -40,8 +40,9 @@ from zbatch.storage import parse_location
 @click.option(
     "--mend",
     is_flag=True,
-    help="Move pictures that changed into set-aside/, so that the next run fetches them again, and make "
-    "missing thumbnails; asks nobody and pays nothing.",
+    help="Move pictures that changed into set-aside/, so that the next run fetches them again; decode all "
+    "thumbnails and make bad ones again; write sidecars and jobs.jsonl anew where they are not what the "
+    "state says. Asks nobody and pays nothing.",
 )
 @click.option(
     "--reproduce",
@@ -71,7 +72,11 @@ def command(
     allow_outside: bool,
     as_json: bool,
 ) -> int:
-    """Hold every file of RUN against the hash and length that were written down of it.
+    """Hold every picture of RUN, or every file of an export, against its hash and length as written down.
+
+    Of a run, sidecars and jobs.jsonl are also held against what the state says, byte for byte (not while it
+    goes on; a caption that you changed is named and is no difference). Of thumbnails no hash is written down:
+    they must be there and begin and end as a JPEG does; with --mend they must decode and look as they did.
 
     RUN is a run directory, the manifest whose run it is, the URL where its pictures lie, or a directory or
     URL that carries checksums.sha256, as an export does. It may be going on: nothing is held up, and what is
@@ -93,11 +98,14 @@ def command(
             rate=rate,
             allow_outside=allow_outside,
         )
-        again = prepared([Path(place) for place in places], reproduce, seed, settings, yes=yes)
+        again = prepared(places, reproduce, seed, settings, yes=yes)
     codes = []
     for place in places:
-        result = _verified(place)
-        mended = mend_run(result) if mend and result.kind == "run" else None
+        try:
+            result, mended = _looked_at(place, mend=mend)
+        except _Interrupted as error:
+            tell(f"interrupted{error}")
+            return ExitCode.INTERRUPTED
         if not as_json:
             _print(result, mended)
         made = reproduced(again) if again is not None else None
@@ -128,18 +136,35 @@ def _exit_code(result: Verification) -> ExitCode:
     return ExitCode.SURROUNDINGS if result.unreadable else ExitCode.OK
 
 
-def _verified(path: Path | str) -> Verification:
+def _looked_at(place: Path | str, *, mend: bool) -> tuple[Verification, Mended | None]:
+    """Verify what lies at a place and, where that is asked, mend it.
+
+    Raises:
+        _Interrupted: Ctrl-C came.
+    """
+    try:
+        result = _verified(place, decode=mend)
+    except KeyboardInterrupt:
+        raise _Interrupted(f" before {place} was looked at; nothing in it was changed") from None
+    try:
+        return result, mend_run(result) if mend and result.kind == "run" else None
+    except KeyboardInterrupt:
+        words = "what was mended stays so, and the same command mends the rest"
+        raise _Interrupted(f" while mending {place}: {words}") from None
+
+
+def _verified(path: Path | str, *, decode: bool) -> Verification:
     """Verify what lies in a directory, or in a store: a run, or what carries checksums.
 
     Raises:
         UsageError: neither lies there.
     """
     if isinstance(path, str):
-        with _bar(*stored_bytes(parse_location(path))) as bar:
+        with _bar(path, *stored_bytes(parse_location(path))) as bar:
             return verify_export(path, bar)
     directory = RunDirectory(path)
     if not directory.exists() and is_export(path):
-        with _bar(*listed_bytes(path)) as bar:
+        with _bar(path, *listed_bytes(path)) as bar:
             return verify_export(path, bar)
     if not directory.exists() and path.is_dir():
         directory.check_lost()
@@ -150,28 +175,45 @@ def _verified(path: Path | str) -> Verification:
     Run(path).close()  # says what is wrong where it is none
     with KeptFiles(directory) as kept:
         total = kept.total()
-    with _bar(*total) as bar:
-        return verify_run(path, bar)
+    with _bar(path, *total) as bar:
+        return verify_run(path, bar, decode=decode)
+
+
+class _Interrupted(Exception):  # noqa: N818 - as it is said: no error
+    """Ctrl-C came; the message says how far it had come."""
 
 
 @contextlib.contextmanager
-def _bar(files: int, length: int) -> Iterator[Told | None]:
-    """Draw a bar of bytes on a terminal; elsewhere there is nothing to tell."""
-    if not sys.stderr.isatty() or not files:
-        yield None
-        return
+def _bar(place: Path | str, files: int, length: int) -> Iterator[Told]:
+    """Draw a bar of bytes on a terminal; anywhere, Ctrl-C says how far it came.
+
+    Raises:
+        _Interrupted: Ctrl-C came.
+    """
     seen = 0
-    with tqdm(
-        total=length, unit="B", unit_scale=True, file=sys.stderr, dynamic_ncols=True, leave=False
-    ) as bar:
+    drawn = sys.stderr.isatty() and files > 0
+    bar = tqdm(
+        total=length,
+        unit="B",
+        unit_scale=True,
+        file=sys.stderr,
+        dynamic_ncols=True,
+        leave=False,
+        disable=not drawn,
+    )
 
-        def told(more: int, size: int) -> None:
-            nonlocal seen
-            seen += more
-            bar.set_postfix_str(f"{seen:,} of {files:,} files", refresh=False)
-            bar.update(size)
+    def told(more: int, size: int) -> None:
+        nonlocal seen
+        seen += more
+        bar.set_postfix_str(f"{seen:,} of {files:,} files", refresh=False)
+        bar.update(size)
 
-        yield told
+    try:
+        with bar:
+            yield told
+    except KeyboardInterrupt:
+        words = f": {min(seen, files):,} of {plural(files, 'file')} of {on_a_line(str(place))} were looked at"
+        raise _Interrupted(f"{words}; nothing in it was changed") from None
 
 
 def _json(result: Verification, mended: Mended | None, made: Reproduced | None) -> dict[str, object]:
@@ -180,6 +222,7 @@ def _json(result: Verification, mended: Mended | None, made: Reproduced | None) 
         shape["mended"] = {
             "set_aside": mended.set_aside,
             "thumbnails": mended.thumbnails,
+            "sidecars": mended.sidecars,
             "failed": mended.failed,
         }
     if made is not None:

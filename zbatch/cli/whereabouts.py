@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from zbatch.api.endpoint import parse_endpoint
-from zbatch.errors import UsageError
+from zbatch.errors import UsageError, ZbatchError
+from zbatch.state.again import Again
 from zbatch.state.directory import RunDirectory
 from zbatch.state.run import Run
 from zbatch.storage import parse_run_location
@@ -40,6 +41,19 @@ def locate_run(path: Path | str, endpoint: str | None) -> Path:
     manifest = load_manifest(path, allow_outside=True)
     named = endpoint or os.environ.get(ENDPOINT_VARIABLE) or manifest.endpoint
     return run_directory(manifest, parse_endpoint(named))
+
+
+def going_on(run: Run) -> Again:
+    """Give the command that goes on with this very run; one that was moved is named by its place."""
+    again, here = run.again, run.directory.path
+    if run.location is not None:
+        return again
+    try:
+        there = Path(again.place or locate_run(Path(again.begin[-1]), again.endpoint))
+        same = there.resolve() == here.resolve()
+    except (ZbatchError, OSError):  # the manifest is not there, or cannot be read now
+        same = False
+    return again if same else again.into(here)
 
 
 def _of_location(url: str) -> Path:
