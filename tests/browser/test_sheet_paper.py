@@ -160,3 +160,15 @@ def test_what_has_no_picture_is_printed_with_its_reason(visit, small):
     printed(page)
     expect(page.locator("#paper figure .none")).to_contain_text("failed")
     expect(page.locator("#paper figure .why")).to_contain_text("NSFW filter")
+
+
+def test_what_has_no_picture_is_printed_with_what_the_server_said_where_it_fits(visit, small):
+    page = visit(small)
+    printed(page)
+    words = page.locator("#paper .none").all_inner_texts()
+    assert "rejected: ILLEGAL_PROMPT: the prompt is not allowed" in words
+    assert any("NSFW filter <b>tripped</b>" in told for told in words)
+    cut = page.locator("#paper .none .why").evaluate_all(
+        "all => all.filter(one => one.scrollHeight > one.clientHeight + 1).map(one => one.innerText)"
+    )
+    assert cut == []

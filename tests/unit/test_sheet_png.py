@@ -6,8 +6,10 @@ from PIL import Image
 from support.sample_run import Sample, write_sample
 
 from zbatch.sheet import write_png
+from zbatch.sheet.arrangement import Verdict
 from zbatch.sheet.labels import fair
 from zbatch.sheet.lettering import Lettering
+from zbatch.sheet.rows import reason_lines
 from zbatch.sheet.siblings import Siblings
 
 PROMPT = "a portrait of a woman in front of an old stone bridge over a quiet river, {} , 85mm, film grain"
@@ -72,3 +74,31 @@ def test_pages_say_which_one_they_are(tmp_path):
         with Image.open(path) as image:
             foot = image.convert("L").crop((0, image.height - 56, image.width, image.height - 8))
             assert foot.getextrema()[0] < 200
+
+
+def test_a_box_without_a_picture_says_what_the_server_said_where_it_fits():
+    letters, why = Lettering(), Verdict("failed", "task failed", "the lamp of the projector is broken")
+
+    def told(room, most):
+        return " ".join(reason_lines(letters, why, 16, room, most))
+
+    assert told(250, 4) == "task failed: the lamp of the projector is broken"
+    assert told(150, 2) == "the lamp of the projector is broken"
+    assert told(120, 1) == "task failed"
+    long = Verdict("failed", "task failed", "of this and that, " * 40 + "and that is all")
+    lines = reason_lines(letters, long, 16, 250, 6)
+    assert len(lines) == 6
+    assert lines[0].startswith("task failed: of this")
+    assert lines[-1].endswith("that is all")
+    assert reason_lines(letters, Verdict("pending"), 16, 250, 6) == []
+
+
+def test_what_the_server_said_is_on_the_page(tmp_path):
+    def drawn(name, reason):
+        sample = Sample(loras=("film",), scales=(0.4, 0.8), seeds=1, reason=reason)
+        run = write_sample(tmp_path / name, sample)
+        [path] = write_png(run, tmp_path / f"{name}.png")
+        with Image.open(path) as image:
+            return image.tobytes()
+
+    assert drawn("one", "no lamp") == drawn("two", "no lamp") != drawn("three", "no light")

@@ -67,16 +67,31 @@ def has_picture(data: SheetData, cell: int) -> bool:
     return job != NONE and data.state(job) is JobState.DONE
 
 
-def verdict(data: SheetData, cell: int) -> tuple[str, str]:
-    """Say in a word why a cell has no picture, and the short reason there is (may be empty)."""
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why a cell has no picture: its state in a word, the reason in few words, and what the server said."""
+
+    words: str
+    brief: str = ""
+    message: str = ""
+
+    @property
+    def whole(self) -> str:
+        """The reason with the message, as far as there are such."""
+        return ": ".join(part for part in (self.brief, self.message) if part)
+
+
+def verdict(data: SheetData, cell: int) -> Verdict:
+    """Say why a cell has no picture."""
     job = data.cells.job[cell]
     if job == NONE:
-        return "excluded", data.strings[data.cells.rule[cell]]
-    state, reason = data.state(job), data.jobs.reason[job]
-    why = "" if reason == NONE else data.strings[reason].replace("_", " ").lower()
+        return Verdict("excluded", data.strings[data.cells.rule[cell]])
+    state, reason, message = data.state(job), data.jobs.reason[job], data.jobs.message[job]
     if state is JobState.DONE:
-        return "file missing", ""
-    return ("not here yet" if state is JobState.SUBMITTED and why else state.value), why
+        return Verdict("file missing")
+    brief = "" if reason == NONE else data.strings[reason].replace("_", " ").lower()
+    words = "not here yet" if state is JobState.SUBMITTED and brief else state.value
+    return Verdict(words, brief, "" if message == NONE else data.strings[message])
 
 
 def label(data: SheetData, name: str, value: int) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from zbatch.sheet.arrangement import Arrangement, Section, arrange
+from zbatch.sheet.columns import NONE
 from zbatch.sheet.data import SheetData
 from zbatch.sheet.headings import Headings
 from zbatch.sheet.labels import Labels, Texts
@@ -235,3 +236,4 @@ def texts_of(data: SheetData) -> Iterator[str]:
     for axis in data.axes:
         yield axis.name
         yield from excerpts([value for value in axis.values if isinstance(value, str)])
+    yield from {data.strings[text][:WHOLE] for text in (*data.jobs.message, *data.cells.rule) if text != NONE}

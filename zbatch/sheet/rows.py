@@ -7,16 +7,21 @@ from pathlib import Path
 
 from PIL import Image
 
-from zbatch.sheet.arrangement import Row, has_picture, verdict
+from zbatch.sheet.arrangement import Row, Verdict, has_picture, verdict
 from zbatch.sheet.columns import NONE
 from zbatch.sheet.data import SheetData
 from zbatch.sheet.labels import Label, Labels
+from zbatch.sheet.lettering import Lettering, whole
 from zbatch.sheet.measures import HEAD_GAP, Measures
 from zbatch.sheet.pages import GAP, INK, LINE, PAPER, SOFT, Pen, Strip
 
 QUIET = "#f7f7f6"
 FOLDED = 12
 """Pixels of air around the words in a box."""
+MOST_LINES = 6
+"""Lines of a reason in a box."""
+ROOMY = 40
+"""Times its size: where lines are so long together, the reason and the message are shortened as one."""
 
 
 class Rows:
@@ -108,16 +113,27 @@ class Rows:
     def _verdict(self, pen: Pen, cell: int, box: tuple[int, int, int, int]) -> None:
         """Say quietly why there is no picture: the state, and as much of the reason as has room."""
         left, top, wide, high = box
-        words, why = verdict(self._data, cell)
+        why = verdict(self._data, cell)
         room, text = wide - 2 * FOLDED, round(self._measures.text * 0.9)
-        while text > 14 and self._letters.length(words, text) > room:
+        while text > 14 and self._letters.length(why.words, text) > room:
             text -= 1
         small = round(text * 0.82)
-        most = min(4, int((high - 2 * FOLDED - text * 1.3) / (small * 1.3)))
-        lines = self._letters.wrapped(self._letters.one_line(why), small, room, most) if most > 0 else []
+        most = min(MOST_LINES, int((high - 2 * FOLDED - text * 1.3) / (small * 1.3)))
+        lines = reason_lines(self._letters, why, small, room, most) if most > 0 else []
         pen.rectangle((left, top, left + wide - 1, top + high - 1), QUIET, LINE, 1)
         base = top + high / 2 - len(lines) * small * 0.65
-        shown = self._letters.fitting(words, text, room)
-        self._letters.write(pen, (left + wide / 2, base), shown, INK if why else SOFT, text, "mm")
+        shown = self._letters.fitting(why.words, text, room)
+        self._letters.write(pen, (left + wide / 2, base), shown, INK if lines else SOFT, text, "mm")
         spot = (left + wide / 2, base + text * 0.6 + small * 0.75)
         self._labels.write(pen, spot, Label(lines), small, anchor="mm", colour=SOFT)
+
+
+def reason_lines(letters: Lettering, why: Verdict, size: int, room: float, most: int) -> list[str]:
+    """Give the reason with what the server said where both fit, else what it said, else few words."""
+    versions = [letters.one_line(text) for text in (why.whole, why.message, why.brief)]
+    for text in versions[:2]:
+        lines = letters.wrapped(text, size, room, most)
+        if lines and whole(text, lines):
+            return lines
+    roomy = most * room > ROOMY * size
+    return letters.wrapped(versions[0 if roomy else 2], size, room, most)

@@ -69,17 +69,23 @@ function thumbnail(data, cell, element) {
   return image;
 }
 
-/** The reason in full where it fits, else what the server said, else a few words; a small cell leaves out its icon for it. Words that cannot stand whole are left to the cell's hint. */
+/** Why there is no picture, in so many letters: in full where it fits, else what the server said, else a few words. */
+function toldIn(data, cell, room) {
+  const [whole, said] = [data.reason(cell), data.message(cell)];
+  if (whole.length <= room || room > 60) return middle(whole, Math.min(160, room));
+  return said && said.length <= room ? said : middle(data.brief(cell), room);
+}
+
+/** The state and what is told of it; a small cell leaves out its icon for that. Words that cannot stand whole are left to the cell's hint. */
 function verdict(data, cell, state, box) {
   const words = data.word(cell);
   if (!stands(words, LETTER_OF.word, box.width)) return [icon(state)];
   const across = Math.floor((box.width - 14) / LETTER_OF.why);
   const lines = Math.floor((box.height - 16 - 15 * Math.ceil(words.length / across)) / LINE);
-  const [brief, whole] = [data.brief(cell), data.reason(cell)];
+  const brief = data.brief(cell);
   const marked = !brief || lines >= 3;
   const room = Math.floor(across * (marked ? lines - 1.5 : lines) * 0.9); // words do not fill their lines
-  const said = data.message(cell);
-  const why = whole.length <= room || room > 60 ? middle(whole, Math.min(160, room)) : said && said.length <= room ? said : middle(brief, room);
+  const why = toldIn(data, cell, room);
   const told = brief && room >= 6 && (box.width >= NARROW || stands(why, LETTER_OF.why, box.width));
   return [
     marked ? icon(state) : null,

@@ -4,7 +4,9 @@ const PRINTED = 1500; // pictures; more are for `zbatch report --png`
 const WHOLE = 5; // rows; a group of no more is not cut where a page ends
 const CLOSE = 12; // pictures; so few are printed from the images themselves, more from their thumbnails
 const SHEET = { wide: 186, name: 0.13, high: 60 }; // millimetres of A4 upright, the part of row names, and of a picture
-const LEADING = (1.3 * 25.4) / 72; // millimetres that a line of a type of one point takes
+const POINT = 25.4 / 72; // millimetres
+const LEADING = 1.3 * POINT; // millimetres that a line of a type of one point takes
+const LETTER_ON_PAPER = 0.52; // of the size of its type, about
 const DOTS = { few: 300 / 25.4, many: 150 / 25.4 }; // a millimetre
 
 class Paper {
@@ -62,27 +64,30 @@ class Paper {
     if (view.x && !view.y) heads[0]?.prepend(make("span", { class: "along", text: `${view.x.short} ` }));
     const across = Math.max(1, layout.columns.length, ...rows.map((row) => row.slots.length));
     const wide = (SHEET.wide * (view.y ? 1 - SHEET.name : 1)) / across;
+    // What is said in place of a picture takes no more room than one.
+    const type = wide < 18 ? 6 : 8;
+    const lines = Math.max(2, Math.min(6, Math.floor((wide - 3) / (type * LEADING))));
+    const room = Math.floor(((wide - 3) / (type * POINT * LETTER_ON_PAPER)) * lines * 0.9); // words do not fill their lines
     const table = make("table", { class: [rows.length <= WHOLE ? "whole" : "", layout.wall ? "prints" : ""].join(" ").trim() || null },
       view.y ? make("colgroup", {}, make("col", { class: "rowname" })) : null,
       make("thead", {},
         title ? make("tr", {}, make("th", { class: "group", colspan: across + (view.y ? 1 : 0), dir: "auto", text: middle(title, 160) })) : null,
         heads.length || view.y ? make("tr", {}, view.y ? make("th", { class: "corner", text: corner }) : null, ...heads) : null),
-      make("tbody", {}, ...rows.map((row) => make("tr", {}, view.y ? label(view.y, row.value) : null, ...this.#slots(layout, row)))));
-    // What is said in place of a picture takes no more room than one.
-    const type = wide < 18 ? 6 : 8;
+      make("tbody", {}, ...rows.map((row) => make("tr", {}, view.y ? label(view.y, row.value) : null, ...this.#slots(layout, row, room)))));
     table.style.setProperty("--type", `${type}pt`);
-    table.style.setProperty("--lines", Math.max(2, Math.min(6, Math.floor((wide - 3) / (type * LEADING)))));
+    table.style.setProperty("--lines", lines);
     for (const image of table.querySelectorAll("img")) asSmallAsPrinted(image, wide, this.few ? DOTS.few : DOTS.many);
     return table;
   }
 
-  #slots(layout, row) {
-    if (layout.wall) return row.slots.map((slot) => this.#slot(slot));
+  #slots(layout, row, room) {
+    if (layout.wall) return row.slots.map((slot) => this.#slot(slot, room));
     const slots = new Map(row.slots.map((slot) => [slot.column, slot]));
-    return layout.columns.map((column) => (slots.has(column.index) ? this.#slot(slots.get(column.index)) : make("td")));
+    return layout.columns.map((column) => (slots.has(column.index) ? this.#slot(slots.get(column.index), room) : make("td")));
   }
 
-  #slot(slot) {
+  /** `room` is for how many letters there is room where a picture would be. */
+  #slot(slot, room) {
     const cell = slot.cells[0];
     const { layout } = this.grid;
     // Paper has no hints: on the wall each picture says where it belongs, and a stack how many it holds.
@@ -90,7 +95,8 @@ class Paper {
     const caption = under ? make("p", { class: "under", dir: "auto", text: under }) : null;
     if (this.data.print) return make("td", {}, this.data.print(cell, this.few), caption);
     if (this.data.state(cell) === "done") return make("td", {}, make("img", { alt: this.data.describe(cell), src: this.few ? this.data.picture(cell) : this.data.thumb(cell) }), caption);
-    const why = [this.data.word(cell), middle(this.data.brief(cell), 60)].filter(Boolean).join(": ");
+    const word = this.data.word(cell);
+    const why = [word, toldIn(this.data, cell, Math.max(24, room - word.length - 2))].filter(Boolean).join(": ");
     return make("td", {}, make("div", { class: "none" }, make("p", { class: "why", dir: "auto", text: why })), caption);
   }
 }
