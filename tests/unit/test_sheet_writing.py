@@ -213,7 +213,8 @@ def test_the_face_is_the_one_that_knows_most_of_the_letters():
 def test_cells_without_a_picture_say_why(sample):
     with Run(sample) as run:
         data = SheetData.of(run)
-    said = {verdict(data, cell) for cell in range(len(data.cells.job)) if not has_picture(data, cell)}
+    told = [verdict(data, cell) for cell in range(len(data.cells.job)) if not has_picture(data, cell)]
+    said = {(why.words, why.brief) for why in told}
     assert {("failed", "task failed"), ("rejected", "illegal prompt"), ("unknown", "connection lost")} <= said
     assert {("submitted", ""), ("pending", ""), ("not here yet", "job deadline")} <= said
     assert ("excluded", 'when: lora.name == "ink" and lora.scale > 1.1') in said
