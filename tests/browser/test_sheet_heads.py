@@ -35,6 +35,43 @@ def test_heads_are_shortened_once_where_they_differ(visit, long, size, fragment)
     assert len(set(heads.all_inner_texts())) == heads.count()
 
 
+WHOLE = {
+    "#x=lora.scale&y=seed&group=subject&group=lora.name&panel=0": (".sectionbar .value", 5),
+    "#x=lora.scale&y=subject&panel=0": (".rowhead span", 5),
+    "#x=subject&y=seed&group=lora.name&panel=0&size=260": (".colhead span", 3),
+}
+
+
+@pytest.mark.parametrize("fragment", WHOLE)
+def test_heads_are_whole_where_there_is_room(visit, tmp_path, fragment):
+    texts = [f"an old fisherman mends a {kind} net before a stone bridge over a river" for kind in "abc"]
+    texts += [f"{text}, {'soft light, ' * 3}85mm, film grain" for text in texts[:2]]
+    place, many = WHOLE[fragment]
+    sample = Sample(subjects=tuple(texts[:many]), seeds=2, troubles=False)
+    page = visit(write_sheet(write_sample(tmp_path / "run", sample)), fragment)
+    shown = page.locator(place)
+    assert shown.count() >= 3
+    assert not [words for words in shown.all_inner_texts() if "\u2026" in words]
+    assert shown.evaluate_all(CUT) == []
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    for text in texts[:3]:
+        assert page.locator("#paper th", has_text=text).count() > 0, text
+
+
+def test_heads_of_columns_are_no_higher_than_their_words_need(visit, calm, long):
+    high = [
+        visit(index, fragment).locator(".colhead").first.bounding_box()["height"]
+        for index, fragment in (
+            (calm, "#x=lora.scale&y=seed"),
+            (calm, "#x=subject&y=seed"),
+            (long, "#x=subject&y=seed&size=440"),
+            (long, "#x=subject&y=seed&size=190"),
+        )
+    ]
+    assert high == [38, 38, 47, 81]
+
+
 def test_a_code_breaks_at_its_underscores_and_is_copied_whole(visit, tmp_path):
     index = write_sheet(write_sample(tmp_path / "run", Sample(reason="TASK_STATUS_FAILED_BY_SERVER")))
     page = visit(index, "#x=&y=&state=failed&size=150&panel=0")

@@ -59,7 +59,7 @@ class Grid {
   #measure() {
     const { clientWidth, clientHeight } = this.root;
     this.wide = clientWidth;
-    Object.assign(this, headSizes(this.view, clientWidth));
+    Object.assign(this, headSizes(this.view, this.root));
     this.room = { width: clientWidth - this.rowhead * (this.view.wall ? 2 : 1), height: clientHeight - this.colhead };
   }
 
@@ -174,7 +174,7 @@ class Grid {
   }
 
   #columnHead(column) {
-    return this.#put("columns", columnHead(this.view.x, column, this.colhead > 40 ? 2 : 1), column.left, 0, column.width);
+    return this.#put("columns", columnHead(this.view.x, column, this.colhead), column.left, 0, column.width);
   }
 
   #section(section, at) {

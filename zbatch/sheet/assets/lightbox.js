@@ -189,7 +189,7 @@ class Lightbox {
     const { data, cell, layout } = this;
     const pairs = data.coordinates(cell).filter(([axis]) => axis.varies);
     this.where.replaceChildren(...pairs.map(([axis, value]) => {
-      const crumb = pair(axis, value, 48);
+      const crumb = pair(axis, value, axis.brief(value, 48));
       crumb.classList.toggle("long", axis.label(value).length > SHORT);
       return crumb;
     }));

@@ -7,7 +7,12 @@ const SHEET = { wide: 186, name: 0.13, high: 60 }; // millimetres of A4 upright,
 const POINT = 25.4 / 72; // millimetres
 const LEADING = 1.3 * POINT; // millimetres that a line of a type of one point takes
 const LETTER_ON_PAPER = 0.52; // of the size of its type, about
+const TITLE = 240; // letters of a value in the title of a group, which goes over several lines
+const HEAD_ON_PAPER = 21; // millimetres, about five lines
 const DOTS = { few: 300 / 25.4, many: 150 / 25.4 }; // a millimetre
+
+/** How many letters of a type of so many points a box of so many millimetres takes; words do not fill their lines. */
+const lettersIn = (wide, high, type) => Math.floor(((wide - 3) / (type * POINT * LETTER_ON_PAPER)) * Math.floor(high / (type * LEADING)) * 0.9);
 
 class Paper {
   /** `looked` gives the lightbox while it is open. */
@@ -56,24 +61,24 @@ class Paper {
   /** The title of a group stands in the head of its table: printers repeat that on every page the group goes on to. */
   #section(layout, section, rows) {
     const { view } = layout;
-    const title = view.groups.map((axis, at) => `${axis.short} ${axis.label(section.values[at])}`).join(" · ");
-    const label = (axis, value) => make("th", { dir: "auto", text: axis ? axis.brief(value, 60) : "" });
-    const heads = view.x ? layout.columns.map((column) => label(view.x, column.value)) : [];
+    const title = view.groups.map((axis, at) => `${axis.short} ${axis.brief(section.values[at], TITLE)}`).join(" · ");
+    const across = Math.max(1, layout.columns.length, ...rows.map((row) => row.slots.length));
+    const wide = (SHEET.wide * (view.y ? 1 - SHEET.name : 1)) / across;
+    const label = (axis, value, width, height) => make("th", { dir: "auto", text: axis ? axis.brief(value, Math.max(60, lettersIn(width, height, 9))) : "" });
+    const heads = view.x ? layout.columns.map((column) => label(view.x, column.value, wide, HEAD_ON_PAPER)) : [];
     // Which axis runs which way: across, down, or across alone, where the first column's head tells.
     const corner = [view.x ? `${view.x.short} →` : "", view.y ? `${view.y.short} ↓` : ""].filter(Boolean).join("\n");
     if (view.x && !view.y) heads[0]?.prepend(make("span", { class: "along", text: `${view.x.short} ` }));
-    const across = Math.max(1, layout.columns.length, ...rows.map((row) => row.slots.length));
-    const wide = (SHEET.wide * (view.y ? 1 - SHEET.name : 1)) / across;
     // What is said in place of a picture takes no more room than one.
     const type = wide < 18 ? 6 : 8;
     const lines = Math.max(2, Math.min(6, Math.floor((wide - 3) / (type * LEADING))));
-    const room = Math.floor(((wide - 3) / (type * POINT * LETTER_ON_PAPER)) * lines * 0.9); // words do not fill their lines
+    const room = lettersIn(wide, lines * type * LEADING, type);
     const table = make("table", { class: [rows.length <= WHOLE ? "whole" : "", layout.wall ? "prints" : ""].join(" ").trim() || null },
       view.y ? make("colgroup", {}, make("col", { class: "rowname" })) : null,
       make("thead", {},
-        title ? make("tr", {}, make("th", { class: "group", colspan: across + (view.y ? 1 : 0), dir: "auto", text: middle(title, 160) })) : null,
+        title ? make("tr", {}, make("th", { class: "group", colspan: across + (view.y ? 1 : 0), dir: "auto", text: title })) : null,
         heads.length || view.y ? make("tr", {}, view.y ? make("th", { class: "corner", text: corner }) : null, ...heads) : null),
-      make("tbody", {}, ...rows.map((row) => make("tr", {}, view.y ? label(view.y, row.value) : null, ...this.#slots(layout, row, room)))));
+      make("tbody", {}, ...rows.map((row) => make("tr", {}, view.y ? label(view.y, row.value, SHEET.wide * SHEET.name, Math.min(wide, SHEET.high)) : null, ...this.#slots(layout, row, room)))));
     table.style.setProperty("--type", `${type}pt`);
     table.style.setProperty("--lines", lines);
     for (const image of table.querySelectorAll("img")) asSmallAsPrinted(image, wide, this.few ? DOTS.few : DOTS.many);
