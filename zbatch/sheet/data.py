@@ -13,6 +13,7 @@ from typing import Any, Final
 from zbatch.clock import now_iso
 from zbatch.model import JobState, thumb_file
 from zbatch.picks.records import Picks
+from zbatch.sheet.alike import alike_jobs
 from zbatch.sheet.axes import Axis, AxisBuilder, View, choose_view
 from zbatch.sheet.columns import NONE, STATES, CellColumns, Interner, JobColumns, JobReader
 from zbatch.sheet.packing import packed_numbers
@@ -39,6 +40,8 @@ class SheetData:
     verdicts: list[Any]
     picks: tuple[Picks, ...] = ()
     """What people said of the images, to be shown beside what the reader says."""
+    alike: tuple[tuple[int, ...], ...] = ()
+    """Jobs whose pictures came as the same bytes, each group with at least two."""
 
     @classmethod
     def of(cls, run: Run) -> SheetData:
@@ -57,6 +60,7 @@ class SheetData:
             StateError: the state is damaged.
         """
         numbers = {job.key: reader.add(job) for job in run.jobs(shown_only=True)}
+        alike, reader.received = alike_jobs(reader.received), []
         axes, cells = _read_cells(run, numbers, reader.strings)
         return cls(
             about=about_run(run),
@@ -68,6 +72,7 @@ class SheetData:
             rests=reader.rests.items,
             shapes=reader.shapes.items,
             verdicts=reader.verdicts.items,
+            alike=alike,
         )
 
     def axis(self, name: str) -> Axis:
@@ -111,6 +116,7 @@ class SheetData:
             "rests": self.rests,
             "shapes": self.shapes,
             "verdicts": self.verdicts,
+            **({"alike": self.alike} if self.alike else {}),
             **({"picks": [picks.as_json() for picks in self.picks]} if self.picks else {}),
         }
 

@@ -13,7 +13,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -143,7 +143,7 @@ class LiveSheet:
         reader = self._reader
         pools = {"strings": reader.strings, "shapes": reader.shapes, "verdicts": reader.verdicts}
         before = {name: len(pool.items) for name, pool in pools.items()}
-        reader.columns = JobColumns()
+        reader.columns, reader.received = JobColumns(), []
         for record in records:
             reader.add(record)
         columns = {name: getattr(reader.columns, name) for name in _CHANGING}
@@ -151,6 +151,10 @@ class LiveSheet:
             whole = getattr(self._data.jobs, name)
             for number, value in zip(numbers, values, strict=True):
                 whole[number] = value
+        # Their pictures are other ones now: what is alike is found when the sheet is written whole.
+        again = set(numbers)
+        alike = (tuple(job for job in group if job not in again) for group in self._data.alike)
+        self._data = replace(self._data, alike=tuple(group for group in alike if len(group) > 1))
         return {
             "jobs": columns,
             **{name: pool.items[before[name] :] for name, pool in pools.items()},

@@ -27,8 +27,8 @@ SCRIPTS: Final = (
     "order", "sizes", "view", "caption", "table", "wall", "layout", "judgebar", "cell", "heads", "cursor",
     "grid", "twins", "touch", "chips", "drawer", "edges", "controls", "metadata", "snippet", "redo",
     "copies", "curve", "scrubber", "pinch", "zoom", "missing", "pane", "reference", "pins", "difference",
-    "nametags", "arrangement", "compare", "comparebar", "lightbox", "picksdialog", "blindprint", "blind",
-    "proof", "paper", "help", "live", "trail", "main",
+    "nametags", "sameness", "arrangement", "compare", "comparebar", "lightbox", "picksdialog", "blindprint",
+    "blind", "proof", "paper", "help", "live", "trail", "main",
 )  # fmt: skip
 """The page's scripts, in the order they are joined."""
 

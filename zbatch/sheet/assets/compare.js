@@ -14,6 +14,7 @@ class Compare {
     Object.assign(this, { pins: new Pins(), active: false, mode: "slider", split: 0.5, rate: 1, gain: 4, shown: 0, fit: 0 });
     this.panes = Array.from({ length: MOST_PINS }, () => new Pane(box.missing, "reference", changed));
     this.names = new NameTags(this.data);
+    this.sameness = make("p", { class: "sameness", role: "status" });
     this.handle = new SplitHandle((split) => this.#splitAt(split));
     this.bar = new CompareBar(this);
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -243,6 +244,7 @@ class Compare {
   #drawNames() {
     if (this.way === "none") this.names.say(`There is no ${this.references[0]} one here`);
     else this.names.draw(this.on ? this.seen.map((one) => ({ ...one, act: this.#choice(one) })) : []);
+    this.sameness.textContent = this.way === "difference" ? samenessWords(this.data, this.faced.cell, this.box.cell) : "";
     this.#drawShown();
   }
 

@@ -66,6 +66,8 @@ class Dataset {
 
   /** Look up anew what stands by cell, after the jobs behind these cells changed. */
   renew(cells) {
+    const again = new Set(cells.map((cell) => this.jobOf[cell]));
+    if (this.raw.alike) this.raw.alike = this.raw.alike.map((jobs) => jobs.filter((job) => !again.has(job)));
     for (const cell of cells) {
       this.stateOf[cell] = this.jobs.state[this.jobOf[cell]];
       this.shapeOf[cell] = this.jobs.shape[this.jobOf[cell]];
@@ -195,6 +197,24 @@ class Dataset {
     if (job === ABSENT || !axis || !this.raw.changes[axis.name]) return null;
     const thousandths = (axis.changes ??= unpackNumbers(this.raw.changes[axis.name]))[job];
     return thousandths === null ? null : thousandths / 1000;
+  }
+
+  /** How far apart two pictures are, where one of them is the other's baseline or as good as that; else `null`. */
+  changeBetween(one, other) {
+    const apart = this.axes.filter(({ column }) => column[one] !== column[other]);
+    for (const axis of this.measured) {
+      if (!apart.every((own) => own === axis || (axis.name.startsWith("lora.") && own.name.startsWith("lora.")))) continue;
+      const changes = [this.change(one, axis), this.change(other, axis)];
+      if (changes.includes(0)) return changes.find((change) => change !== 0) ?? (changes.includes(null) ? null : 0);
+    }
+    return null;
+  }
+
+  /** Whether two pictures came as the same bytes; what was written into the files need not be the same. */
+  equal(one, other) {
+    const [first, second] = [this.job(one), this.job(other)];
+    if (first === ABSENT || second === ABSENT) return false;
+    return first === second || (this.raw.alike ?? []).some((jobs) => jobs.includes(first) && jobs.includes(second));
   }
 
   /** Cells that show the same job as this one, itself among them. */

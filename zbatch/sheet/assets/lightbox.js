@@ -22,7 +22,7 @@ class Lightbox {
     this.frame = make("div", { class: "frame", role: "group", "aria-label": "Picture", tabindex: -1, autofocus: true });
     this.compare = new Compare(this, again);
     this.frame.append(make("div", { class: "panes" }, this.pane.root),
-      this.compare.names.root, this.compare.handle.root, ...this.ways.map(({ element }) => element));
+      this.compare.names.root, this.compare.sameness, this.compare.handle.root, ...this.ways.map(({ element }) => element));
     this.zoom = new Zoom(this.frame, [...this.pane.images, ...this.compare.images], () => this.compare.place());
     root.append(
       make("div", { class: "top" }, this.where, this.place,

@@ -134,6 +134,10 @@ class Pairs extends Dataset {
     return thousandths === null ? null : thousandths / 1000;
   }
 
+  changeBetween(one, other) {
+    return this.partner(one) === other ? this.change(one) : null;
+  }
+
   /** The change in a few words, or what there is in place of it. */
   changeWords(cell) {
     const change = this.change(cell);

@@ -9,6 +9,7 @@ from typing import Any
 
 from zbatch.errors import UsageError
 from zbatch.model import Coordinates, JobState
+from zbatch.sheet.alike import alike_jobs
 from zbatch.sheet.axes import ABSENT, Axis, AxisBuilder, View
 from zbatch.sheet.columns import CellColumns, JobReader
 from zbatch.sheet.data import SheetData, about_run
@@ -61,6 +62,7 @@ def read_pairs(before: Run, after: Run, told: Told | None = None) -> Pairs:
         rests=found.rests.items,
         shapes=found.shapes.items,
         verdicts=found.verdicts.items,
+        alike=alike_jobs(reader.received),
     )
     fields = changed_fields(_bodies(sheet, partner))
     nothing = (None,) * len(cells)
