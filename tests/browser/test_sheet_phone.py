@@ -223,3 +223,42 @@ def test_arrows_lie_beside_a_low_picture(visit, tmp_path):
         box = page.locator(f".way.{way}").bounding_box()
         away = max(box["y"] - middle, middle - box["y"] - box["height"])
         assert away >= low - 4, way
+
+
+LYING = {**PHONE, "viewport": {"width": 844, "height": 390}}
+
+
+def test_on_a_phone_that_lies_the_head_leaves_the_window_to_the_pictures(visit, small):
+    page = visit(small, **LYING)
+    assert page.locator(".head").bounding_box()["height"] <= 84
+    assert page.locator("#scroller").bounding_box()["height"] >= 300
+    for name in ("#axes", "#facts"):  # what does not fit is pushed sideways, and fades
+        expect(page.locator(name)).to_have_class(re.compile("moreafter"))
+    first = page.locator(".cell").first.bounding_box()
+    assert first["y"] + first["height"] < 390
+
+
+@pytest.mark.parametrize("details", [True, False], ids=["details", "bare"])
+def test_on_a_phone_that_lies_all_of_an_open_picture_is_in_the_window(visit, small, details):
+    page = open_on(visit, small, **LYING)
+    page.keyboard.press("b")
+    page.keyboard.press("Shift+Digit2")
+    if not details:
+        page.keyboard.press("i")
+    assert page.locator(".frame").bounding_box()["height"] >= (235 if details else 265)
+    for name in (
+        "#lightbox .top",
+        ".comparebar",
+        ".frame",
+        ".judge",
+        ".scrubber",
+        ".pick select",
+        ".track input",
+    ):
+        expect(page.locator(name)).to_be_in_viewport(ratio=0.95)
+    bars = [page.locator(name).bounding_box() for name in (".judge", ".scrubber")]
+    assert (bars[0]["y"] + bars[0]["height"] <= bars[1]["y"] + 1) == details  # else beside each other
+    if details:
+        assert page.locator(".copies").bounding_box()["height"] < 44
+        page.locator(".copies .closer").tap()
+        expect(page.locator(".side")).to_be_hidden()
