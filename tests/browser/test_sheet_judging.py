@@ -64,7 +64,7 @@ def test_undo_says_what_and_leads_there(visit, calm):
     page.locator(".cell").nth(1).focus()
     page.keyboard.press("4")
     judged = page.locator(".cell").nth(1).get_attribute("title").split("\n")[0]
-    page.keyboard.press("End")
+    page.keyboard.press("Control+End")
     page.keyboard.press("Control+z")
     expect(page.locator("#toast")).to_contain_text("Undone: 4 stars, ")
     expect(page.locator("#toast")).to_contain_text(judged.split(", ")[0])

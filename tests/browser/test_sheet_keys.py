@@ -33,14 +33,35 @@ def test_keys_that_scroll_do_so_at_once(visit, large):
     assert scrolled(page) > 1.8 * once
     page.keyboard.press("PageUp")
     assert abs(scrolled(page) - once) < 60
-    page.keyboard.press("End")
+    page.keyboard.press("Control+End")
     until(
         page,
         "document.querySelector('#scroller').scrollTop + document.querySelector('#scroller').clientHeight"
         " > document.querySelector('#scroller').scrollHeight - 60",
     )
-    page.keyboard.press("Home")
+    page.keyboard.press("Control+Home")
     assert scrolled(page) < 60
+
+
+def test_home_and_end_stay_in_the_row_and_with_ctrl_go_through_all(visit, calm):
+    page = visit(calm)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    where = page.evaluate(FOCUSED)
+    assert "scale 0," in where
+    page.keyboard.press("End")
+    last = page.evaluate(FOCUSED)
+    assert last == where.replace("scale 0,", "scale 1.2,")
+    page.keyboard.press("Home")
+    assert page.evaluate(FOCUSED) == where
+    page.keyboard.press("Control+End")
+    assert "barn owl" in page.evaluate(FOCUSED)
+    assert "scale 1.2, seed 1001" in page.evaluate(FOCUSED)
+    page.keyboard.press("Control+Home")
+    assert "red fox" in page.evaluate(FOCUSED)
+    assert "scale 0, seed 1000" in page.evaluate(FOCUSED)
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_contain_text("first, last of the row; with Ctrl, of all")
 
 
 def test_enter_opens_what_is_first_in_the_window(visit, calm, large):
@@ -61,6 +82,31 @@ def test_brackets_turn_a_stack(visit, calm):
     page = visit(calm, "#x=seed&y=subject")
     page.keyboard.press("]")
     assert "2/" in page.evaluate("document.activeElement.dataset.stack")
+
+
+def test_a_link_has_what_lies_on_top_of_turned_stacks(visit, calm):
+    page = visit(calm, "#x=seed&y=subject")
+    page.keyboard.press("]")
+    page.keyboard.press("]")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("]")
+    until(page, "location.hash.includes('top=')")
+    stacks = "all => all.map(cell => [cell.dataset.stack, cell.querySelector('img')?.alt])"
+    seen = page.locator(".cell").evaluate_all(stacks)
+    assert [stack.split("/")[0] for stack, _ in seen] == ["3", "2", "1", "1"]
+    address = page.evaluate("location.hash")
+    assert len(address) < 80
+    again = visit(calm, address)
+    assert again.locator(".cell").evaluate_all(stacks) == seen
+    again.evaluate("dispatchEvent(new Event('beforeprint'))")  # paper has it as it lies
+    assert again.locator("#paper .under").first.text_content().startswith("3 of")
+    page.keyboard.press("[")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("[")
+    page.keyboard.press("[")
+    until(page, "!location.hash.includes('top=')")
+    strange = visit(calm, "#x=seed&y=subject&top=nothing_cell.999_abcdefgh")
+    assert strange.locator(".cell").count() == 4
 
 
 def test_the_first_stop_leads_to_the_images(visit, calm):

@@ -135,3 +135,25 @@ def test_odd_queries_do_no_harm(visit, small):
     ):
         page.locator("#search").fill(query)
         assert "cell" in total(page), query
+
+
+PLACES = """() => [...document.querySelectorAll('.head, .chip, .pill, .panel h3, #axes button, #axes select')]
+    .map(one => one.getBoundingClientRect())
+    .flatMap(({ x, y, width, height }) => [x, y, width, height])"""
+
+
+@pytest.mark.parametrize("width", [1280, 900, 390])
+def test_nothing_moves_while_one_types(visit, small, width):
+    page = visit(small, "#panel=1", viewport={"width": width, "height": 900})
+    page.locator(".chip").first.wait_for()
+    before = page.evaluate(PLACES)
+    for query in ("zebra", "fox", "scale>9", "sed:1", "-sed:1", ""):
+        page.locator("#search").fill(query)
+        until(page, "!document.querySelector('.nothing').hidden || document.querySelector('.cell')")
+        page.wait_for_timeout(60)
+        now = page.evaluate(PLACES)
+        assert len(now) == len(before), query
+        assert now == pytest.approx(before, abs=0.5), query
+    none = visit(small, "#panel=1&q=zebra", viewport={"width": width, "height": 900})
+    none.locator(".chip").first.wait_for()
+    assert none.evaluate(PLACES) == pytest.approx(before, abs=0.5)

@@ -12,6 +12,9 @@ class Chips {
 
   draw(counts) {
     this.means = [];
+    // What one types gives no chip another width: each has room for what it counts without any filter.
+    if (!this.view.filtered) this.most = counts;
+    else this.most ??= select(this.data, new View(this.data)).counts;
     const sections = this.data.varying.map((axis) => this.#section(axis, counts.get(axis)));
     const clear = this.view.filtered
       ? make("button", { type: "button", class: "link", text: "Clear all filters", onclick: () => this.change(() => this.view.clearFilters()) })
@@ -62,7 +65,7 @@ class Chips {
       type: "button", class: "chip", "aria-pressed": String(!hidden.has(value)), "data-keep": `chip ${axis.index} ${value}`,
       title: hint(`${axis.name}: ${label}`), onclick: (event) => { if (!this.rested) this.#clicked(axis, value, event.shiftKey || event.altKey); },
       ...this.#pressing(() => this.#clicked(axis, value, true)),
-    }, make("span", { class: "what", dir: "auto", text: axis.brief(value, 44) }), place, make("span", { class: "many", text: count(number) }), this.data.measure?.(axis, value));
+    }, make("span", { class: "what", dir: "auto", text: axis.brief(value, 44) }), place, wide(make("span", { class: "many", text: count(number) }), this.most.get(axis)?.get(value)), this.data.measure?.(axis, value));
   }
 
   /** A finger has no Shift: it rests. The click of its leaving is not another wish. */

@@ -9,7 +9,8 @@ class Controls {
       type: "search", id: "search", placeholder: data.example ?? "Search: fox, seed:1000, scale>0.6, state:failed", "aria-label": "Search",
       autocomplete: "off", spellcheck: "false", oninput: () => this.change(() => { view.query = this.search.value; }),
     });
-    document.getElementById("tools").append(
+    this.said = make("div", { class: "said" });
+    document.getElementById("tools").append(this.said,
       make("label", { class: "searchbox" }, icon("search"), this.search, make("kbd", { text: "/" })),
       button({ label: "Picks: how values are judged, blind mode, files (J)", glyph: "star", words: "Picks", act: picks, kind: "filter picking", hidden: !data.judgeable }),
       button({ label: "Light or dark (T)", glyph: "theme", act: theme, kind: "square" }),
@@ -55,14 +56,22 @@ class Controls {
     this.size.value = layout.size;
   }
 
-  drawFacts({ cells, states, complaints }) {
+  /** How many there are of each state without any filter: what one types takes no number its place. */
+  #mostOf(filtered, states) {
+    if (!filtered) this.most = states;
+    else this.most ??= select(this.data, new View(this.data)).states;
+    return this.most;
+  }
+
+  drawFacts({ cells, states, complaints, filtered }) {
     const { data, view } = this;
-    const order = data.kinds.filter((state) => states.has(state) || view.state === state);
+    const most = this.#mostOf(filtered, states);
+    const order = data.kinds.filter((state) => most.has(state) || states.has(state) || view.state === state);
     const pills = order.map((state) => make("button", {
       type: "button", class: "pill", "data-state": state, "data-keep": `state ${state}`, "aria-pressed": String(view.state === state),
       title: view.state === state ? "Show every state" : `Show only what is ${data.kindWords(state)}`,
       onclick: () => this.change(() => { view.state = view.state === state ? null : state; }),
-    }, make("i", { class: "dot" }), make("b", { text: count(states.get(state) ?? 0) }), make("span", { text: data.kindWords(state) })));
+    }, make("i", { class: "dot" }), wide(make("b", { text: count(states.get(state) ?? 0) }), most.get(state)), make("span", { text: data.kindWords(state) })));
     // Excluded cells are drawn and told of apart: no job stands behind them.
     const every = data.size - data.excluded;
     const shown = data.shown(cells);
@@ -70,14 +79,15 @@ class Controls {
     const total = shown === every && every > 0 ? plural(every, "cell") : some;
     const jobs = data.jobs.count;
     const spared = data.sides ? 0 : every - jobs;
+    const whole = [every > 0 ? plural(every, "cell") : "", spared > 0 ? `${plural(jobs, "job")} · ${count(spared)} shared` : ""].filter(Boolean).join(" · ");
     const shared = spared > 0 && cells.length === data.size ? `${plural(jobs, "job")} · ${count(spared)} shared` : null;
     // Who judges is told how far they are.
     const { judging } = data;
     const { judged, total: pictures } = judging.begun ? judging.progress(cells) : {};
     const progress = judging.begun ? make("button", { type: "button", class: "pill judged", "data-keep": "judged", title: "Picks (J)", onclick: () => this.picks() }, make("b", { text: count(judged) }), make("span", { text: `of ${plural(pictures, "image")} judged` })) : null;
     // Where nothing matches, the middle of the page says it.
-    const said = cells.length ? complaints.map((complaint) => this.complaint(complaint)) : [];
-    this.facts.replaceChildren(...said, make("span", { class: "total", role: "status", title: shared ? "Cells whose requests are equal share one job, which is made and paid once" : null, text: [total, shared].filter(Boolean).join(" · ") }), ...pills, ...(progress ? [progress] : []));
+    this.said.replaceChildren(...(cells.length ? complaints.map((complaint) => this.complaint(complaint)) : []));
+    this.facts.replaceChildren(make("span", { class: "total", role: "status", "data-whole": whole, title: shared ? "Cells whose requests are equal share one job, which is made and paid once" : null, text: [total, shared].filter(Boolean).join(" · ") }), ...pills, ...(progress ? [progress] : []));
   }
 
   /** What the search did not understand, and the name that was likely meant, to click on. */

@@ -1,5 +1,10 @@
 // Keys in the grid: from cell to cell, a window on, and into it from a page in which nothing has the focus.
 
+const ENDS = ["Home", "End"];
+
+/** Whether a key is meant for the browser, or for something else: the grid knows Ctrl with Home and End alone. */
+const chorded = (event) => event.altKey || event.metaKey || (event.ctrlKey && !ENDS.includes(event.key));
+
 class Cursor {
   constructor(grid) {
     this.grid = grid;
@@ -28,9 +33,16 @@ class Cursor {
     return this.grid.layout.rows[0]?.slots[0].cells[0] ?? null;
   }
 
+  /** The first or the last of the row; with Ctrl, of all. */
+  #end(cell, { key, ctrlKey }) {
+    const { rows } = this.grid.layout;
+    const [at, row] = key === "Home" ? [0, rows[0]] : [-1, rows.at(-1)];
+    return (ctrlKey ? row : rows[this.grid.layout.at(cell).row]).slots.at(at).cells[0];
+  }
+
   /** Tell whether a key was meant for the grid. */
   pressed(event) {
-    if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest(".sectionbar")) return false;
+    if (chorded(event) || event.target.closest(".sectionbar")) return false;
     const { grid } = this;
     const cell = this.here;
     if (cell === null) return false;
@@ -40,8 +52,7 @@ class Cursor {
     if ((key in ARROWS || judged) && event.target === document.body && cell !== grid.active) this.enter(cell); // one sees first where one is
     else if (judged) grid.data.judging.judge(document.activeElement?.cell ?? cell, ...judged);
     else if (key in ARROWS) this.#walk(cell, ARROWS[key]);
-    else if (key === "Home") grid.focus(this.first);
-    else if (key === "End") grid.focus(grid.layout.rows.at(-1).slots.at(-1).cells[0]);
+    else if (ENDS.includes(key)) grid.focus(this.#end(cell, event));
     else if (key === "Enter") grid.open(cell);
     else if (key === " ") this.#unjudged(cell, event.shiftKey ? -1 : 1);
     else if (key === "]" || key === "[") grid.turn(cell, key === "]" ? 1 : -1);

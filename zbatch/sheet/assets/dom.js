@@ -64,6 +64,12 @@ function address(path) {
 /** A path or a name breaks where its parts do, not in the middle of a word. */
 const breakable = (text) => text.split(/(?<=[/_\-.@])(?=[^\s/_\-.@])/u).flatMap((part, index) => (index ? [make("wbr"), part] : [part]));
 
+/** An element with room for a number, whatever smaller one it shows. */
+function wide(element, number) {
+  element.style.minWidth = `${count(number ?? 0).length}ch`;
+  return element;
+}
+
 /** Put an element among its neighbours by its order: what is read aloud, and reached by Tab, follows the page. */
 function insert(layer, element) {
   let before = layer.lastElementChild;

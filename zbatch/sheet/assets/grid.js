@@ -3,9 +3,9 @@
 const HURRY = 0.008; // windows a millisecond: faster than this nobody sees a picture
 
 class Grid {
-  constructor(root, data, { open, folded }) {
-    Object.assign(this, { root, data, open, folded });
-    this.turns = new Map(); // which cell of a stack lies on top, by its first cell
+  constructor(root, data, { open, folded, turned }) {
+    Object.assign(this, { root, data, open, folded, turned });
+    this.tops = new Set(); // cells that lie on top of their stacks, where that is not the first
     this.shown = new Map();
     this.last = { top: 0, at: 0 }; // where the window was, and when
     this.fastUntil = 0;
@@ -155,7 +155,7 @@ class Grid {
   }
 
   #cell(row, slot, line) {
-    const turn = this.turns.get(slot.cells[0]) ?? 0;
+    const turn = this.turnOf(slot.cells);
     const cell = slot.cells[turn % slot.cells.length];
     const box = slot.box ?? this.layout.box(cell);
     const blank = this.fast && cell !== this.active;
@@ -274,17 +274,32 @@ class Grid {
     this.open(element.cell);
   }
 
+  /** Which cell of a stack lies on top. */
+  turnOf(stack) {
+    return this.tops.size && stack.length > 1 ? Math.max(0, stack.findIndex((cell) => this.tops.has(cell))) : 0;
+  }
+
+  /** The cells that one sees for having turned their stacks. */
+  get turnedUp() {
+    return [...this.tops].filter((cell) => {
+      const stack = this.layout.stack(cell);
+      return stack[this.turnOf(stack)] === cell && stack.length > 1;
+    });
+  }
+
   /** Lay the next picture of a stack on top. */
   turn(cell, by = 1) {
     const stack = this.layout.stack(cell);
     if (stack.length < 2) return;
-    const turn = ((this.turns.get(stack[0]) ?? 0) + by + stack.length) % stack.length;
+    const turn = (this.turnOf(stack) + by + stack.length) % stack.length;
     this.#lay(stack, turn);
     this.element(stack[turn])?.focus({ preventScroll: true });
   }
 
   #lay(stack, turn) {
-    this.turns.set(stack[0], turn);
+    for (const cell of stack) this.tops.delete(cell);
+    if (turn > 0) this.tops.add(stack[turn]);
+    this.turned();
     this.#forget(stack[turn]);
     this.active = stack[turn];
     this.render();

@@ -100,7 +100,7 @@ class Live {
     const { hash } = page.view;
     if (page.lightbox.root.open) page.lightbox.root.close();
     Object.assign(page.data, new Dataset(raw), { lines: undefined });
-    page.grid.turns.clear();
+    page.grid.tops.clear();
     page.grid.active = null;
     page.view.orders = Order.of(page.data);
     page.view.reset();

@@ -1,5 +1,6 @@
 // Puts the page together and keeps it together: one view, one way to change it.
 
+const MOST_TOPS = 500; // names in an address that are looked for
 const THEME = "zbatch.theme"; // read by theme.js
 
 class Page {
@@ -14,7 +15,8 @@ class Page {
     this.panel = document.getElementById("panel");
     this.help = document.getElementById("help");
     this.boxRoot = document.getElementById("lightbox");
-    this.grid = new Grid(this.scroller, data, { open: (cell) => this.#open(cell), folded: () => this.#folded() });
+    this.grid = new Grid(this.scroller, data, { open: (cell) => this.#open(cell), folded: () => this.#folded(), turned: () => this.#remember(this.box?.cell ?? null) });
+    this.#readTops();
     this.blind = new Blind(this.judging, { cells: () => this.selection.cells, left: (done) => this.#revealed(done), written: (hash) => this.trail.write(hash) });
     this.chips = new Chips(this.panel, data, this.view, change, () => this.togglePanel());
     this.drawer = new Drawer(this.panel, this.scroller, () => this.togglePanel());
@@ -161,6 +163,12 @@ class Page {
     this.lightbox.read(new URLSearchParams(location.hash.replace(/^#/, "")), (name) => this.#cellOf(name));
   }
 
+  /** Which pictures lie on top of stacks that were turned. */
+  #readTops() {
+    const names = new URLSearchParams(location.hash.replace(/^#/, "")).get("top")?.split("_") ?? [];
+    this.grid.tops = new Set(names.slice(0, MOST_TOPS).map((name) => this.#cellOf(name)).filter((cell) => cell !== null));
+  }
+
   /** Open the picture that an address names, and say what of it this sheet has not. */
   #openAt(name) {
     const cell = name ? this.#cellOf(name) : null;
@@ -173,6 +181,8 @@ class Page {
   #remember(cell) {
     if (this.blind.on) return; // the address would tell
     const words = this.view.hash;
+    const tops = this.grid.turnedUp;
+    if (tops.length) words.set("top", tops.map((own) => this.#nameOf(own)).join("_"));
     if (cell !== null) words.set("at", this.#nameOf(cell));
     this.box?.write(words, (other) => this.#nameOf(other));
     this.trail.write(`#${words}`);
@@ -188,6 +198,7 @@ class Page {
     const at = this.view.read(location.hash);
     if (this.box?.root.open) this.lightbox.root.close();
     this.#readLightbox();
+    this.#readTops();
     this.refresh();
     const blind = this.data.judgeable ? Blind.asked(location.hash) : null;
     if (blind) this.blind.enter(blind);
@@ -229,7 +240,7 @@ class Page {
       event.preventDefault();
       this.#undo();
     }
-    if (event.altKey || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
+    if (chorded(event) || document.querySelector("dialog[open]")) return;
     if (event.target.matches("input, select, textarea")) {
       if (event.key === "Escape") this.#escaped(event);
       else if (event.target === this.controls.search && ["Enter", "ArrowDown"].includes(event.key)) this.#toFirstHit(event);

@@ -36,6 +36,7 @@ function select(data, view) {
   let counted = null;
   return {
     cells,
+    filtered: view.filtered,
     states: new Map(data.states.map((state, number) => [state, states[number]]).filter(([, number]) => number > 0)),
     complaints: query.complaints,
     /** By axis and value; counted when it is first asked for, as nothing in the grid waits for it. */
