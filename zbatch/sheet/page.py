@@ -32,7 +32,7 @@ SCRIPTS: Final = (
 )  # fmt: skip
 """The page's scripts, in the order they are joined."""
 
-STYLES: Final = ("base", "controls", "grid", "lightbox", "compare", "judging", "live", "paper")
+STYLES: Final = ("base", "controls", "grid", "lightbox", "compare", "judging", "live", "contrast", "paper")
 
 
 class Kind(Enum):
