@@ -8,18 +8,15 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from io import FileIO
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 from zbatch.errors import DiskError
+from zbatch.exports.disk_file import DiskFile
 from zbatch.exports.streams import Stream
 
 _NO_LINKS: Final = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
-
-_FLUSHED: Final = 1 << 25
-"""Bytes of a large file after which the disk is set to work: at the end less is left to wait for."""
 
 Note = Callable[[str, int, str], None]
 """Told of each file that is whole: its name, its bytes, its SHA-256."""
@@ -104,11 +101,11 @@ class Tree:
                 open(target, "wb", buffering=0) as file,  # noqa: PTH123 - text, as everywhere here
                 ThreadPoolExecutor(2, thread_name_prefix="zbatch-stream") as threads,
             ):
-                flushed = _Flushed(file, threads)
-                stream = Stream(flushed, threads)
+                on_disk = DiskFile(file, threads)
+                stream = Stream(on_disk, threads)
                 yield stream
                 stream.end()
-                flushed.end()
+                on_disk.end()
         except OSError as error:
             raise self._failed(error, target) from error
         self._note(name, stream.bytes, stream.sha256)
@@ -143,39 +140,6 @@ class Tree:
 
     def _failed(self, error: OSError, path: str) -> DiskError:
         return cannot_write(error, path, Path(self.root).parent)
-
-
-class _Flushed:
-    """A file that goes to the disk while more of it comes, so that at its end little is left to wait for."""
-
-    def __init__(self, file: FileIO, threads: ThreadPoolExecutor) -> None:
-        self._file = file
-        self._threads = threads
-        self._fresh = 0
-        self._flushing: Future[None] | None = None
-
-    def write(self, data: memoryview) -> int:
-        """Write some bytes; gives how many."""
-        written = self._file.write(data)
-        self._fresh += written
-        if self._fresh >= _FLUSHED and (self._flushing is None or self._flushing.done()):
-            self._settle()
-            self._fresh = 0
-            self._flushing = self._threads.submit(_data_to_disk, self._file.fileno())
-        return written
-
-    def end(self) -> None:
-        """Wait until all of it is on disk."""
-        self._settle()
-        os.fsync(self._file.fileno())
-
-    def _settle(self) -> None:
-        """Hear of what went wrong: a file is told of it once, and by its end nobody would know."""
-        if self._flushing is not None:
-            self._flushing.result()
-
-
-_data_to_disk: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)
 
 
 def cannot_write(error: OSError, path: str | Path, partial: Path) -> DiskError:

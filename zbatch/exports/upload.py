@@ -25,14 +25,13 @@ class Upload:
         self._thread = threading.Thread(target=self._run, args=(put,), name="zbatch-upload")
         self._thread.start()
 
-    def write(self, data: bytes | memoryview) -> int:
-        """Hand a piece over.
+    def write(self, data: bytes | memoryview) -> None:
+        """Hand a piece over, a copy of it.
 
         Raises:
             StorageError: it, or one before it, could not be put.
         """
         self._hand_over(bytes(data))
-        return len(data)
 
     def close(self) -> None:
         """Wait until the object is there.
