@@ -42,10 +42,19 @@ class Captions {
     return [this.#change(cell), this.#short(cell, this.short.flat()), ...this.#long(cell, 60)].filter(Boolean).join("\n");
   }
 
-  element(cell, width) {
+  /** The words under a picture so wide, as many lines as there is room for. */
+  lines(cell, width) {
     const lines = [this.#change(cell), ...this.short.map((axes) => this.#short(cell, axes)), ...this.#long(cell, Math.floor(width / LETTER.long))];
-    return make("span", { class: "caption", dir: "auto", text: lines.filter(Boolean).slice(0, this.most).join("\n") });
+    return lines.filter(Boolean).slice(0, this.most).join("\n");
   }
+}
+
+/** Have this text under a cell's element, or none. */
+function caption(element, text) {
+  if ((element.caption?.text ?? "") === text) return;
+  element.caption?.root.remove();
+  element.caption = text ? { text, root: make("span", { class: "caption", dir: "auto", text }) } : null;
+  if (element.caption) element.append(element.caption.root);
 }
 
 /** A number or a yes says nothing without the name of its axis. */

@@ -5,26 +5,35 @@ const LETTER_OF = { word: 7, why: 6 }; // pixels, about
 const SLIM = 56; // pixels: a narrower cell has no room for words, nor for a badge of the usual size
 const NARROW = 84; // pixels: in a narrower one words that do not fit would break in the middle
 
-/** `turn` says which cell of the slot's stack is on top. */
-function cellElement(data, slot, turn, layout) {
-  const cell = slot.cells[turn % slot.cells.length];
+/** `turn` says which cell of the slot's stack is on top; `old` is what stands for the slot so far, and stays if it shows the same. */
+function cellElement(data, slot, turn, layout, old) {
+  const on = turn % slot.cells.length;
+  const cell = slot.cells[on];
   const state = data.kind(cell);
   const box = slot.box ?? layout.box(cell);
+  // A picture fits into every size; words are chosen for one.
+  const look = [cell, on, slot.cells.length, state, ...(state === "done" && !data.draw ? [] : [box.width, box.height])].join(" ");
+  const element = old?.look === look ? old : Object.assign(drawnCell(data, cell, { state, box, on, stack: slot.cells.length }), { look });
+  element.classList.toggle("slim", box.width < SLIM);
+  element.style.width = `${box.width}px`;
+  element.style.height = `${box.height}px`;
+  return element;
+}
+
+function drawnCell(data, cell, { state, box, on, stack }) {
   const twins = data.twins(cell).length;
   const element = make("div", {
-    class: box.width < SLIM ? "cell slim" : "cell", role: "gridcell", tabindex: -1, "data-state": state,
-    "data-stack": slot.cells.length > 1 ? `${(turn % slot.cells.length) + 1}/${slot.cells.length}` : null,
+    class: "cell", role: "gridcell", tabindex: -1, "data-state": state,
+    "data-stack": stack > 1 ? `${on + 1}/${stack}` : null,
     // A small cell needs its room for the reason; its title tells of the twins too.
     "data-twins": twins > 1 && (state === "done" || box.height >= 84) ? `×${count(twins)}` : null,
     "data-flag": data.flagged(cell) ? "nsfw" : data.warnings(cell).length ? "warning" : null,
   });
-  element.style.width = `${box.width}px`;
-  element.style.height = `${box.height}px`;
   if (data.draw) data.draw(cell, element, box);
   else if (state === "done") element.append(thumbnail(data, cell, element));
   else element.append(...verdict(data, cell, state, box));
   element.cell = cell;
-  markElement(data, element, slot.cells.length);
+  markElement(data, element, stack);
   return element;
 }
 
@@ -63,7 +72,7 @@ function thumbnail(data, cell, element) {
   const image = make("img", { alt: data.describe(cell), decoding: "async", draggable: "false" });
   image.addEventListener("error", () => {
     element.dataset.state = "missing";
-    element.replaceChildren(icon("missing"), make("span", { class: "word", text: "file missing" }));
+    image.replaceWith(icon("missing"), make("span", { class: "word", text: "file missing" }));
   });
   later.do(() => { image.src = data.thumb(cell); });
   return image;

@@ -5,26 +5,51 @@ const CHIPS = 48; // more values than this wait behind a button
 
 class Chips {
   constructor(root, data, view, change, close) {
-    Object.assign(this, { root, data, view, change });
+    Object.assign(this, { root, data, view, change, built: null });
     this.closer = button({ label: "Close the values (V)", glyph: "close", act: close, kind: "square quiet closer" });
     this.whole = new Set();
   }
 
   draw(counts) {
-    this.means = [];
+    const { data, view } = this;
     // What one types gives no chip another width: each has room for what it counts without any filter.
-    if (!this.view.filtered) this.most = counts;
-    else this.most ??= select(this.data, new View(this.data)).counts;
-    const sections = this.data.varying.map((axis) => this.#section(axis, counts.get(axis)));
-    const clear = this.view.filtered
-      ? make("button", { type: "button", class: "link", text: "Clear all filters", onclick: () => this.change(() => this.view.clearFilters()) })
-      : null;
+    if (!view.filtered) this.most = counts;
+    else this.most ??= select(data, new View(data)).counts;
+    if (this.built !== data.varying) this.#build();
+    this.clear.hidden = !view.filtered;
+    this.preface.replaceChildren(data.preface?.() ?? "");
+    for (const { axis, all, many } of this.sections) {
+      all.hidden = view.hides(axis).size === 0;
+      many.hidden = !all.hidden;
+    }
+    for (const chip of this.chips) this.#drawChip(chip, counts);
+    this.drawMeans();
+  }
+
+  /** All that stays while numbers change: at every key of a search only those are drawn. */
+  #build() {
+    this.built = this.data.varying;
+    this.chips = [];
+    this.sections = [];
+    this.clear = make("button", { type: "button", class: "link", text: "Clear all filters", hidden: true, onclick: () => this.change(() => this.view.clearFilters()) });
+    this.preface = make("div");
     // Asked of an empty panel, it would make the browser lay out a page that is not finished.
     const top = this.root.childElementCount ? this.root.scrollTop : 0;
-    this.root.replaceChildren(make("div", { class: "panelhead" }, make("h2", { text: "Values" }), clear, this.closer), this.data.preface?.() ?? "", ...sections,
+    this.root.replaceChildren(make("div", { class: "panelhead" }, make("h2", { text: "Values" }), this.clear, this.closer), this.preface, ...this.built.map((axis) => this.#section(axis)),
       make("p", { class: "aside", text: FINGERS.matches ? "A tap hides or shows a value. A long press shows it alone." : "Click hides or shows a value. Shift-click shows it alone." }));
     if (top) this.root.scrollTop = top;
-    this.drawMeans();
+  }
+
+  #drawChip(chip, counts) {
+    const { axis, value, root, many } = chip;
+    root.setAttribute("aria-pressed", String(!this.view.hides(axis).has(value)));
+    const number = count(counts.get(axis).get(value) ?? 0);
+    if (many.textContent !== number) many.textContent = number;
+    wide(many, this.most.get(axis)?.get(value));
+    if (!this.data.measure) return;
+    chip.measure?.remove();
+    chip.measure = this.data.measure(axis, value);
+    if (chip.measure) root.append(chip.measure);
   }
 
   /** The mean rating of each value, beside its count. */
@@ -33,7 +58,7 @@ class Chips {
     if (judging.empty && !this.meant) return;
     this.meant = !judging.empty;
     const means = new Map();
-    for (const { axis, value, place } of this.means) {
+    for (const { axis, value, place } of this.chips) {
       if (!means.has(axis)) means.set(axis, axisOpinions(this.data, judging.all.opinions, axis));
       const own = means.get(axis).get(value);
       place.textContent = own?.mean ? `${own.mean.toFixed(1)}★` : "";
@@ -42,30 +67,31 @@ class Chips {
     }
   }
 
-  #section(axis, counts) {
-    const hidden = this.view.hides(axis);
+  #section(axis) {
     const values = axis.values.map((_, value) => value);
     if (axis.partial) values.push(ABSENT);
-    const all = this.whole.has(axis) || values.length <= CHIPS;
+    const whole = this.whole.has(axis) || values.length <= CHIPS;
     const words = axis.longest > 22;
+    const all = make("button", { type: "button", class: "link", text: "all", hidden: true, "data-keep": `all ${axis.index}`, "aria-label": `Show all values of ${axis.name}`, onclick: () => this.change(() => this.view.hides(axis).clear()) });
+    const many = make("span", { class: "many", text: count(values.length) });
+    this.sections.push({ axis, all, many });
     return make("section", { class: "axisvalues" },
-      make("h3", {}, make("span", { text: axis.name }), hidden.size
-        ? make("button", { type: "button", class: "link", text: "all", "data-keep": `all ${axis.index}`, "aria-label": `Show all values of ${axis.name}`, onclick: () => this.change(() => hidden.clear()) })
-        : make("span", { class: "many", text: count(values.length) })),
+      make("h3", {}, make("span", { text: axis.name }), all, many),
       make("div", { class: `chips${words || this.data.measure ? " long" : ""}`, role: "group", "aria-label": axis.name },
-        ...(all ? values : values.slice(0, CHIPS)).map((value) => this.#chip(axis, value, hidden, counts.get(value) ?? 0)),
-        all ? null : make("button", { type: "button", class: "link", text: `${count(values.length - CHIPS)} more`, onclick: () => this.#unfold(axis) })));
+        ...(whole ? values : values.slice(0, CHIPS)).map((value) => this.#chip(axis, value)),
+        whole ? null : make("button", { type: "button", class: "link", text: `${count(values.length - CHIPS)} more`, onclick: () => this.#unfold(axis) })));
   }
 
-  #chip(axis, value, hidden, number) {
-    const label = axis.label(value);
+  #chip(axis, value) {
     const place = make("span", { class: "mean", hidden: true });
-    this.means.push({ axis, value, place });
-    return make("button", {
-      type: "button", class: "chip", "aria-pressed": String(!hidden.has(value)), "data-keep": `chip ${axis.index} ${value}`,
-      title: hint(`${axis.name}: ${label}`), onclick: (event) => { if (!this.rested) this.#clicked(axis, value, event.shiftKey || event.altKey); },
+    const many = make("span", { class: "many" });
+    const root = make("button", {
+      type: "button", class: "chip", "data-keep": `chip ${axis.index} ${value}`,
+      title: hint(`${axis.name}: ${axis.label(value)}`), onclick: (event) => { if (!this.rested) this.#clicked(axis, value, event.shiftKey || event.altKey); },
       ...this.#pressing(() => this.#clicked(axis, value, true)),
-    }, make("span", { class: "what", dir: "auto", text: axis.brief(value, 44) }), place, wide(make("span", { class: "many", text: count(number) }), this.most.get(axis)?.get(value)), this.data.measure?.(axis, value));
+    }, make("span", { class: "what", dir: "auto", text: axis.brief(value, 44) }), place, many);
+    this.chips.push({ axis, value, root, place, many });
+    return root;
   }
 
   /** A finger has no Shift: it rests. The click of its leaving is not another wish. */
@@ -93,6 +119,7 @@ class Chips {
 
   #unfold(axis) {
     this.whole.add(axis);
+    this.built = null;
     this.change(() => {});
   }
 }

@@ -29,6 +29,11 @@ class Controls {
     if (this.search.value !== this.view.query) this.search.value = this.view.query;
     this.panel.setAttribute("aria-pressed", String(shown));
     this.drawFacts(selection);
+    // Axes stay while values are shown and hidden.
+    const { wall, x, y, groups, sort, down } = this.view;
+    const axes = [this.data.varying, this.view.orders, wall, x, y, sort, down, ...groups];
+    if (axes.length === this.axesDrawn?.length && axes.every((own, at) => own === this.axesDrawn[at])) return;
+    this.axesDrawn = axes;
     this.#drawShape();
     this.#drawAxes();
   }

@@ -69,11 +69,3 @@ function wide(element, number) {
   element.style.minWidth = `${count(number ?? 0).length}ch`;
   return element;
 }
-
-/** Put an element among its neighbours by its order: what is read aloud, and reached by Tab, follows the page. */
-function insert(layer, element) {
-  let before = layer.lastElementChild;
-  while (before && before.order > element.order) before = before.previousElementSibling;
-  if (before) before.after(element);
-  else layer.prepend(element);
-}

@@ -6,7 +6,7 @@ class Grid {
   constructor(root, data, { open, folded, turned }) {
     Object.assign(this, { root, data, open, folded, turned });
     this.tops = new Set(); // cells that lie on top of their stacks, where that is not the first
-    this.shown = new Map();
+    this.surface = new Surface(root);
     this.last = { top: 0, at: 0 }; // where the window was, and when
     this.fastUntil = 0;
     this.active = null;
@@ -31,7 +31,7 @@ class Grid {
     this.cells = cells;
     this.#measure();
     this.layout = new Layout(this.data, view, cells, this.room);
-    this.#clear();
+    this.surface.renew();
     const { style } = this.plane;
     style.setProperty("--rowhead", `${this.rowhead}px`);
     style.setProperty("--colhead", `${this.colhead}px`);
@@ -72,9 +72,11 @@ class Grid {
     else this.show(this.view, this.cells, { keep: true });
   }
 
-  #clear() {
-    this.shown.clear();
-    for (const layer of Object.values(this.layers)) layer.replaceChildren();
+  /** Forget everything that is drawn: it is of other data. */
+  clear() {
+    this.surface.clear();
+    this.tops.clear();
+    this.active = null;
   }
 
   // ── drawing what the window shows ────────────────────────────────────────────────────────────────────
@@ -88,25 +90,27 @@ class Grid {
     const left = root.scrollLeft - margin;
     const right = root.scrollLeft + this.room.width + margin;
     const wanted = new Map();
+    const { cells: body, columns, rows, sections } = this.layers;
     const [first, last] = layout.rowsBetween(top, bottom);
     for (let index = first; index < last; index += 1) {
       const row = layout.rows[index];
-      wanted.set(`line ${index}`, () => this.#line(row, index));
-      if (this.view.y) wanted.set(`row ${index}`, () => this.#rowHead(row));
+      wanted.set(`line ${index}`, { into: body, draw: (old) => this.#line(row, index, old) });
+      if (this.view.y) wanted.set(`row ${index}`, { into: rows, draw: (old) => this.#rowHead(row, old) });
       const start = firstWhere(row.slots, (slot) => slot.left + slot.width > left);
       for (let at = start; at < row.slots.length && row.slots[at].left < right; at += 1) {
-        wanted.set(`cell ${index} ${at}`, () => this.#cell(row, row.slots[at], this.shown.get(`line ${index}`)));
+        const slot = row.slots[at];
+        wanted.set(`cell ${slot.cells[0]}`, { into: `line ${index}`, draw: (old) => this.#cell(row, slot, old) });
       }
     }
     if (this.view.x) {
       const start = firstWhere(layout.columns, (column) => column.left + column.width > left);
       for (let at = start; at < layout.columns.length && layout.columns[at].left < right; at += 1) {
-        wanted.set(`column ${at}`, () => this.#columnHead(layout.columns[at]));
+        wanted.set(`column ${at}`, { into: columns, draw: (old) => this.#columnHead(layout.columns[at], old) });
       }
     }
     const from = firstWhere(layout.sections, (section) => section.top + section.height > top);
     for (let at = from; at < layout.sections.length && layout.sections[at].top < bottom; at += 1) {
-      if (layout.sections[at].titled) wanted.set(`section ${at}`, () => this.#section(layout.sections[at], at));
+      if (layout.sections[at].titled) wanted.set(`section ${at}`, { into: sections, draw: () => this.#section(layout.sections[at], at) });
     }
     this.#replace(wanted);
   }
@@ -123,58 +127,45 @@ class Grid {
   }
 
   #replace(wanted) {
-    const focused = document.activeElement?.cell;
-    for (const [id, element] of this.shown) {
-      if (wanted.has(id) && (this.fast || !element.blank)) continue;
-      // A focused cell that leaves the window hands the focus to the grid, so that arrow keys go on working.
-      if (element.contains(document.activeElement)) this.root.focus({ preventScroll: true });
-      element.remove();
-      this.shown.delete(id);
-    }
-    for (const [id, build] of wanted) if (!this.shown.has(id)) this.shown.set(id, build());
-    if (focused !== undefined && document.activeElement === this.root) this.element(focused)?.focus({ preventScroll: true });
+    const focused = this.surface.show(wanted, this.fast);
+    // It may have been moved, drawn anew, or come back into the window.
+    if (focused !== undefined && [this.root, document.body].includes(document.activeElement)) this.element(focused)?.focus({ preventScroll: true });
     this.#markActive();
   }
 
   /** The row that a screen reader finds the cells in: nothing to see, in its place among the others. */
-  #line(row, index) {
+  #line(row, index, old) {
     const { y } = this.view;
-    const element = make("div", { class: "line", role: "row", "aria-rowindex": this.layout.lineOfRow(index), "aria-label": y ? hint(`${y.short} ${y.brief(row.value, 80)}`) : null });
-    element.order = index;
-    insert(this.layers.cells, element);
+    const element = old ?? make("div", { class: "line", role: "row" });
+    element.ariaRowIndex = String(this.layout.lineOfRow(index));
+    element.ariaLabel = y ? hint(`${y.short} ${y.brief(row.value, 80)}`) : null;
     return element;
   }
 
-  #put(layer, element, left, top, width, height) {
-    element.style.transform = `translate(${left}px, ${top}px)`;
-    if (width !== undefined) element.style.width = `${width}px`;
-    if (height !== undefined) element.style.height = `${height}px`;
-    if (layer instanceof Element) insert(layer, element);
-    else this.layers[layer].append(element);
-    return element;
-  }
-
-  #cell(row, slot, line) {
+  #cell(row, slot, old) {
     const turn = this.turnOf(slot.cells);
     const cell = slot.cells[turn % slot.cells.length];
     const box = slot.box ?? this.layout.box(cell);
     const blank = this.fast && cell !== this.active;
-    const element = blank ? blankElement(cell, box) : cellElement(this.data, slot, turn, this.layout);
+    const element = blank ? blankElement(cell, box) : cellElement(this.data, slot, turn, this.layout, old);
     const height = row.height - this.layout.caption;
     const left = slot.left + Math.round((slot.width - box.width) / 2);
     const top = row.top + (this.layout.wall ? height - box.height : Math.round((height - box.height) / 2));
-    if (this.layout.wall && !blank) element.append(this.layout.captions.element(cell, box.width));
-    element.order = slot.column;
+    if (!blank) caption(element, this.layout.captions?.lines(cell, box.width) ?? "");
     element.ariaColIndex = String(slot.column + 1);
-    return this.#put(line, element, left, top);
+    return stand(element, left, top);
   }
 
-  #rowHead(row) {
-    return this.#put("rows", rowHead(this.view.y, row, this.rowhead), 0, row.top, undefined, row.height);
+  #rowHead(row, old) {
+    const look = `${this.view.y.index} ${row.value} ${row.height} ${this.rowhead}`;
+    const element = old?.look === look ? old : Object.assign(rowHead(this.view.y, row, this.rowhead), { look });
+    return stand(element, 0, row.top, undefined, row.height);
   }
 
-  #columnHead(column) {
-    return this.#put("columns", columnHead(this.view.x, column, this.colhead), column.left, 0, column.width);
+  #columnHead(column, old) {
+    const look = `${this.view.x.index} ${column.value} ${column.width} ${column.index} ${this.colhead}`;
+    const element = old?.look === look ? old : Object.assign(columnHead(this.view.x, column, this.colhead), { look });
+    return stand(element, column.left, 0, column.width);
   }
 
   #section(section, at) {
@@ -182,7 +173,6 @@ class Grid {
     // Not by a transform: what sticks inside would not know of it.
     element.style.top = `${section.top}px`;
     element.style.height = `${section.height}px`;
-    this.layers.sections.append(element);
     return element;
   }
 
@@ -199,7 +189,7 @@ class Grid {
 
   /** Draw these cells anew where they stand, and leave everything else alone. */
   redraw(cells) {
-    for (const cell of cells) this.#forget(cell);
+    for (const cell of cells) this.forget(cell);
     this.render();
   }
 
@@ -226,19 +216,16 @@ class Grid {
   // ── which cell is the active one ─────────────────────────────────────────────────────────────────────
 
   element(cell) {
-    return this.shown.get(this.#idOf(cell));
+    return this.surface.get(this.#idOf(cell));
   }
 
   #idOf(cell) {
-    const at = this.layout.at(cell);
-    return at && `cell ${at.row} ${at.slot}`;
+    return `cell ${this.layout.stack(cell)[0]}`;
   }
 
   /** Take what is drawn of a cell out of the page: the next `render` draws it anew. */
-  #forget(cell) {
-    const id = this.#idOf(cell);
-    this.shown.get(id)?.remove();
-    this.shown.delete(id);
+  forget(cell) {
+    this.surface.forget(this.#idOf(cell));
   }
 
   #markActive() {
@@ -300,7 +287,7 @@ class Grid {
     for (const cell of stack) this.tops.delete(cell);
     if (turn > 0) this.tops.add(stack[turn]);
     this.turned();
-    this.#forget(stack[turn]);
+    this.forget(stack[turn]);
     this.active = stack[turn];
     this.render();
   }
@@ -311,4 +298,12 @@ class Grid {
     if (stack.length > 1) this.#lay(stack, stack.indexOf(cell));
     this.focus(cell);
   }
+}
+
+/** Where an element stands, and how large it is where that is not its own affair: in pixels. */
+function stand(element, left, top, width, height) {
+  element.style.transform = `translate(${left}px, ${top}px)`;
+  if (width !== undefined) element.style.width = `${width}px`;
+  if (height !== undefined) element.style.height = `${height}px`;
+  return element;
 }

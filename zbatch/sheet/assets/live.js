@@ -100,8 +100,7 @@ class Live {
     const { hash } = page.view;
     if (page.lightbox.root.open) page.lightbox.root.close();
     Object.assign(page.data, new Dataset(raw), { lines: undefined });
-    page.grid.tops.clear();
-    page.grid.active = null;
+    page.grid.clear();
     page.view.orders = Order.of(page.data);
     page.view.reset();
     page.view.read(`#${hash}`);
@@ -131,6 +130,7 @@ class Live {
     if (same && !moves && !data.reshaped && ![...cells].some((cell) => grid.layout.stack(cell).length > 1)) grid.redraw(cells);
     else {
       if (page.panelShown) page.chips.draw(page.selection.counts);
+      for (const cell of cells) grid.forget(cell);
       this.#relayout(grid, view, after);
       page.sayNothing();
     }

@@ -65,6 +65,7 @@ class Page {
   /** Blind mode was left: what is what is to be seen again, and how what was compared or judged came out. */
   #revealed({ axis, judged }) {
     this.refresh({ keep: true });
+    this.grid.mark(null);
     this.trail.leave();
     this.grid.cursor.enter();
     if (axis !== null || judged) this.picks.open(axis);
