@@ -26,9 +26,9 @@ SCRIPTS: Final = (
     "dataset", "picksfile", "opinions", "rates", "judging", "matchups", "spelling", "query", "selection",
     "order", "sizes", "view", "caption", "table", "wall", "layout", "judgebar", "cell", "heads", "cursor",
     "surface", "grid", "twins", "touch", "chips", "drawer", "edges", "controls", "metadata", "snippet",
-    "redo", "copies", "curve", "scrubber", "pinch", "zoom", "missing", "pane", "reference", "pins", "difference",
-    "nametags", "sameness", "arrangement", "compare", "comparebar", "lightbox", "picksdialog", "blindprint",
-    "blind", "proof", "paper", "help", "live", "trail", "main",
+    "redo", "copies", "curve", "scrubber", "pinch", "zoom", "missing", "pane", "reference", "pins",
+    "difference", "nametags", "sameness", "arrangement", "compare", "comparebar", "lightbox", "picksdialog",
+    "blindprint", "blind", "proof", "paper", "help", "live", "trail", "main",
 )  # fmt: skip
 """The page's scripts, in the order they are joined."""
 
