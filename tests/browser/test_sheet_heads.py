@@ -99,3 +99,10 @@ def test_the_strip_stands_under_the_picture(visit, calm, width):
     apart = (frame["x"] + frame["width"] / 2) - (strip["x"] + strip["width"] / 2)
     assert abs(apart) < (2 if width > 2000 else 30)
     expect(page.locator(".pick")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_scrollbar_has_no_strip_of_its_own_beside_the_heads(visit, calm, scheme):
+    page = visit(calm, "#x=lora.scale&y=seed", color_scheme=scheme)
+    colours = page.locator("#scroller").evaluate("box => getComputedStyle(box).scrollbarColor")
+    assert colours.endswith(page.evaluate("getComputedStyle(document.body).backgroundColor"))
