@@ -55,7 +55,7 @@ class Cursor {
     else if (ENDS.includes(key)) grid.focus(this.#end(cell, event));
     else if (key === "Enter") grid.open(cell);
     else if (key === " ") this.#unjudged(cell, event.shiftKey ? -1 : 1);
-    else if (key === "]" || key === "[") grid.turn(cell, key === "]" ? 1 : -1);
+    else if (key === "]" || key === "[") grid.stacks.turn(cell, key === "]" ? 1 : -1);
     else if (key in paging) this.#page(cell, paging[key]);
     else return false;
     event.preventDefault();
@@ -64,7 +64,7 @@ class Cursor {
 
   #unjudged(cell, way) {
     const next = this.grid.unjudged(cell, way);
-    if (next !== null) this.grid.reach(next);
+    if (next !== null) this.grid.stacks.reach(next);
   }
 
   #walk(cell, { dx, dy }) {

@@ -4,13 +4,13 @@ const HURRY = 0.008; // windows a millisecond: faster than this nobody sees a pi
 
 class Grid {
   constructor(root, data, { open, folded, turned }) {
-    Object.assign(this, { root, data, open, folded, turned });
-    this.tops = new Set(); // cells that lie on top of their stacks, where that is not the first
+    Object.assign(this, { root, data, open, folded });
     this.surface = new Surface(root);
     this.last = { top: 0, at: 0 }; // where the window was, and when
     this.fastUntil = 0;
     this.active = null;
     this.cursor = new Cursor(this);
+    this.stacks = new Stacks(this, turned);
     const layer = (name) => make("div", { class: name });
     this.layers = { corner: layer("corner"), columns: layer("columns"), rows: layer("rows"), cells: layer("cells"), sections: layer("sections") };
     // The lines have the names of the rows: these stand in a layer of their own, outside them.
@@ -75,7 +75,7 @@ class Grid {
   /** Forget everything that is drawn: it is of other data. */
   clear() {
     this.surface.clear();
-    this.tops.clear();
+    this.stacks.tops.clear();
     this.active = null;
   }
 
@@ -143,7 +143,7 @@ class Grid {
   }
 
   #cell(row, slot, old) {
-    const turn = this.turnOf(slot.cells);
+    const turn = this.stacks.turnOf(slot.cells);
     const cell = slot.cells[turn % slot.cells.length];
     const box = slot.box ?? this.layout.box(cell);
     const blank = this.fast && cell !== this.active;
@@ -259,44 +259,6 @@ class Grid {
     if (!element) return;
     this.active = element.cell;
     this.open(element.cell);
-  }
-
-  /** Which cell of a stack lies on top. */
-  turnOf(stack) {
-    return this.tops.size && stack.length > 1 ? Math.max(0, stack.findIndex((cell) => this.tops.has(cell))) : 0;
-  }
-
-  /** The cells that one sees for having turned their stacks. */
-  get turnedUp() {
-    return [...this.tops].filter((cell) => {
-      const stack = this.layout.stack(cell);
-      return stack[this.turnOf(stack)] === cell && stack.length > 1;
-    });
-  }
-
-  /** Lay the next picture of a stack on top. */
-  turn(cell, by = 1) {
-    const stack = this.layout.stack(cell);
-    if (stack.length < 2) return;
-    const turn = (this.turnOf(stack) + by + stack.length) % stack.length;
-    this.#lay(stack, turn);
-    this.element(stack[turn])?.focus({ preventScroll: true });
-  }
-
-  #lay(stack, turn) {
-    for (const cell of stack) this.tops.delete(cell);
-    if (turn > 0) this.tops.add(stack[turn]);
-    this.turned();
-    this.forget(stack[turn]);
-    this.active = stack[turn];
-    this.render();
-  }
-
-  /** Go to a picture, also where it lies deeper in a stack. */
-  reach(cell) {
-    const stack = this.layout.stack(cell);
-    if (stack.length > 1) this.#lay(stack, stack.indexOf(cell));
-    this.focus(cell);
   }
 }
 

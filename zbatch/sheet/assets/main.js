@@ -145,34 +145,19 @@ class Page {
 
   // ── the address ──────────────────────────────────────────────────────────────────────────────────────
 
-  /** A cell's name in the address: its job's key, and which of the cells that share it. */
-  #nameOf(cell) {
-    const job = this.data.job(cell);
-    if (job === ABSENT) return `cell.${cell}`;
-    const twin = this.data.twins(cell).indexOf(cell);
-    return this.data.jobs.key[job].slice(0, 12) + (twin > 0 ? `.${twin}` : "");
-  }
-
-  #cellOf(name) {
-    const [key, number] = name.split(".");
-    const job = key === "cell" || key.length < 8 ? ABSENT : this.data.jobs.key.findIndex((own) => own.startsWith(key));
-    const cell = job === ABSENT ? (key === "cell" ? Number(number) : -1) : this.data.cellsOf(job)[Number(number ?? 0)];
-    return cell >= 0 && cell < this.data.size && Number.isInteger(cell) ? cell : null;
-  }
-
   #readLightbox() {
-    this.lightbox.read(new URLSearchParams(location.hash.replace(/^#/, "")), (name) => this.#cellOf(name));
+    this.lightbox.read(new URLSearchParams(location.hash.replace(/^#/, "")), (name) => cellNamed(this.data, name));
   }
 
   /** Which pictures lie on top of stacks that were turned. */
   #readTops() {
     const names = new URLSearchParams(location.hash.replace(/^#/, "")).get("top")?.split("_") ?? [];
-    this.grid.tops = new Set(names.slice(0, MOST_TOPS).map((name) => this.#cellOf(name)).filter((cell) => cell !== null));
+    this.grid.stacks.tops = new Set(names.slice(0, MOST_TOPS).map((name) => cellNamed(this.data, name)).filter((cell) => cell !== null));
   }
 
   /** Open the picture that an address names, and say what of it this sheet has not. */
   #openAt(name) {
-    const cell = name ? this.#cellOf(name) : null;
+    const cell = name ? cellNamed(this.data, name) : null;
     if (cell !== null) this.lightbox.open(cell, this.grid.layout);
     const { lost = 0 } = this.box?.compare.pins ?? {};
     const away = [name && cell === null ? "the image" : "", lost ? (lost === 1 ? "a reference" : plural(lost, "reference")) : ""].filter(Boolean).join(" and ");
@@ -182,10 +167,10 @@ class Page {
   #remember(cell) {
     if (this.blind.on) return; // the address would tell
     const words = this.view.hash;
-    const tops = this.grid.turnedUp;
-    if (tops.length) words.set("top", tops.map((own) => this.#nameOf(own)).join("_"));
-    if (cell !== null) words.set("at", this.#nameOf(cell));
-    this.box?.write(words, (other) => this.#nameOf(other));
+    const tops = this.grid.stacks.turnedUp;
+    if (tops.length) words.set("top", tops.map((own) => cellName(this.data, own)).join("_"));
+    if (cell !== null) words.set("at", cellName(this.data, cell));
+    this.box?.write(words, (other) => cellName(this.data, other));
     this.trail.write(`#${words}`);
   }
 
@@ -233,7 +218,7 @@ class Page {
     const { cell } = this.judging.undo() ?? {};
     if (cell === undefined) return;
     const seen = this.data.twins(cell).find((own) => this.grid.layout.at(own));
-    if (seen !== undefined) this.grid.reach(seen);
+    if (seen !== undefined) this.grid.stacks.reach(seen);
   }
 
   #pressed(event) {

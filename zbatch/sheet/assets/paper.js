@@ -94,7 +94,7 @@ class Paper {
   /** `room` is for how many letters there is room where a picture would be. */
   #slot(slot, room) {
     const { layout } = this.grid;
-    const turn = this.grid.turnOf(slot.cells);
+    const turn = this.grid.stacks.turnOf(slot.cells);
     const cell = slot.cells[turn];
     // Paper has no hints: on the wall each picture says where it belongs, and a stack how many it holds.
     const under = [layout.wall ? layout.captions.words(cell) : "", slot.cells.length > 1 ? `${turn + 1} of ${slot.cells.length} here` : ""].filter(Boolean).join("\n");
