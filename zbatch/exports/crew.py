@@ -22,8 +22,13 @@ A = TypeVar("A")
 _AHEAD: Final = 2
 """Questions under way for each process: one that it works on, one that waits."""
 
-_MEMORY: Final = {"MALLOC_MMAP_THRESHOLD_": "67108864", "MALLOC_TRIM_THRESHOLD_": "268435456"}
-"""glibc's: what a picture took is kept for the next one; to give it back and get it again costs a third."""
+_SETTINGS: Final = {
+    # glibc: what a picture took is kept for the next one; to give it back and get it again costs a third.
+    "MALLOC_MMAP_THRESHOLD_": "67108864",
+    "MALLOC_TRIM_THRESHOLD_": "268435456",
+    # NumPy: nothing here multiplies matrices, and the threads for it would spin for a while in every process.
+    "OPENBLAS_NUM_THREADS": "1",
+}
 
 _NOW_AND_THEN: Final = 0.1
 """Seconds."""
@@ -57,7 +62,7 @@ class Hand:
                     stdout=subprocess.PIPE,
                     start_new_session=True,
                     pass_fds=files,
-                    env={**os.environ, **_MEMORY, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                    env={**os.environ, **_SETTINGS, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 )
         except OSError as error:
             raise SurroundingsError(

@@ -5,7 +5,9 @@ pyarrow is an extra: it is imported when this is used.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import contextlib
+import itertools
+from collections.abc import Generator, Iterable, Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +16,9 @@ import orjson
 from zbatch.errors import UsageError
 from zbatch.exports.columns import Columns
 from zbatch.exports.desk import Desk, Lot, Packed
-from zbatch.exports.streams import Stream
+from zbatch.exports.entries import Entry
+from zbatch.exports.pages import Pages
+from zbatch.exports.sources import Read
 
 if TYPE_CHECKING:
     from zbatch.exports.writing import Work
@@ -54,9 +58,21 @@ def pack_parquet(desk: Desk, lot: Lot) -> Packed:
         DiskError: an image is gone or was changed, or the disk is full.
     """
     schema = _schema(desk.columns, images=True)
-    with desk.target.stream(lot.name) as stream:
-        _write(stream, schema, _image_rows(desk, lot))
+    # What is known of the images is written before they are, so each is listed a little before it is read.
+    listed, entries = itertools.tee(lot.chosen.entries())
+    with (
+        desk.target.stream(lot.name) as stream,
+        contextlib.closing(_told(desk, desk.sources.read_all(entries))) as images,
+    ):
+        _write(Pages(stream, images), schema, _image_rows(desk.columns, listed))
     return Packed(b"", stream.bytes, stream.sha256)
+
+
+def _told(desk: Desk, images: Iterator[Read]) -> Generator[Read]:
+    """Tell of each image that is asked for."""
+    for image in images:
+        desk.tick(1)
+        yield image
 
 
 def write_metadata(work: Work, side: str) -> None:
@@ -70,17 +86,16 @@ def write_metadata(work: Work, side: str) -> None:
     schema = _schema(columns, images=False)
     with work.destination.stream(f"{side}/metadata.parquet") as stream:
         rows = ({"file_name": entry.name, **columns.row(entry)} for entry in work.place(side))
-        _write(stream, schema, ((row, 0) for row in rows))
+        _write(Pages(stream, iter(())), schema, ((row, 0) for row in rows))
 
 
-def _image_rows(desk: Desk, lot: Lot) -> Iterator[tuple[dict[str, Any], int]]:
-    columns = desk.columns
-    for entry, data in desk.read(lot):
-        yield {"image": {"bytes": data, "path": entry.name}, **columns.row(entry)}, len(data)
-        desk.tick(1)
+def _image_rows(columns: Columns, entries: Iterable[Entry]) -> Iterator[tuple[dict[str, Any], int]]:
+    """Give rows in which an image's bytes are how many they are."""
+    for entry in entries:
+        yield {"image": {"bytes": entry.length, "path": entry.name}, **columns.row(entry)}, entry.length
 
 
-def _write(stream: Stream, schema: Any, rows: Iterable[tuple[dict[str, Any], int]]) -> None:
+def _write(file: Pages, schema: Any, rows: Iterable[tuple[dict[str, Any], int]]) -> None:
     pa, pq = _arrow()
     from zbatch.exports.arrays import arrow_table  # noqa: PLC0415 - an extra
 
@@ -91,23 +106,33 @@ def _write(stream: Stream, schema: Any, rows: Iterable[tuple[dict[str, Any], int
     compression = {path: "none" if path == "image.bytes" else others for path in _paths(schema)}
     dictionaries = [path for path in _paths(schema) if path not in plain]
     with pq.ParquetWriter(
-        pa.PythonFile(_Sink(stream), mode="w"),
+        pa.PythonFile(file, mode="w"),
         schema,
         compression=compression,
         use_dictionary=dictionaries,
         write_statistics=[path for path in _paths(schema) if path != "image.bytes"],
         store_schema=True,
+        data_page_version="1.0",
+        write_page_checksum=False,
     ) as writer:
-        group: list[dict[str, Any]] = []
-        size = 0
-        for row, length in rows:
-            group.append(row)
-            size += length
-            if size >= _GROUP_BYTES or len(group) >= _GROUP_COUNT:
-                writer.write_table(arrow_table(group, schema), row_group_size=len(group))
-                group, size = [], 0
-        if group:
+        for group in _groups(rows):
+            if "image" in schema.names:
+                file.await_images(row["image"]["bytes"] for row in group)
             writer.write_table(arrow_table(group, schema), row_group_size=len(group))
+            file.check()
+
+
+def _groups(rows: Iterable[tuple[dict[str, Any], int]]) -> Iterator[list[dict[str, Any]]]:
+    group: list[dict[str, Any]] = []
+    size = 0
+    for row, length in rows:
+        group.append(row)
+        size += length
+        if size >= _GROUP_BYTES or len(group) >= _GROUP_COUNT:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 def _paths(schema: Any) -> list[str]:
@@ -139,36 +164,6 @@ def _schema(columns: Columns, *, images: bool) -> Any:
     features: dict[str, Any] = {"image": {"_type": "Image"}}
     features |= {name: {"dtype": _DTYPES[kind], "_type": "Value"} for name, kind in columns.kinds.items()}
     return pa.schema(fields, {"huggingface": orjson.dumps({"info": {"features": features}})})
-
-
-class _Sink:
-    """A stream as pyarrow writes to it."""
-
-    closed = False
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-
-    def write(self, data: Any) -> int:
-        return self._stream.write(bytes(data))
-
-    def tell(self) -> int:
-        return self._stream.bytes
-
-    def flush(self) -> None:
-        """Do nothing: it is flushed at its end."""
-
-    def close(self) -> None:
-        """Do nothing: whoever opened it closes it."""
-
-    def writable(self) -> bool:
-        return True
-
-    def readable(self) -> bool:
-        return False
-
-    def seekable(self) -> bool:
-        return False
 
 
 def require_arrow() -> None:
