@@ -7,6 +7,7 @@ root stand above them. A disk that fills up is in `test_cli_run`.
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -225,7 +226,9 @@ def test_a_lock_file_that_is_removed_lets_no_second_run_in(tmp_path, server):
     with started(tmp_path, server) as process:
         wait_until(lambda: server.ledger.accepted, process)
         (tmp_path / "run" / ".lock").unlink()
+        process.send_signal(signal.SIGSTOP)  # it owns the run however long the other one takes to start
         other = zbatch(*words(tmp_path, server), cwd=tmp_path)
+        process.send_signal(signal.SIGCONT)
         _, err = process.communicate(timeout=60)
     assert other.returncode == 4
     assert "another process owns the run" in other.stderr

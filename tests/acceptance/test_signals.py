@@ -212,11 +212,13 @@ def test_suspended_with_submits_in_flight_for_longer_than_the_time_outs(tmp_path
 def test_a_second_process_is_refused_while_the_first_goes_on(tmp_path, server, command):
     with zbatch_started(*command, cwd=tmp_path) as process:
         wait_until(under_way(server), process)
+        process.send_signal(signal.SIGSTOP)  # it goes on however long the others take to start
         second = zbatch(*command, cwd=tmp_path)
         assert second.returncode == 4
         assert f"process {process.pid}" in second.stderr
         status = zbatch("status", tmp_path / "run", cwd=tmp_path)
         assert (status.returncode, process.poll()) == (0, None)
+        process.send_signal(signal.SIGCONT)
 
 
 LOADING = """

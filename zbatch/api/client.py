@@ -33,14 +33,7 @@ import httpx
 import orjson
 
 from zbatch.api.answers import MAX_JSON, MAX_REASON, Answer, Call, TooLargeError, read_answer, shown
-from zbatch.api.contract import (
-    RESULT_PATH,
-    TaskResult,
-    is_loopback,
-    parse_task_id,
-    parse_task_result,
-    submit_path,
-)
+from zbatch.api.contract import RESULT_PATH, is_loopback, submit_path
 from zbatch.api.errors import (
     NO_CONNECTION,
     TOO_LARGE,
@@ -51,6 +44,7 @@ from zbatch.api.errors import (
 )
 from zbatch.api.failures import NEVER_SENT
 from zbatch.api.pictures import MAX_IMAGE, inline_picture, next_hop, picture_of
+from zbatch.api.results import TaskResult, parse_task_id, parse_task_result
 from zbatch.api.timeouts import Timeouts
 from zbatch.api.transport import AiohttpTransport
 from zbatch.api.verdicts import download_error, result_error, submit_error

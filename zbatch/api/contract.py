@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
-from enum import StrEnum
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
+
+from zbatch.spelling import nearest_word
 
 RESULT_PATH: Final = "/v3/async/task-result"
 """`GET {base}/v3/async/task-result?task_id=ID` (seed: "Query Task Result API"; path observed)."""
@@ -58,6 +58,8 @@ class Violation:
 
 
 _SIZE = re.compile(r"([1-9][0-9]{0,4})\*([1-9][0-9]{0,4})")
+_BLANK = re.compile(r"[\s\ufeff]*")
+"""What a request may not consist of: a byte order mark is no word either, though Python strips none."""
 _SIZE_LIKE = re.compile(r"\s*([0-9]+)\s*[xX\u00d7*,/]\s*([0-9]+)\s*(px)?\s*")
 
 
@@ -73,7 +75,7 @@ def _is_integer(value: Any) -> bool:
 def _check_prompt(value: Any) -> Iterator[Violation]:
     if not isinstance(value, str):
         yield Violation("prompt", "must be text", value)
-    elif not value.strip():
+    elif _BLANK.fullmatch(value):
         yield Violation("prompt", "must not be empty", value)
 
 
@@ -125,7 +127,7 @@ def _check_lora(where: str, lora: Any) -> Iterator[Violation]:
     path = lora.get("path")
     if "path" not in lora:
         yield Violation(f"{where}.path", "is required")
-    elif not isinstance(path, str) or not path.strip():
+    elif not isinstance(path, str) or _BLANK.fullmatch(path):
         yield Violation(f"{where}.path", "must be the URL or path of the weights", path)
     scale = lora.get("scale", 1)
     if not _is_number(scale):
@@ -147,7 +149,7 @@ def _check_strength(value: Any) -> Iterator[Violation]:
 
 def _check_image(field: str) -> Callable[[Any], Iterator[Violation]]:
     def check(value: Any) -> Iterator[Violation]:
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str) or _BLANK.fullmatch(value):
             yield Violation(field, "must be an image URL", value)
 
     return check
@@ -216,93 +218,8 @@ def check_body(
 
 
 def _nearest(word: Any, words: Collection[str]) -> str:
-    close = get_close_matches(str(word).lower(), words, n=1, cutoff=0.6)
-    return f"did you mean {close[0]}?" if close else ""
-
-
-class TaskStatus(StrEnum):
-    """The four statuses of a task; the last two are final (observed)."""
-
-    QUEUED = "TASK_STATUS_QUEUED"
-    PROCESSING = "TASK_STATUS_PROCESSING"
-    SUCCEED = "TASK_STATUS_SUCCEED"
-    FAILED = "TASK_STATUS_FAILED"
-
-
-@dataclass(frozen=True, slots=True)
-class ResultImage:
-    """One image of a finished task: an http(s) URL, a `data:` URI or naked base64.
-
-    `nsfw` is the server's verdict as it came (`nsfw_detection_result`), or `None`.
-    """
-
-    image_url: str
-    nsfw: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class TaskResult:
-    """What the task-result call said. `status` is text: an unknown one means "not final yet"."""
-
-    status: str
-    reason: str
-    images: tuple[ResultImage, ...]
-    progress_percent: float = 0
-
-
-def parse_task_id(answer: Any) -> str:
-    """Read the answer of a submit: `{"task_id": "<uuid>"}`.
-
-    Raises:
-        ValueError: where it is anything else.
-    """
-    task_id = answer.get("task_id") if isinstance(answer, Mapping) else None
-    if isinstance(task_id, int) and not isinstance(task_id, bool):
-        task_id = str(task_id)
-    if not isinstance(task_id, str) or not task_id.strip() or "\0" in task_id:
-        raise ValueError("the answer has no task_id")
-    return task_id
-
-
-def parse_task_result(answer: Any) -> TaskResult:
-    """Read the answer of the task-result call, taking every plausible form.
-
-    Observed: numbers as strings; `images`, `videos`, `audios` and `extra` missing, null or empty while the
-    task runs; `reason` empty or missing.
-
-    Raises:
-        ValueError: where there is no task with a status in it.
-    """
-    task = answer.get("task") if isinstance(answer, Mapping) else None
-    status = task.get("status") if isinstance(task, Mapping) else None
-    if not isinstance(task, Mapping) or not isinstance(status, str) or not status:
-        raise ValueError("the answer has no task.status")
-    images = answer.get("images")
-    reason = task.get("reason")
-    try:
-        progress = float(task.get("progress_percent") or 0)
-    except (TypeError, ValueError):
-        progress = 0.0
-    return TaskResult(
-        status=status,
-        reason=reason if isinstance(reason, str) else "",
-        images=tuple(
-            ResultImage(image["image_url"], _nsfw(image, answer))
-            for image in (images if isinstance(images, list) else [])
-            if isinstance(image, Mapping) and isinstance(image.get("image_url"), str) and image["image_url"]
-        ),
-        progress_percent=progress,
-    )
-
-
-def _nsfw(image: Mapping[str, Any], answer: Mapping[str, Any]) -> Any:
-    verdict = image.get("nsfw_detection_result")
-    if verdict is None:
-        extra = answer.get("extra")
-        contents = extra.get("has_nsfw_contents") if isinstance(extra, Mapping) else None
-        if isinstance(contents, list) and contents:
-            verdict = contents[0]
-    return verdict
+    close = nearest_word(str(word), words)
+    return f"did you mean {close}?" if close else ""
 
 
 def is_loopback(url: str) -> bool:

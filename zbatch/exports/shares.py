@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Final
 
 from zbatch.errors import UsageError
 from zbatch.model import Scalar
+from zbatch.spelling import nearest_word
 
 _NUMBER: Final = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _PLAIN: Final = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
-_COMPARED: Final = 2_000
-"""Values that a misspelt one is compared with: more take seconds."""
 _LISTED: Final = 12
 
 
@@ -138,9 +136,7 @@ def _number(text: str) -> int | float | None:
 
 def _nearest(name: str, values: Iterable[Scalar]) -> str:
     words = sorted({word(value) for value in values})
-    close = words if len(words) <= _COMPARED else [one for one in words if one[:1] == name[:1]][:_COMPARED]
-    by_fold = {one.casefold(): one for one in close}
-    for match in get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.65):
-        return f"did you mean {by_fold[match]}?"
+    if close := nearest_word(name, words):
+        return f"did you mean {close}?"
     more = f" and {len(words) - _LISTED:,} others" if len(words) > _LISTED else ""
     return f"there are: {', '.join(words[:_LISTED])}{more}"

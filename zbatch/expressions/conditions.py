@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any, Final
 
 from zbatch.errors import UsageError
@@ -12,6 +11,7 @@ from zbatch.expressions.budget import ExpressionError
 from zbatch.expressions.filters import kind
 from zbatch.expressions.templates import compile_expression
 from zbatch.model import Coordinates
+from zbatch.spelling import nearest_word
 
 _NAME: Final = re.compile(r"[^\W\d]\w*(\.\w+)*")
 _LONGEST: Final = 40
@@ -56,8 +56,8 @@ class Condition:
                 self._flat.add(name)
         known = {*self._flat, *self._deep, *facts}
         for unknown in sorted(self._expression.names - known):
-            close = get_close_matches(unknown, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(sorted(known))}"
+            close = nearest_word(unknown, known)
+            hint = f"did you mean {close}?" if close else f"there are: {', '.join(sorted(known))}"
             raise UsageError(f"{self._written} uses {unknown!r}, which no {what} has", hint=hint)
 
     def holds(self, coordinates: Coordinates, fact: Callable[[str], Any], called: str) -> bool:

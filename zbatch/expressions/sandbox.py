@@ -12,7 +12,6 @@ import contextlib
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, Final
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, UndefinedError, nodes
@@ -23,6 +22,7 @@ from jinja2.visitor import NodeTransformer
 
 from zbatch.expressions.budget import ExpressionError, bound_operator, bounded_range, charge_for
 from zbatch.expressions.filters import FILTERS, TESTS, concatenate, counted, kind, plain
+from zbatch.spelling import nearest_word
 
 _TEXT_METHODS: Final = frozenset(
     (
@@ -168,11 +168,11 @@ class Fence(NodeTransformer):
         names: Mapping[str, Any] = FILTERS if isinstance(node, nodes.Filter) else TESTS
         if node.name not in names:
             known = sorted(name for name in names if name.isidentifier())
-            close = get_close_matches(node.name, known, n=1, cutoff=0.7)
+            close = nearest_word(node.name, known, alike=0.7)
             what = "filter" if names is FILTERS else "test"
             raise ExpressionError(
                 f"uses {node.name!r}, and there is no such {what}",
-                hint=f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}",
+                hint=f"did you mean {close}?" if close else f"there are: {', '.join(known)}",
             )
 
     def visit_Const(self, node: nodes.Const) -> nodes.Node:  # noqa: N802 - Jinja calls it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from functools import cache
 from itertools import islice
 from typing import Any, Final
@@ -14,6 +13,7 @@ from zbatch.api.contract import FIELDS
 from zbatch.manifest.findings import MAX_FINDINGS, MISSING, Findings, Place, nearest, shown
 from zbatch.manifest.schema import definition
 from zbatch.manifest.secrets import names_a_secret
+from zbatch.spelling import nearest_word
 
 _TYPES: Final = {
     "object": "a map",
@@ -61,7 +61,8 @@ def _meant(place: Place, data: Mapping[str, Any]) -> set[Place]:
 
 
 def _close(word: str, words: Iterable[str]) -> list[str]:
-    return get_close_matches(word, list(words), n=1, cutoff=0.6)
+    close = nearest_word(word, words)
+    return [close] if close else []
 
 
 def _explain(error: Any) -> Iterator[_Explanation]:

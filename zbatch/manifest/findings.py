@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 import orjson
 
 from zbatch.errors import Finding, ManifestError, Severity
+from zbatch.spelling import nearest_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +29,6 @@ MAX_FINDINGS: Final = 100
 _LONGEST: Final = 2_000
 """Characters of a message."""
 
-_MOST_WORDS: Final = 1_000
 _MOST_APART: Final = 5
 
 
@@ -248,14 +247,7 @@ def named(names: Iterable[str]) -> str:
 def nearest(word: str, words: Iterable[str]) -> str:
     """Offer the nearest spelling as a hint, or the few words there are, or nothing."""
     known = sorted(set(words))
-    if len(known) > _MOST_WORDS:  # comparing with a hundred thousand of them takes seconds
-        begin = word[:1].casefold()
-        known = [name for name in known if name[:1].casefold() == begin][:_MOST_WORDS]
     parts = [name for name in known if word and name.startswith(f"{word}.")]
-    if parts:
-        return f"did you mean {parts[0]}?"
-    by_fold = {name.casefold(): name for name in known}
-    close = get_close_matches(word.casefold(), by_fold, n=1, cutoff=0.65)
-    if close:
-        return f"did you mean {by_fold[close[0]]}?"
+    if close := parts[0] if parts else nearest_word(word, known):
+        return f"did you mean {close}?"
     return f"there are: {', '.join(known)}" if known and len(", ".join(known)) <= 180 else ""

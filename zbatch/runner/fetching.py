@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from zbatch.api.contract import ResultImage, TaskResult, TaskStatus
 from zbatch.api.errors import TOO_LARGE, ApiError, BadAnswerError, GoneError, TaskLostError, ThrottledError
 from zbatch.api.pictures import MAX_IMAGE
+from zbatch.api.results import ResultImage, TaskResult, TaskStatus
 from zbatch.clock import monotonic
 from zbatch.errors import SurroundingsError, ZbatchError
 from zbatch.model import Artifact

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from zbatch.api.contract import TaskResult
+from zbatch.api.results import TaskResult
 from zbatch.clock import clock_time, monotonic
 from zbatch.errors import DiskError, ZbatchError
 from zbatch.runner.events import EventName, Progress

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from zbatch.api.contract import TaskResult, TaskStatus
 from zbatch.api.errors import NO_CONNECTION, AccountRefusedError, ApiError, TaskLostError, ThrottledError
+from zbatch.api.results import TaskResult, TaskStatus
 from zbatch.clock import monotonic
 from zbatch.errors import ZbatchError
 from zbatch.model import JobState

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from starlette.responses import Response
 
-from zbatch.api.contract import TaskStatus, Violation
+from zbatch.api.contract import Violation
+from zbatch.api.results import TaskStatus
 from zbatch.model import MEDIA_TYPES
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from zbatch.api.contract import MODELS, RESULT_PATH, TaskStatus
+from zbatch.api.contract import MODELS, RESULT_PATH
+from zbatch.api.results import TaskStatus
 from zbatch.errors import DiskError
 from zbatch.model import EXTENSIONS, MEDIA_TYPES
 from zbatch.server.answers import RefusedError, data_uri, json_answer, refusal, task_answer

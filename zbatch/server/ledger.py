@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from zbatch.api.contract import TaskStatus
+from zbatch.api.results import TaskStatus
 from zbatch.errors import DiskError, StateError
 from zbatch.model import Lora
 from zbatch.server.engines import ImageRequest, Watch

@@ -12,9 +12,9 @@ from zbatch.api.contract import (
     MODELS,
     OUTPUT_FORMATS,
     RESULT_PATH,
-    TaskStatus,
     submit_path,
 )
+from zbatch.api.results import TaskStatus
 from zbatch.model import MEDIA_TYPES
 from zbatch.server.metrics import MEDIA_TYPE as METRICS_TYPE
 from zbatch.server.orders import LONGEST, LONGEST_PATH

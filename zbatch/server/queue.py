@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final
 
-from zbatch.api.contract import TaskStatus
+from zbatch.api.results import TaskStatus
 from zbatch.server.engines import Engine, ImageRequest, SteppedEngine
 from zbatch.server.fair import FairQueue
 from zbatch.server.fetch import Fetcher

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from zbatch.api.contract import TaskStatus
+from zbatch.api.results import TaskStatus
 from zbatch.errors import SurroundingsError
 from zbatch.server.ledger import Ledger
 from zbatch.server.shelf import Shelf

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from zbatch.api.contract import TaskStatus
+from zbatch.api.results import TaskStatus
 from zbatch.server.engines import ImageRequest, Watch
 
 
