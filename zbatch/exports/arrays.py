@@ -24,7 +24,7 @@ _ZEROS: Final = 1 << 22
 def arrow_table(rows: Sequence[dict[str, Any]], schema: Any) -> Any:
     """Give a table of rows: text, booleans, 64-bit numbers, and maps of such, as the schema says.
 
-    Any value may be `None`, but no map. Of bytes a row says how many, and there are so many zeros.
+    Any value may be `None`, but no map and no bytes. Where a row says only how many bytes, they are zeros.
     """
     columns = [_array(field.type, [row[field.name] for row in rows]) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
@@ -45,8 +45,10 @@ def _array(kind: Any, values: Sequence[Any]) -> Any:
         numbers = array("q" if pa.types.is_integer(kind) else "d", (value or 0 for value in values))
         return pa.Array.from_buffers(kind, count, [valid, pa.py_buffer(numbers)])
     if pa.types.is_binary(kind):
-        ends = array("i", accumulate(values, initial=0))
-        return pa.Array.from_buffers(kind, count, [None, pa.py_buffer(ends), _zeros(ends[-1])])
+        given = bool(values) and isinstance(values[0], bytes)
+        ends = array("i", accumulate(map(len, values) if given else values, initial=0))
+        data = pa.py_buffer(b"".join(values)) if given else _zeros(ends[-1])
+        return pa.Array.from_buffers(kind, count, [None, pa.py_buffer(ends), data])
     pieces = [b"" if value is None else value.encode() for value in values]
     ends = array("i", accumulate(map(len, pieces), initial=0))
     return pa.Array.from_buffers(kind, count, [valid, pa.py_buffer(ends), pa.py_buffer(b"".join(pieces))])

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, Protocol
 
-from zbatch.errors import DiskError, SurroundingsError
-from zbatch.exports.entries import Entry
-from zbatch.exports.streams import Stream
+from zbatch.errors import SurroundingsError
 
 _COUNT: Final = 4
 """Bytes of a number in a page: before its levels how long they are, before each value how long that is."""
+
+
+class Sink(Protocol):
+    """Where the bytes of the file go."""
+
+    def write(self, data: bytes | memoryview, /) -> int:
+        """Write all of them."""
 
 
 class Pages:
@@ -26,10 +31,11 @@ class Pages:
 
     closed = False
 
-    def __init__(self, stream: Stream, images: Iterator[tuple[Entry, bytes]]) -> None:
-        """Name the file; `images` come in the order of its rows."""
-        self._stream = stream
-        self._images = images
+    def __init__(self, sink: Sink, images: Iterator[bytes] | None = None) -> None:
+        """Say where the file goes; `images` come in the order of its rows, each as long as was told."""
+        self._sink = sink
+        self._written = 0
+        self._images = images if images is not None else iter(())
         self._awaited: deque[int] = deque()
 
     def await_images(self, lengths: Iterable[int]) -> None:
@@ -58,7 +64,8 @@ class Pages:
         if start:
             self._fill(memoryview(data), start)
         else:
-            self._stream.write(data)
+            self._sink.write(data)
+        self._written += len(data)
         return len(data)
 
     def _first_image(self, data: bytes) -> int:
@@ -69,23 +76,16 @@ class Pages:
         return start if data[start : start + _COUNT] == self._awaited[0].to_bytes(_COUNT, "little") else 0
 
     def _fill(self, page: memoryview, at: int) -> None:
-        self._stream.write(page[:at])
+        self._sink.write(page[:at])
         while at < len(page) and self._awaited:
-            self._stream.write(page[at : at + _COUNT])
-            length = self._awaited.popleft()
-            entry, data = next(self._images)
-            if len(data) != length:
-                raise DiskError(
-                    f"the image {entry.file} is {len(data)} bytes long, and the state says {length}",
-                    hint="zbatch verify names every image that is not as it was saved",
-                )
-            self._stream.write(data)
-            at += _COUNT + length
-        self._stream.write(page[at:])
+            self._sink.write(page[at : at + _COUNT])
+            self._sink.write(next(self._images))
+            at += _COUNT + self._awaited.popleft()
+        self._sink.write(page[at:])
 
     def tell(self) -> int:
         """Say how much was written."""
-        return self._stream.bytes
+        return self._written
 
     def flush(self) -> None:
         """Do nothing: it is flushed at its end."""

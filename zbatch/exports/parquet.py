@@ -6,14 +6,16 @@ pyarrow is an extra: it is imported when this is used.
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 from collections.abc import Generator, Iterable, Iterator
+from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from zbatch.errors import UsageError
+from zbatch.errors import DiskError, SurroundingsError, UsageError
 from zbatch.exports.columns import Columns
 from zbatch.exports.desk import Desk, Lot, Packed
 from zbatch.exports.entries import Entry
@@ -64,15 +66,23 @@ def pack_parquet(desk: Desk, lot: Lot) -> Packed:
         desk.target.stream(lot.name) as stream,
         contextlib.closing(_told(desk, desk.sources.read_all(entries))) as images,
     ):
-        _write(Pages(stream, images), schema, _image_rows(desk.columns, listed))
+        if _fillable():
+            _write(Pages(stream, images), schema, _image_rows(desk.columns, listed))
+        else:
+            _write(Pages(stream), schema, _whole_rows(desk.columns, listed, images))
     return Packed(b"", stream.bytes, stream.sha256)
 
 
-def _told(desk: Desk, images: Iterator[Read]) -> Generator[Read]:
-    """Tell of each image that is asked for."""
-    for image in images:
+def _told(desk: Desk, images: Iterator[Read]) -> Generator[bytes]:
+    """Tell of each image that is asked for, and give what it is: as long as the state says."""
+    for entry, data in images:
+        if len(data) != entry.length:
+            raise DiskError(
+                f"the image {entry.file} is {len(data)} bytes long, and the state says {entry.length}",
+                hint="zbatch verify names every image that is not as it was saved",
+            )
         desk.tick(1)
-        yield image
+        yield data
 
 
 def write_metadata(work: Work, side: str) -> None:
@@ -86,13 +96,40 @@ def write_metadata(work: Work, side: str) -> None:
     schema = _schema(columns, images=False)
     with work.destination.stream(f"{side}/metadata.parquet") as stream:
         rows = ({"file_name": entry.name, **columns.row(entry)} for entry in work.place(side))
-        _write(Pages(stream, iter(())), schema, ((row, 0) for row in rows))
+        _write(Pages(stream), schema, ((row, 0) for row in rows))
 
 
 def _image_rows(columns: Columns, entries: Iterable[Entry]) -> Iterator[tuple[dict[str, Any], int]]:
     """Give rows in which an image's bytes are how many they are."""
     for entry in entries:
         yield {"image": {"bytes": entry.length, "path": entry.name}, **columns.row(entry)}, entry.length
+
+
+def _whole_rows(
+    columns: Columns, entries: Iterable[Entry], images: Iterable[bytes]
+) -> Iterator[tuple[dict[str, Any], int]]:
+    """Give rows with the images themselves."""
+    for entry, data in zip(entries, images, strict=True):
+        yield {"image": {"bytes": data, "path": entry.name}, **columns.row(entry)}, len(data)
+
+
+@cache
+def _fillable() -> bool:
+    """Tell whether images can be put in place of zeros in what the installed pyarrow writes.
+
+    It copies each image three times otherwise. Its pages are held against those that it makes of images: a
+    version that lays them out in another way gets the images.
+    """
+    pa, _ = _arrow()
+    images = [b"", b"one", bytes(5_000)]
+    schema = pa.schema([("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())]))])
+    files = []
+    for given in ([len(data) for data in images], images):
+        files.append(file := io.BytesIO())
+        rows = [({"image": {"bytes": own, "path": "a"}}, 0) for own in given]
+        with contextlib.suppress(SurroundingsError):
+            _write(Pages(file, iter(images)), schema, rows)
+    return files[0].getvalue() == files[1].getvalue()
 
 
 def _write(file: Pages, schema: Any, rows: Iterable[tuple[dict[str, Any], int]]) -> None:
@@ -116,7 +153,7 @@ def _write(file: Pages, schema: Any, rows: Iterable[tuple[dict[str, Any], int]])
         write_page_checksum=False,
     ) as writer:
         for group in _groups(rows):
-            if "image" in schema.names:
+            if "image" in schema.names and isinstance(group[0]["image"]["bytes"], int):
                 file.await_images(row["image"]["bytes"] for row in group)
             writer.write_table(arrow_table(group, schema), row_group_size=len(group))
             file.check()
