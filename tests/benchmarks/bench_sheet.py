@@ -23,8 +23,9 @@ How each number comes about, in headless Chromium, from `file://`, a fresh brows
   pressed again and again.
 - elements: all in the document, without those of the page's own controls (the head with its tools and axes,
   the panel of values, the dialogs); the most that were there before, between and after the changes.
-- memory: proportional set size (PSS) of all processes of the browser, summed, after the first screen and at
-  the end. An empty page takes some 350 MB of it.
+- memory: proportional set size (PSS) of all processes of the browser, summed: of an empty page, after the
+  first screen, at the end of as many changes and as much scrolling, and some time later. Nobody looks on:
+  Playwright's debugger keeps a copy of every picture that comes, so another browser does the same without it.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support.browser import ARGUMENTS, find_chromium
 from support.large_run import write_large
+from support.plain_browser import PlainPage, plain_browser
 
 PROBE = """
 (() => {
@@ -236,7 +238,7 @@ def opened(path: Path) -> Iterator[Page]:
 
 
 def first_screen(path: Path, times: int, table: Table, limit: float | None = None) -> None:
-    grids, paints, pictures, sizes, used = [], [], [], [], []
+    grids, paints, pictures, used = [], [], [], []
     for _ in range(times):
         with opened(path) as page:
             used.append(CPU[page]())
@@ -245,14 +247,11 @@ def first_screen(path: Path, times: int, table: Table, limit: float | None = Non
             paints.append(
                 page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
             )
-            page.wait_for_timeout(500)
-            sizes.append(memory())
     table.line(f"grid drawn, median of {times}", statistics.median(grids), "ms", limit)
     table.line("grid drawn, worst", max(grids), "ms")
     table.line("CPU by then, at most; median", statistics.median(used), "ms")
     table.line("first-contentful-paint, median", statistics.median(paints), "ms")
     table.line("all pictures of the window decoded, median", statistics.median(pictures), "ms")
-    table.line("memory of the browser", statistics.median(sizes), "MB")
 
 
 def changed(page: Page, act: Callable[[], object]) -> float:
@@ -322,6 +321,72 @@ def scroll(page: Page, table: Table, limit: float | None) -> None:
     table.line(f"PageDown: longest of {len(frames)} frames", max(frames), "ms", limit)
 
 
+def use(page: PlainPage) -> None:
+    """Change the page as often as `changes` does, and scroll it."""
+
+    def act(*acts: Callable[[], object]) -> None:
+        for _ in range(5):
+            for one in acts:
+                one()
+                time.sleep(0.15)
+
+    def click(selector: str, words: str = "") -> Callable[[], object]:
+        return lambda: page.click(selector, words)
+
+    def put(selector: str, *values: str) -> list[Callable[[], object]]:
+        return [lambda value=value: page.put(selector, value) for value in values]
+
+    act(click(".chip", "0.5"), click(".chip", "0.5"))
+    act(click(".chip", "animal 3"), click(".chip", "animal 3"))
+    act(*put("#search", *("valley 7"[:end] for end in range(1, 9)), ""))
+    act(*put("#search", "seed:1003", "scale>0.6", ""))
+    act(*[click('.pill[data-state="failed"]')] * 2)
+    act(*[click("#swap")] * 2)
+    act(*put("#axis-x", "lora.name", "seed", "lora.scale"))
+    act(click("#shape-wall"), click("#shape-table"))
+    scroll_plainly(page)
+
+
+def scroll_plainly(page: PlainPage) -> None:
+    """Turn the wheel and press PageDown as often as `scroll` does."""
+    for _ in range(60):
+        page.wheel(900, 600, 700)
+        time.sleep(0.016)
+    page.evaluate("document.querySelector('.cell').focus()")
+    for _ in range(40):
+        page.press("PageDown")
+        time.sleep(0.016)
+
+
+def sizes(
+    path: Path, times: int, table: Table, use: Callable[[PlainPage], None], limit: float | None = None
+) -> None:
+    """What the browser takes when nobody looks on."""
+    found: dict[str, list[float]] = {}
+
+    def take(words: str) -> None:
+        found.setdefault(words, []).append(memory())
+
+    for _ in range(times):
+        with plain_browser() as page:
+            time.sleep(1)
+            take("memory of the browser, empty")
+            page.goto(path)
+            time.sleep(1)
+            take("   with the first screen")
+            use(page)
+            time.sleep(0.5)
+            take("   at the end")
+            time.sleep(15)  # what was thrown away is swept out when nothing happens
+            take("   15 s later")
+            # What the browser keeps only while nobody else needs it: pixels of pictures that were seen.
+            page.send("Memory.simulatePressureNotification", level="critical")
+            time.sleep(2)
+            take("   when the system is short of it")
+    for words, values in found.items():
+        table.line(f"{words}, median of {times}", statistics.median(values), "MB", limit)
+
+
 def measure(cells: int, times: int, peers: bool, keep: Path | None) -> None:
     table = Table()
     big = cells > 10_000
@@ -341,15 +406,7 @@ def measure(cells: int, times: int, peers: bool, keep: Path | None) -> None:
             changes(page, times, table, 150 if big else 60)
             scroll(page, table, 50)
             table.line("elements after scrolling", page.evaluate("probe.elements()"), "", 300)
-            table.line("memory at the end", memory(), "MB", 600)
-            page.wait_for_timeout(15_000)  # what was thrown away is swept out when nothing happens
-            table.line("memory, 15 s later", memory(), "MB", 600)
-            # What the browser keeps only while nobody else needs it: pixels of pictures that were seen.
-            page.context.new_cdp_session(page).send(
-                "Memory.simulatePressureNotification", {"level": "critical"}
-            )
-            page.wait_for_timeout(2000)
-            table.line("memory, when the system is short of it", memory(), "MB", 600)
+        sizes(run / "index.html", min(times, 3), table, use, 600)
         for kind in PEERS if peers else []:
             if kind == "eager" and big:
                 continue  # tens of gigabytes
@@ -357,13 +414,14 @@ def measure(cells: int, times: int, peers: bool, keep: Path | None) -> None:
             path = write_peer(run, kind)
             first_screen(path, times if kind == "windowed" else 1, table)
             if kind == "windowed":
+                sizes(path, 1, table, scroll_plainly)
                 continue
             with opened(path) as page:
                 took = [changed(page, lambda: page.locator("#chip").click()) for _ in range(4)]
                 table.line("hide a scale, show it, worst of 4", max(took), "ms")
                 table.line("elements", page.evaluate("probe.elements()"), "")
                 scroll(page, table, None)
-                table.line("memory at the end", memory(), "MB")
+            sizes(path, 1, table, scroll_plainly)
     finally:
         if keep is None:
             shutil.rmtree(folder)
