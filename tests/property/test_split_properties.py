@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from zbatch.errors import UsageError
 from zbatch.exports.entries import Entry
-from zbatch.exports.splits import Split, Splitter
+from zbatch.exports.splits import Split
+from zbatch.exports.splitter import Splitter
 
 CELLS = st.fixed_dictionaries({"subject": st.sampled_from("abcdefghij"), "place": st.integers(0, 3)})
 ENTRIES = st.lists(

@@ -15,7 +15,8 @@ from zbatch.exports.entries import Chosen, Entry, Spool
 from zbatch.exports.gathering import Gathering
 from zbatch.exports.listing import listed
 from zbatch.exports.options import Options
-from zbatch.exports.splits import SIDES, Split, Splitter
+from zbatch.exports.splits import SIDES, Split
+from zbatch.exports.splitter import Splitter
 from zbatch.exports.tally import Tally
 from zbatch.exports.verification import told
 from zbatch.picks.merging import Merged

@@ -1,30 +1,9 @@
 // The run: columns as `data.js` brings them, and what can be asked of them by the number of a cell.
 
-const ABSENT = -1;
 const FORMAT = 2; // of `data.js`: the shape that this page reads
 const REQUEST_ORDER = ["prompt", "size", "seed", "loras", "image_url", "strength", "mask", "output_format", "enable_base64_output"];
 const STATES = ["done", "failed", "rejected", "unknown", "pending", "submitting", "submitted", "excluded"]; // as they are shown
 const RETRIED = ["failed", "rejected", "unknown"]; // again only where `--retry` says so
-
-class Axis {
-  constructor({ name, values, numeric }, index, column) {
-    Object.assign(this, { name, values, numeric, index, column });
-    this.short = name.split(".").findLast((part) => part !== "name") ?? name;
-    this.labels = values.map((value) => (typeof value === "boolean" ? (value ? "true" : "false") : String(value)));
-    this.siblings = new Siblings(this.labels);
-    this.varies = values.length > 1;
-    this.partial = column.includes(ABSENT); // some cells have no such coordinate
-    this.longest = this.labels.reduce((most, label) => Math.max(most, label.length), 0);
-  }
-
-  label(value) {
-    return value === ABSENT || value === undefined ? "—" : this.labels[value];
-  }
-
-  brief(value, limit) {
-    return value === ABSENT || value === undefined ? "—" : this.siblings.brief(value, limit);
-  }
-}
 
 /** Kinds of data that a page may hold, each with the class that reads it. */
 const READERS = {};
