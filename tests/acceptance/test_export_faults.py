@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -153,3 +154,63 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path, run):
     done = zbatch("export", Path("nowhere"), "--format", "jsonl", "-o", "out", cwd=tmp_path)
     assert done.returncode == 2
     assert "nowhere is not a run directory" in done.stderr
+
+
+def test_a_place_where_a_disk_is_mounted_is_refused_before_anything_is_written(tmp_path, run):
+    with mounted(tmp_path / "disk", megabytes=40):
+        said = zbatch("export", run, "--format", "csv", "-o", "disk", cwd=tmp_path)
+        assert said.returncode == 2
+        assert "disk is where a disk is mounted" in said.stderr
+        assert "hint: give a directory in it: -o disk/export" in said.stderr
+        assert [path.name for path in tmp_path.iterdir()] == ["disk"]
+        assert zbatch("export", run, "--format", "csv", "-o", "disk/export", cwd=tmp_path).returncode == 0
+
+
+def test_the_longest_name_that_a_directory_may_have_is_one_of_an_export(tmp_path, run):
+    name = "n" * 255
+    done = zbatch("export", run, "--format", "csv", "-o", name, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert zbatch("verify", name, cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["n" * 256, "n" * 300, "/".join(["n" * 200] * 25)])
+def test_a_name_that_no_directory_may_have_is_told(tmp_path, run, name):
+    for command in ["export", run, "--format", "csv", "-o", name], ["verify", name]:
+        said = zbatch(*command, cwd=tmp_path)
+        assert said.returncode in {2, 4}, said.stderr
+        assert "too long" in said.stderr
+        assert "a bug" not in said.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_place_is_no_place(tmp_path, run):
+    said = zbatch("export", run, "--format", "csv", "-o", "", cwd=tmp_path)
+    assert (said.returncode, "is empty: give a directory" in said.stderr) == (2, True)
+
+
+def test_shards_that_another_pyarrow_wrote_are_written_again(tmp_path, run):
+    """Versions write other bytes: an export is one version's."""
+    command = words(run, "parquet")
+    with zbatch_started(*command, cwd=tmp_path) as process:
+        with contextlib.suppress(AssertionError):  # it may be quicker than we look
+            wait_until((tmp_path / ".out.partial" / "shards.jsonl").exists, process)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    plan = tmp_path / ".out.partial" / "plan.json"
+    told = json.loads(plan.read_text())
+    assert told["tool"].startswith("pyarrow ")
+    plan.write_text(json.dumps(told | {"tool": "pyarrow 1.0"}))
+    done = zbatch(*command, cwd=tmp_path)
+    assert done.returncode == 0
+    assert "gone on with" not in done.stderr
+
+
+@pytest.mark.parametrize("form", ["webdataset", "parquet"])
+@pytest.mark.parametrize("caption", ["{{ request.seed }}", "{{ 'ab\u72d0' * 2000 }} {{ request.seed }}"])
+def test_shards_are_no_larger_than_is_asked_for(tmp_path, run, form, caption):
+    command = ["export", run, "--format", form, "-o", "out", "--caption", caption]
+    assert zbatch(*command, "--shard-size", "400kB", cwd=tmp_path).returncode == 0
+    shards = [path for path in (tmp_path / "out").rglob("*.*") if path.suffix in {".tar", ".parquet"}]
+    assert len(shards) > 30
+    assert max(path.stat().st_size for path in shards) <= 400_000

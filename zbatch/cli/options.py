@@ -22,6 +22,8 @@ class _Place(click.ParamType):  # type: ignore[type-arg]
     name = "place"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path | str:
+        if value == "":
+            self.fail("is empty: give a directory, or the URL of a place in an object store", param, ctx)
         return value if isinstance(value, Path) or is_url(value) else Path(value)
 
 

@@ -14,6 +14,15 @@ from zbatch.exports.sources import Sources
 from zbatch.exports.streams import Stream
 
 
+class Room(NamedTuple):
+    """Bytes that a shard takes beside its images: as a whole, and with each of them."""
+
+    whole: int
+    each: int
+    times: int
+    """How often what is said of an image is in there, at most."""
+
+
 class Lot(NamedTuple):
     """Images of one side that are packed together: `name` is their shard's, or none in a folder."""
 

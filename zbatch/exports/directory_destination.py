@@ -13,6 +13,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import shlex
 import shutil
 import stat
 from collections.abc import Mapping
@@ -29,12 +30,10 @@ from zbatch.exports.aside import open_aside
 from zbatch.exports.checksums import CHECKSUMS, entries
 from zbatch.exports.destination import Destination, Shard
 from zbatch.exports.lengths import LENGTHS, Shortfall
+from zbatch.exports.partial import partial_of
 from zbatch.exports.streams import Stream
 from zbatch.exports.tree import Tree, cannot_write
 from zbatch.model import EXTENSIONS
-
-PARTIAL: Final = ".partial"
-"""How the place aside ends."""
 
 _OURS: Final = frozenset({"plan.json", "shards.jsonl", "tree", "lock"})
 
@@ -44,9 +43,13 @@ class DirectoryDestination(Destination):
 
     links = True
 
-    def __init__(self, path: Path, digest: str, about: Mapping[str, Any]) -> None:
-        """Name the directory; `digest` tells this export apart from any other, `about` says what it is."""
+    def __init__(self, path: Path, digest: str, about: Mapping[str, Any], *, tool: str = "") -> None:
+        """Name the directory; `digest` tells this export apart from any other, `about` says what it is.
+
+        What another version of `tool` left half done is not gone on with: its bytes may be others.
+        """
         super().__init__(digest, about)
+        self._tool = tool
         self.path: Path = path
         self._place = Path(os.path.realpath(path))
         self.partial = partial_of(path)
@@ -62,12 +65,14 @@ class DirectoryDestination(Destination):
             DiskError: it cannot be looked at.
         """
         try:
-            if not os.path.lexists(self.path):
-                return False
+            self.path.lstat()
             if not self.path.is_dir():
                 raise UsageError(f"{self.path} is no directory", hint="give another one with -o")
             if not any(self.path.iterdir()):
+                self._check_replaceable()
                 return False
+        except FileNotFoundError:
+            return False
         except OSError as error:
             raise self._failed(error, self.path) from error
         there = read_about(self.path)
@@ -84,6 +89,14 @@ class DirectoryDestination(Destination):
                 hint="give another directory with -o, or remove that one",
             )
         raise UsageError(f"{self.path} is not empty", hint="give another directory with -o")
+
+    def _check_replaceable(self) -> None:
+        """Look whether a directory can take the place: what is written aside is on another disk."""
+        if os.path.ismount(self._place):
+            raise UsageError(
+                f"{self.path} is where a disk is mounted: an export cannot take its place",
+                hint=f"give a directory in it: -o {shlex.quote(str(self.path / 'export'))}",
+            )
 
     def _check_whole(self) -> None:
         """Look whether the files of the export that lies there are all there, and as long as written down."""
@@ -151,11 +164,12 @@ class DirectoryDestination(Destination):
     def _take_up(self) -> None:
         plan = self.partial / "plan.json"
         with contextlib.suppress(FileNotFoundError, ValueError):
-            self.resumed = orjson.loads(plan.read_bytes()).get("digest") == self._digest
+            there = orjson.loads(plan.read_bytes())
+            self.resumed = (there.get("digest"), there.get("tool", "")) == (self._digest, self._tool)
         if not self.resumed:
             self._clear()
             with plan.open("wb") as stream:
-                stream.write(orjson.dumps({"digest": self._digest, **self._about}))
+                stream.write(orjson.dumps({"digest": self._digest, "tool": self._tool, **self._about}))
                 stream.flush()
                 os.fsync(stream.fileno())
             sync_directory(self.partial)
@@ -312,9 +326,3 @@ class DirectoryDestination(Destination):
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
-
-
-def partial_of(path: Path) -> Path:
-    """Give the place aside where the export that gets this name is written."""
-    place = Path(os.path.realpath(path))
-    return place.parent / f".{place.name}{PARTIAL}"

@@ -121,6 +121,10 @@ class Spool:
             raise cannot_keep(error) from error
         return Part(self._file.fileno(), self._starts[first], self._starts[end])
 
+    def length(self, number: int) -> int:
+        """Give how many bytes an entry takes here: about what is said of the image."""
+        return self._starts[number + 1] - self._starts[number]
+
     def fileno(self) -> int:
         """Give the number of the open file."""
         return self._file.fileno()

@@ -13,8 +13,8 @@ from typing import Final
 from zbatch.errors import DiskError, UsageError
 from zbatch.exports.about import ABOUT, read_about, unfinished
 from zbatch.exports.checksums import CHECKSUMS, entries, leads_out
-from zbatch.exports.directory_destination import PARTIAL, partial_of
 from zbatch.exports.hashing import Found, look_at_all
+from zbatch.exports.partial import PARTIAL, partial_of
 from zbatch.exports.shards import bad_samples
 from zbatch.exports.stored_check import is_stored_export, take, verify_stored_export
 from zbatch.exports.strays import files_below, size_of
@@ -30,17 +30,20 @@ def is_export(path: str | Path) -> bool:
     """Tell whether a directory, or a place in an object store, carries a checksum file.
 
     Raises:
-        UsageError: an export that is not finished lies there, or it is a URL of no object store.
+        UsageError: an export that is not finished lies there, it is a URL of no object store, or no path.
         StorageError: the store cannot be asked.
     """
     if is_url(str(path)):
         return is_stored_export(parse_location(str(path)))
     path = Path(path)
-    if (path / CHECKSUMS).is_file():
-        return True
-    for aside in (path, partial_of(path)):
-        if aside.name.endswith(PARTIAL) and (aside / "plan.json").is_file():
-            raise unfinished(str(path), read_about(aside, "plan.json"))
+    try:
+        if (path / CHECKSUMS).is_file():
+            return True
+        for aside in (path, partial_of(path)):
+            if aside.name.endswith(PARTIAL) and (aside / "plan.json").is_file():
+                raise unfinished(str(path), read_about(aside, "plan.json"))
+    except OSError as error:  # of a name that is too long, say
+        raise UsageError(f"{path} cannot be looked at: {error.strerror or error}") from error
     return False
 
 

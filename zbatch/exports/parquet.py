@@ -10,6 +10,7 @@ import io
 import itertools
 from collections.abc import Generator, Iterable, Iterator
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +18,7 @@ import orjson
 
 from zbatch.errors import DiskError, SurroundingsError, UsageError
 from zbatch.exports.columns import Columns
-from zbatch.exports.desk import Desk, Lot, Packed
+from zbatch.exports.desk import Desk, Lot, Packed, Room
 from zbatch.exports.entries import Entry
 from zbatch.exports.pages import Pages
 from zbatch.exports.sources import Read
@@ -25,7 +26,7 @@ from zbatch.exports.sources import Read
 if TYPE_CHECKING:
     from zbatch.exports.writing import Work
 
-_OVERHEAD: Final = 1_024
+_ROOM: Final = Room(whole=16_384, each=1_024, times=1)
 _GROUP_BYTES: Final = 2_500_000
 _GROUP_COUNT: Final = 1_000
 """A row group is what a reader that streams takes at once; pyarrow holds one, several times over."""
@@ -47,7 +48,7 @@ def write_parquet(work: Work) -> None:
         DiskError: an image is gone or was changed, or the disk is full.
     """
     for side in work.selection.sides:
-        counts = work.shards(side, _OVERHEAD)
+        counts = work.shards(side, _ROOM)
         names = [f"data/{side}-{number:05}-of-{len(counts):05}.parquet" for number in range(len(counts))]
         for _ in work.packed(work.lots(side, counts, names)):
             pass  # a shard that is whole is all there is to it
@@ -211,6 +212,14 @@ def require_arrow() -> None:
     """
     if find_spec("pyarrow") is None:
         raise _needed()
+
+
+def arrow_version() -> str:
+    """Say which pyarrow is installed, without loading it; nothing where none is."""
+    try:
+        return f"pyarrow {version('pyarrow')}"
+    except PackageNotFoundError:
+        return ""
 
 
 def _arrow() -> tuple[Any, Any]:

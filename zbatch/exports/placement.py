@@ -12,7 +12,7 @@ from zbatch.errors import StorageError, UsageError
 from zbatch.exports.about import ABOUT, about_of, read_about, told_of
 from zbatch.exports.bucket_destination import PLAN
 from zbatch.exports.checksums import CHECKSUMS
-from zbatch.exports.directory_destination import PARTIAL
+from zbatch.exports.partial import PARTIAL
 from zbatch.state.pictures import CLAIM, READERS_PATIENCE
 from zbatch.state.run import Run
 from zbatch.storage import Bucket, Location

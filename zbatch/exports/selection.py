@@ -123,10 +123,14 @@ class Selection:
         """How many images that stay have a caption of several lines."""
         return sum(self.marks[number] != DROPPED for number in self._multiline)
 
-    def lengths(self, side: str) -> Iterator[int]:
-        """Give the images' lengths in bytes, in the order of `entries`."""
+    def lengths(self, side: str) -> Iterator[tuple[int, int]]:
+        """Give the bytes of each image, and about those of what is said of it, in the order of `entries`."""
         mark = SIDES.index(side)
-        return (length for length, at in zip(self._lengths, self.marks, strict=True) if at == mark)
+        return (
+            (length, self._spool.length(number))
+            for number, (length, at) in enumerate(zip(self._lengths, self.marks, strict=True))
+            if at == mark
+        )
 
     def entries(self, side: str | None = None) -> Iterator[Entry]:
         """Give the images of one side, or of all sides in turn."""

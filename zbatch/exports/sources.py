@@ -86,7 +86,9 @@ class Sources:
         except OSError as error:
             raise DiskError(
                 f"cannot read the image {path}: {error.strerror or error}",
-                hint="`zbatch run` with its manifest fetches what is gone; then give this command again",
+                hint="`zbatch run` with its manifest fetches what is gone; then give this command again"
+                if isinstance(error, FileNotFoundError)
+                else "let it be read, or mend the disk; then give this command again",
             ) from error
         same = hashlib.sha256(data).hexdigest() == entry.sha256 if self._check else len(data) == entry.length
         if not same:

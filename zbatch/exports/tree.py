@@ -55,6 +55,8 @@ class Tree:
                     os.link(source, target)
             self.linked += 1
         except OSError as error:
+            if error.errno == errno.ENOENT and not os.path.lexists(source):
+                raise DiskError(f"cannot read the image {source}: {error.strerror}") from error
             if error.errno not in _NO_LINKS:
                 raise self._failed(error, target) from error
             try:
@@ -144,7 +146,7 @@ class Tree:
 
 def cannot_write(error: OSError, path: str | Path, partial: Path) -> DiskError:
     """Say that a file cannot be written, and what is safe in the place aside."""
-    kept = partial.exists()
+    kept = os.path.lexists(partial)  # which raises nothing
     hint = "choose a writable place with -o"
     if kept:
         hint = f"what is done is kept in {partial}: mend that and give the same command again"

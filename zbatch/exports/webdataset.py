@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from zbatch.exports.desk import Desk, Lot, Packed
+from zbatch.exports.desk import Desk, Lot, Packed, Room
 
 if TYPE_CHECKING:
     from zbatch.exports.writing import Work
 
-_OVERHEAD: Final = 4_096
-"""Bytes that come with an image: three headers, the padding, caption and facts."""
-
 _BLOCK: Final = 512
 _RECORD: Final = 20 * _BLOCK
+_ROOM: Final = Room(whole=2 * _BLOCK + _RECORD, each=7 * _BLOCK, times=2)
+"""Its end; headers, padding and names of fields; and what is said, as the caption and among the facts."""
+
 _PADDING: Final = bytes(_BLOCK)
 _TIME: Final = b"%011o\0" % 0
 
@@ -33,7 +33,7 @@ def write_webdataset(work: Work) -> None:
     """
     index: list[dict[str, Any]] = []
     for side in work.selection.sides:
-        counts = work.shards(side, _OVERHEAD)
+        counts = work.shards(side, _ROOM)
         names = [f"{side}-{number:06}.tar" for number in range(len(counts))]
         for name, count, packed in zip(
             names, counts, work.packed(work.lots(side, counts, names)), strict=True

@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from typing import Final
 
 from zbatch.exports.crew import Crew, Hand, processors
-from zbatch.exports.desk import Desk, Lot, Packed, Target
+from zbatch.exports.desk import Desk, Lot, Packed, Room, Target
 from zbatch.exports.destination import Destination, Shard
 from zbatch.exports.directory_destination import DirectoryDestination
 from zbatch.exports.entries import Entry
@@ -61,16 +61,17 @@ class Work:
         if before // _TOLD != self.done // _TOLD or self.done == self.total:
             self.progress(self.done, self.total)
 
-    def shards(self, side: str, overhead: int) -> list[int]:
-        """Say how many images each shard of a side holds; `overhead` bytes come with each."""
+    def shards(self, side: str, room: Room) -> list[int]:
+        """Say how many images each shard of a side holds; one that is too large for any has its own."""
         options = self.options
         counts: list[int] = []
         size = 0
-        for length in self.selection.lengths(side):
-            size += length + overhead
+        for image, said in self.selection.lengths(side):
+            length = image + room.each + room.times * said
+            size += length
             if not counts or counts[-1] >= options.shard_count or size > options.shard_bytes:
                 counts.append(0)
-                size = length + overhead
+                size = room.whole + length
             counts[-1] += 1
         return counts
 
