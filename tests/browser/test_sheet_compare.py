@@ -350,3 +350,18 @@ def test_a_relation_chosen_takes_back_what_was_said_of_the_pin(visit, calm):
     expect(toast).to_contain_text("Pinned")
     page.keyboard.press("b")
     expect(toast).to_have_count(0, timeout=500)
+
+
+def test_the_bar_is_one_line_in_a_usual_window_and_what_wraps_stays_together(visit, calm):
+    page = open_first(visit, calm)
+    page.keyboard.press("c")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+Digit4")
+    expect(page.locator(".adjust")).to_be_visible()
+    middles = """() => [...document.querySelectorAll('.comparebar :is(.segments, .square:not([hidden]))')]
+        .map(one => one.getBoundingClientRect()).map(({ y, height }) => Math.round(y + height / 2))"""
+    assert len(set(page.evaluate(middles))) == 1
+    page.set_viewport_size({"width": 900, "height": 800})
+    ways, *against = page.evaluate(middles)
+    assert len(set(against)) == 1
+    assert against[0] > ways

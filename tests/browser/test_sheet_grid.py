@@ -392,3 +392,9 @@ def test_what_flies_past_is_blank_and_is_drawn_when_it_stands(visit, large):
     expect(page.locator(".cell:not([title])")).to_have_count(0)
     assert page.evaluate("blanks") > 0
     assert page.locator(".cell").count() > 10
+
+
+def test_without_row_heads_titles_begin_where_pictures_do(visit, calm):
+    page = visit(calm, "#x=lora.name&y=&group=subject&group=seed")
+    left = page.locator(".sectionbar .icon").first.bounding_box()["x"]
+    assert left == page.locator(".cell").first.bounding_box()["x"]

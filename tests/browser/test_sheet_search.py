@@ -51,6 +51,7 @@ def test_terms_are_joined_by_and(visit, small, query, cells):
         ("sed:1000", "No axis is called “sed”: seed?", "seed:1000"),
         ("sate:failed", "No axis is called “sate”: state?", "state:failed"),
         ("state:faild", "No state is called “faild”: failed?", "state:failed"),
+        ("scale:0.8..0.4", "scale:0.8..0.4 begins above its end: scale:0.4..0.8?", "scale:0.4..0.8"),
     ],
 )
 def test_the_name_that_was_meant_is_offered(visit, small, query, words, better):
@@ -69,6 +70,9 @@ def test_the_name_that_was_meant_is_offered(visit, small, query, words, better):
         ("seed:999", "Nothing has seed:999: seed goes from 1000 to 1002"),
         ("scale>high", "Nothing has scale>high: scale goes from 0 to 1.2"),
         ("subject>3", "subject is no number: subject:… finds its values"),
+        ("rating>9", "Nothing has rating>9: ratings go from 1 to 5"),
+        ("rating>good", "rating is a number from 1 to 5, not “good”"),
+        ("rating:3", "No picture here has rating:3"),
         ("nsfw:maybe", "nsfw is true, false or unknown, not “maybe”"),
         ("xylophone:3", "No axis is called “xylophone”"),
     ],
@@ -77,6 +81,18 @@ def test_what_cannot_be_is_said(visit, small, query, words):
     page = visit(small)
     page.locator("#search").fill(query)
     expect(page.locator(".complaint")).to_have_text(words)
+
+
+def test_that_no_picture_is_nsfw_is_said_but_to_leave_those_out_is_no_mistake(visit, tmp_path):
+    path = write_sample(tmp_path / "run", Sample(seeds=1, troubles=False))
+    with contextlib.closing(sqlite3.connect(path / "state.sqlite3")) as db, db:
+        db.execute("UPDATE jobs SET nsfw = 0")
+    page = visit(write_sheet(path))
+    page.locator("#search").fill("nsfw:true")
+    expect(page.locator(".complaint")).to_have_text("The server called no picture here NSFW")
+    page.locator("#search").fill("-nsfw:true")
+    expect(page.locator(".complaint")).to_have_count(0)
+    assert not total(page).startswith("0 of")
 
 
 def test_where_the_server_said_nothing_of_nsfw_that_is_told(visit, tmp_path):

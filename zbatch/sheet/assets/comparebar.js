@@ -17,9 +17,9 @@ class CompareBar {
     this.root = make("div", { class: "comparebar", role: "toolbar", "aria-label": "Compare", hidden: true },
       make("div", { class: "segments", role: "group", "aria-label": "Way to compare" }, ...this.modes), this.adjust,
       make("span", { class: "spring" }),
-      make("div", { class: "segments", role: "group", "aria-label": "Compare with" }, ...this.relations), this.pins, this.pin,
-      (this.swap = button({ label: "Swap with the reference (S)", glyph: "swap", act: () => compare.swap(), kind: "square quiet" })),
-      (this.end = button({ label: "End comparing (Esc)", glyph: "close", act: () => compare.leave(), kind: "square quiet" })));
+      make("div", { class: "against" }, make("div", { class: "segments", role: "group", "aria-label": "Compare with" }, ...this.relations), this.pins, this.pin,
+        (this.swap = button({ label: "Swap with the reference (S)", glyph: "swap", act: () => compare.swap(), kind: "square quiet" })),
+        (this.end = button({ label: "End comparing (Esc)", glyph: "close", act: () => compare.leave(), kind: "square quiet" }))));
   }
 
   draw() {

@@ -34,6 +34,7 @@ class Grid {
     this.surface.renew();
     const { style } = this.plane;
     style.setProperty("--rowhead", `${this.rowhead}px`);
+    style.setProperty("--flush", view.y ? "" : `${this.rowhead}px`); // without row heads, titles begin where pictures do
     style.setProperty("--colhead", `${this.colhead}px`);
     style.setProperty("--view", `${this.wide}px`);
     style.width = `${this.rowhead + this.layout.width}px`;

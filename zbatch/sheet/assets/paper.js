@@ -14,6 +14,9 @@ const DOTS = { few: 300 / 25.4, many: 150 / 25.4 }; // a millimetre
 /** How many letters of a type of so many points a box of so many millimetres takes; words do not fill their lines. */
 const lettersIn = (wide, high, type) => Math.floor(((wide - 3) / (type * POINT * LETTER_ON_PAPER)) * Math.floor(high / (type * LEADING)) * 0.9);
 
+/** A number is never broken. */
+const inParts = (axis, words) => (axis.numeric ? [words] : breakable(words));
+
 class Paper {
   /** `looked` gives the lightbox while it is open. */
   constructor(root, data, grid, looked) {
@@ -64,7 +67,7 @@ class Paper {
     const title = view.groups.map((axis, at) => `${axis.short} ${axis.brief(section.values[at], TITLE)}`).join(" · ");
     const across = Math.max(1, layout.columns.length, ...rows.map((row) => row.slots.length));
     const wide = (SHEET.wide * (view.y ? 1 - SHEET.name : 1)) / across;
-    const label = (axis, value, width, height) => make("th", { dir: "auto", text: axis ? axis.brief(value, Math.max(60, lettersIn(width, height, 9))) : "" });
+    const label = (axis, value, width, height) => make("th", { dir: "auto" }, ...(axis ? inParts(axis, axis.brief(value, Math.max(60, lettersIn(width, height, 9)))) : []));
     const heads = view.x ? layout.columns.map((column) => label(view.x, column.value, wide, HEAD_ON_PAPER)) : [];
     // Which axis runs which way: across, down, or across alone, where the first column's head tells.
     const corner = [view.x ? `${view.x.short} →` : "", view.y ? `${view.y.short} ↓` : ""].filter(Boolean).join("\n");
@@ -103,7 +106,7 @@ class Paper {
     if (this.data.state(cell) === "done") return make("td", {}, make("img", { alt: this.data.describe(cell), src: this.few ? this.data.picture(cell) : this.data.thumb(cell) }), caption);
     const word = this.data.word(cell);
     const why = [word, toldIn(this.data, cell, Math.max(24, room - word.length - 2))].filter(Boolean).join(": ");
-    return make("td", {}, make("div", { class: "none" }, make("p", { class: "why", dir: "auto", text: why })), caption);
+    return make("td", {}, make("div", { class: "none" }, make("p", { class: "why", dir: "auto" }, ...breakable(why))), caption);
   }
 }
 

@@ -21,6 +21,7 @@ class Query {
       if (whole === "-" || (!name && !phrase && UNFINISHED.test(whole) && this.#axesCalled(whole.match(/[\p{L}\p{N}_.]+/u)[0]) !== null)) continue; // being typed
       const value = (phrase ?? word).toLowerCase();
       const plain = (phrase !== undefined && !name ? phrase : not ? whole.slice(1) : whole).toLowerCase();
+      this.negated = Boolean(not);
       const test = name ? this.#named(name, sign, value, plain) : this.#words(plain);
       this.tests.push(not ? (cell) => !test(cell) : test);
     }
@@ -57,10 +58,7 @@ class Query {
     if (own === "nsfw") return this.#flagged(value);
     if (own === "change") return this.#changed(sign, value);
     if (own === "is") return this.#judged(value);
-    if (own === "rating") {
-      const wanted = wantedOf(sign, value);
-      return (cell) => wanted(data.judging.rating(cell), "");
-    }
+    if (own === "rating") return this.#rated(sign, value);
     if (own === "key") return (cell) => data.job(cell) !== ABSENT && data.jobs.key[data.job(cell)].startsWith(value);
     return this.#prompts(value);
   }
@@ -80,7 +78,8 @@ class Query {
     const wanted = Object.hasOwn(VERDICTS, value) ? VERDICTS[value] : undefined;
     if (wanted === undefined) return this.#complain(`nsfw is true, false or unknown, not “${middle(value, 20)}”`);
     if (wanted === false && data.jobs.nsfw.every((verdict) => verdict === ABSENT)) return this.#complain("The server said of no picture here whether it is NSFW", "nsfw:unknown", [`nsfw:${value}`, "nsfw:unknown"]);
-    return (cell) => data.state(cell) === "done" && (data.flagged(cell) || (data.jobs.nsfw[data.job(cell)] === ABSENT ? null : false)) === wanted;
+    const said = wanted === null ? "The server said of every picture here whether it is NSFW" : `The server called no picture here ${wanted ? "" : "not "}NSFW`;
+    return this.#found(said, (cell) => data.state(cell) === "done" && (data.flagged(cell) || (data.jobs.nsfw[data.job(cell)] === ABSENT ? null : false)) === wanted);
   }
 
   #stated(value) {
@@ -96,7 +95,11 @@ class Query {
       const good = axis.values.map((own, index) => wanted(own, axis.labels[index].toLowerCase()));
       return { found: good.includes(true), accepts: (cell) => axis.column[cell] !== ABSENT && good[axis.column[cell]] };
     });
-    if (!tests.some(({ found }) => found)) this.#complain(nothingThere(name, axes, sign, value));
+    if (!tests.some(({ found }) => found)) {
+      const turned = axes.some(({ numeric }) => numeric) ? turnedRound(sign, value) : null;
+      if (turned) this.#complain(`${name}:${middle(value, 24)} begins above its end`, `${name}:${middle(turned, 24)}`, [value, turned]);
+      else this.#complain(nothingThere(name, axes, sign, value));
+    }
     return (cell) => tests.some(({ accepts }) => accepts(cell));
   }
 
@@ -110,8 +113,24 @@ class Query {
 
   #changed(sign, value) {
     if (!this.data.measured.length) return this.#complain(`How far pictures are ${this.data.from} is not known here`);
+    if (!isNumeric(value)) return this.#complain(`change is a number from 0 to 1, not “${middle(value, 20)}”`);
     const wanted = wantedOf(sign, value);
-    return (cell) => wanted(this.data.change(cell), "");
+    return this.#found(`No picture here has change${sign}${middle(value, 24)}`, (cell) => wanted(this.data.change(cell), ""));
+  }
+
+  #rated(sign, value) {
+    if (!isNumeric(value)) return this.#complain(`rating is a number from 1 to 5, not “${middle(value, 20)}”`);
+    const wanted = wantedOf(sign, value);
+    if (![1, 2, 3, 4, 5].some((rating) => wanted(rating, ""))) return this.#complain(`Nothing has rating${sign}${middle(value, 24)}: ratings go from 1 to 5`);
+    return this.#found(`No picture here has rating${sign}${middle(value, 24)}`, (cell) => wanted(this.data.judging.rating(cell), ""));
+  }
+
+  /** The test as it is, and a word where it finds nothing in the whole run; to leave out what is not there is no mistake. */
+  #found(words, test) {
+    if (this.negated) return test;
+    for (let cell = 0; cell < this.data.size; cell += 1) if (test(cell)) return test;
+    this.#complain(words);
+    return test;
   }
 
   #prompts(value) {
@@ -140,6 +159,20 @@ class Query {
   }
 }
 
+const RANGE = /^([^.]*(?:\.\d+)?)\.\.([^.]*(?:\.\d+)?)$/;
+
+/** The two ends of a range the other way round, where it begins above its end. */
+function turnedRound(sign, value) {
+  const [, low, high] = value.match(RANGE) ?? [];
+  return (sign === ":" || sign === "=") && low && high && Number(low) > Number(high) ? `${high}..${low}` : null;
+}
+
+/** Whether this is a number, a list of them, or a range. */
+function isNumeric(value) {
+  const parts = value.match(RANGE)?.slice(1) ?? value.split(",");
+  return parts.some(Boolean) && parts.every((part) => Number.isFinite(Number(part)));
+}
+
 /** A test of one value: `0.4`, `0.2..0.8` (either end may be left out), `1000,1002`, `>0.6`, or a part of a word. */
 function wantedOf(sign, value) {
   if (sign !== ":" && sign !== "=") {
@@ -147,7 +180,7 @@ function wantedOf(sign, value) {
     const holds = { ">": (own) => own > number, "<": (own) => own < number, ">=": (own) => own >= number, "<=": (own) => own <= number }[sign];
     return (own) => typeof own === "number" && holds(own);
   }
-  const [, low, high] = value.match(/^([^.]*(?:\.\d+)?)\.\.([^.]*(?:\.\d+)?)$/) ?? [];
+  const [, low, high] = value.match(RANGE) ?? [];
   const range = low !== undefined && `${low}${high}` !== "" && [low, high].every((end) => end === "" || Number.isFinite(Number(end)));
   const numbers = value.split(",").filter(Boolean).map(Number);
   return (own, label) => {
