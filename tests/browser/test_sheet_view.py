@@ -241,3 +241,43 @@ def test_a_cell_keeps_the_focus_when_the_grid_becomes_a_wall(visit, small):
     assert page.evaluate("document.activeElement.cell") == cell
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.cell") != cell
+
+
+def test_a_value_alone_and_the_others_again_is_no_filter(visit, small):
+    page = visit(small)
+    chips = page.locator(".axisvalues", has_text="lora.name").locator(".chip")
+    chips.nth(0).click(modifiers=["Shift"])
+    expect(page.get_by_role("button", name="Clear all filters")).to_be_visible()
+    chips.nth(1).click()
+    expect(page.get_by_role("button", name="Clear all filters")).to_be_hidden()
+    until(page, "!/hide|only/.test(location.hash)")
+
+
+def test_chips_count_excluded_cells_where_there_are_no_others(visit, small):
+    page = visit(small, "#q=state%3Aexcluded")
+    cells = page.locator(".cell").count()
+    counts = page.locator(".axisvalues", has_text="seed").locator(".chip .many").all_inner_texts()
+    assert sum(map(int, counts)) == cells > 0
+
+
+def test_what_was_chosen_just_before_the_page_is_left_is_in_the_address(visit, small):
+    page = visit(small)
+    page.wait_for_timeout(300)
+    page.locator("#axis-x").select_option("seed")
+    page.goto("about:blank")
+    page.go_back()
+    until(page, "document.querySelector('#axis-x')?.value === 'seed'")
+    assert page.locator(".colhead").all_inner_texts() == ["1000", "1001", "1002"]
+
+
+def test_counts_of_what_is_judged_keep_their_place_while_one_types(visit, small):
+    page = visit(small)
+    page.locator(".cell[data-state=done]").first.focus()
+    page.keyboard.press("4")
+    pill = page.locator(".pill.judged")
+    expect(pill).to_contain_text("1")
+    before = pill.bounding_box()
+    page.locator("#search").fill("owl")
+    expect(pill).to_contain_text("of ")
+    page.wait_for_timeout(300)
+    assert pill.bounding_box() == before

@@ -13,6 +13,12 @@ class Axis {
     this.longest = this.labels.reduce((most, label) => Math.max(most, label.length), 0);
   }
 
+  /** The numbers of its values, and that of having none where some cells have none. */
+  get numbers() {
+    const numbers = this.values.map((_, value) => value);
+    return this.partial ? [...numbers, ABSENT] : numbers;
+  }
+
   label(value) {
     return value === ABSENT || value === undefined ? "—" : this.labels[value];
   }

@@ -68,8 +68,7 @@ class Chips {
   }
 
   #section(axis) {
-    const values = axis.values.map((_, value) => value);
-    if (axis.partial) values.push(ABSENT);
+    const values = axis.numbers;
     const whole = this.whole.has(axis) || values.length <= CHIPS;
     const words = axis.longest > 22;
     const all = make("button", { type: "button", class: "link", text: "all", hidden: true, "data-keep": `all ${axis.index}`, "aria-label": `Show all values of ${axis.name}`, onclick: () => this.change(() => this.view.hides(axis).clear()) });
@@ -112,7 +111,7 @@ class Chips {
     this.change(() => {
       if (alone) {
         hidden.clear();
-        for (let other = ABSENT; other < axis.values.length; other += 1) if (other !== value) hidden.add(other);
+        for (const other of axis.numbers) if (other !== value) hidden.add(other);
       } else if (!hidden.delete(value)) hidden.add(value);
     });
   }

@@ -68,6 +68,12 @@ class Controls {
     return this.most;
   }
 
+  /** How many there are to judge without any filter. */
+  #picturesOf(shown) {
+    this.pictures ??= this.data.judging.progress(Array.from({ length: this.data.size }, (_, cell) => cell)).total;
+    return (this.pictures = Math.max(this.pictures, shown));
+  }
+
   drawFacts({ cells, states, complaints, filtered }) {
     const { data, view } = this;
     const most = this.#mostOf(filtered, states);
@@ -89,7 +95,7 @@ class Controls {
     // Who judges is told how far they are.
     const { judging } = data;
     const { judged, total: pictures } = judging.begun ? judging.progress(cells) : {};
-    const progress = judging.begun ? make("button", { type: "button", class: "pill judged", "data-keep": "judged", title: "Picks (J)", onclick: () => this.picks() }, make("b", { text: count(judged) }), make("span", { text: `of ${plural(pictures, "image")} judged` })) : null;
+    const progress = judging.begun ? make("button", { type: "button", class: "pill judged", "data-keep": "judged", title: "Picks (J)", onclick: () => this.picks() }, wide(make("b", { text: count(judged) }), this.#picturesOf(pictures)), make("span", {}, "of ", wide(make("span", { class: "many", text: count(pictures) }), this.#picturesOf(pictures)), pictures === 1 ? " image judged" : " images judged")) : null;
     // Where nothing matches, the middle of the page says it.
     this.said.replaceChildren(...(cells.length ? complaints.map((complaint) => this.complaint(complaint)) : []));
     this.facts.replaceChildren(make("span", { class: "total", role: "status", "data-whole": whole, title: shared ? "Cells whose requests are equal share one job, which is made and paid once" : null, text: [total, shared].filter(Boolean).join(" · ") }), ...pills, ...(progress ? [progress] : []));
@@ -131,7 +137,7 @@ class Controls {
   /** The wall has no columns and rows, but an order. */
   #order() {
     const { view } = this;
-    const list = make("select", { id: "sort", "aria-label": "Sort by", onchange: () => this.change(() => view.sortBy(list.value)) },
+    const list = make("select", { id: "sort", autocomplete: "off", "aria-label": "Sort by", onchange: () => this.change(() => view.sortBy(list.value)) },
       ...[...view.orders].map(([name, { words }]) => make("option", { value: name, text: words, selected: name === view.sort })));
     return [
       make("label", { class: "choice" }, make("span", { class: "label", text: "Sort by" }), list),
@@ -148,7 +154,7 @@ class Controls {
   }
 
   #select(id, options, value, act, label) {
-    const list = make("select", { id: `axis-${id}`, "aria-label": label, onchange: () => this.change(() => act(this.data.byName.get(list.value) ?? null)) },
+    const list = make("select", { id: `axis-${id}`, autocomplete: "off", "aria-label": label, onchange: () => this.change(() => act(this.data.byName.get(list.value) ?? null)) },
       ...options.map(([name, words]) => make("option", { value: name, text: words, selected: name === value })));
     return list;
   }

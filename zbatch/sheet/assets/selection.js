@@ -8,7 +8,6 @@ function select(data, view) {
   const free = filters.filter(({ hides }) => !hides);
   const wanted = view.state === null ? ABSENT : data.states.indexOf(view.state);
   const excluded = data.states.indexOf("excluded");
-  const none = wanted === excluded ? ABSENT : excluded; // told of apart, unless they are what is asked for
   const { stateOf } = data;
   const states = new Uint32Array(data.states.length);
   const cells = [];
@@ -27,13 +26,15 @@ function select(data, view) {
     if (against === null) states[state] += 1;
     if (wanted !== ABSENT && wanted !== state) continue;
     if (against !== null) {
-      if (state !== none) against.counts[against.column[cell] + 1] += 1;
+      against.add(cell, state === excluded);
       continue;
     }
     cells.push(cell);
-    if (state !== none) for (const filter of active) filter.counts[filter.column[cell] + 1] += 1;
+    for (const filter of active) filter.add(cell, state === excluded);
   }
   let counted = null;
+  // They are told of apart, and counted where they are what is asked for, or all there is.
+  const apart = wanted === excluded || (cells.length > 0 && data.shown(cells) === 0);
   return {
     cells,
     filtered: view.filtered,
@@ -41,8 +42,8 @@ function select(data, view) {
     complaints: query.complaints,
     /** By axis and value; counted when it is first asked for, as nothing in the grid waits for it. */
     get counts() {
-      if (counted === null) for (const filter of free) filter.count(cells, stateOf, none);
-      return (counted ??= new Map(filters.map((filter) => [filter.axis, filter.counted])));
+      if (counted === null) for (const filter of free) for (let at = 0; at < cells.length; at += 1) filter.add(cells[at], stateOf[cells[at]] === excluded);
+      return (counted ??= new Map(filters.map((filter) => [filter.axis, filter.counted(apart)])));
     },
   };
 }
@@ -55,17 +56,14 @@ class Filter {
     this.hidden = new Uint8Array(axis.values.length + 1);
     for (const value of hidden) this.hidden[value + 1] = 1;
     this.counts = new Uint32Array(axis.values.length + 1);
+    this.excluded = new Uint32Array(axis.values.length + 1);
   }
 
-  count(cells, stateOf, none) {
-    const { column, counts } = this;
-    for (let at = 0; at < cells.length; at += 1) {
-      const cell = cells[at];
-      if (stateOf[cell] !== none) counts[column[cell] + 1] += 1;
-    }
+  add(cell, excluded) {
+    (excluded ? this.excluded : this.counts)[this.column[cell] + 1] += 1;
   }
 
-  get counted() {
-    return new Map(Array.from(this.counts, (number, value) => [value - 1, number]));
+  counted(excluded) {
+    return new Map(Array.from(excluded ? this.excluded : this.counts, (number, value) => [value - 1, number]));
   }
 }

@@ -11,6 +11,7 @@ class Trail {
     this.deep = Boolean(history.state?.picture); // this step is the picture's
     this.under = null; // the address below it
     this.leaving = null; // a step back is under way
+    addEventListener("pagehide", () => this.#settle());
     for (const kind of ["popstate", "hashchange"]) addEventListener(kind, () => this.#moved());
   }
 

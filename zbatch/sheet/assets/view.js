@@ -31,9 +31,8 @@ class Folds {
 
 /** What the address says of an axis with hidden values: those, or where they are fewer, the ones that are left. */
 function told(axis, hidden) {
-  const left = axis.values.map((_, value) => value).filter((value) => !hidden.has(value));
-  if (axis.partial && !hidden.has(ABSENT)) left.push(ABSENT);
-  const [name, values] = left.length && left.length < hidden.size ? ["only", left] : ["hide", [...hidden]];
+  const left = axis.numbers.filter((value) => !hidden.has(value));
+  const [name, values] = left.length && left.length < hidden.size ? ["only", left] : ["hide", axis.numbers.filter((value) => hidden.has(value))];
   return values.map((value) => [name, value]);
 }
 
@@ -161,7 +160,7 @@ class View {
     words.set("x", this.x?.name ?? "");
     words.set("y", this.y?.name ?? "");
     for (const axis of this.groups) words.append("group", axis.name);
-    for (const [axis, values] of this.hidden) for (const [name, value] of told(axis, values)) words.append(`${name}.${axis.name}`, nameOf(axis, value));
+    for (const axis of this.data.axes) for (const [name, value] of told(axis, this.hides(axis))) words.append(`${name}.${axis.name}`, nameOf(axis, value));
     if (this.state) words.set("state", this.state);
     if (this.query) words.set("q", this.query);
     if (this.sort !== this.first.sort) words.set("sort", this.sort);
@@ -185,7 +184,7 @@ class View {
     for (const axis of this.data.axes) {
       for (const name of words.getAll(`hide.${axis.name}`)) this.#named(axis, name).forEach((value) => this.hides(axis).add(value));
       const only = words.getAll(`only.${axis.name}`).flatMap((name) => this.#named(axis, name));
-      if (only.length) for (let value = ABSENT; value < axis.values.length; value += 1) if (!only.includes(value)) this.hides(axis).add(value);
+      if (only.length) for (const value of axis.numbers) if (!only.includes(value)) this.hides(axis).add(value);
     }
     if (this.data.kinds.includes(words.get("state"))) this.state = words.get("state");
     this.query = words.get("q") ?? "";
@@ -203,7 +202,7 @@ class View {
 
   /** The value that a name in the address means, if the axis has it. */
   #named(axis, name) {
-    if (name === "—") return [ABSENT];
+    if (name === "—" && axis.partial) return [ABSENT];
     const value = axis.labels.findIndex((_, index) => nameOf(axis, index) === name);
     return value < 0 ? [] : [value];
   }
