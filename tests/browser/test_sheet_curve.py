@@ -190,7 +190,7 @@ def test_the_page_and_zbatch_draw_the_same_curves(browser, tmp_path):
     with Run(write_sample(tmp_path / "run", sample)) as run:
         data = SheetData.of(run)
     page = browser.new_page()
-    names = ("words", "shortening", "columns", "dataset", "curve")
+    names = ("words", "shortening", "columns", "axis", "dataset", "curve")
     source = "\n".join((HOME / "assets" / f"{name}.js").read_text("utf-8") for name in names)
     bends = Counter()
     for seed in range(40):

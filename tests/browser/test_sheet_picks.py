@@ -203,7 +203,7 @@ def test_the_report_brings_picks_along_in_either_page(visit, run, keys, tmp_path
     assert faults(page) == []
 
 
-SOURCES = ("words", "shortening", "columns", "dataset", "picksfile", "opinions", "rates")
+SOURCES = ("words", "shortening", "columns", "axis", "dataset", "picksfile", "opinions", "rates")
 
 COUNT = """
   const data = new Dataset(raw);

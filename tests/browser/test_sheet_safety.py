@@ -133,7 +133,7 @@ def test_what_cannot_be_seen_is_a_sign_on_paper_too(visit, tmp_path):
         growing.fail("photo\u202egnp.exe", "no")
         page = visit(write_sheet(growing.directory.path))
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert page.locator("#paper .none").first.text_content() == "failed: photo[RLO]gnp.exe"
+    assert page.locator("#paper .none").first.text_content() == "failed: photo[RLO]gnp.exe: no"
 
 
 def test_a_prompt_of_a_hundred_kilobytes_opens(visit, cunning):
