@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 from playwright.sync_api import expect
 from support.axe import faults
-from support.browser import PHONE, address, reload
+from support.browser import PHONE, address, reload, until
 from support.sample_run import Sample, write_sample
 
 from zbatch.picks.rates import pair_values
@@ -149,7 +149,7 @@ def test_filters_say_what_is_compared(visit, run):
     expect(page.locator(".blindnothing")).to_contain_text("No two pictures")
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
-    assert "only.lora.scale" in page.evaluate("location.hash")
+    until(page, "/(only|hide)[.]lora[.]scale/.test(location.hash)")
 
 
 def test_one_by_one_is_rated_by_keys(visit, run):

@@ -28,6 +28,7 @@ def test_keys_judge_what_has_the_focus_and_it_is_kept(visit, calm):
     expect(page.locator(".pill.judged")).to_have_text("3of 28 images judged")
     assert "rated 4 of 5, favourite" in page.locator(".cell[data-mark]").first.get_attribute("title")
     reload(page)
+    expect(page.locator(".cell[data-mark]").first).to_be_visible()
     assert marks(page) == ["4★ ♥", "5★", "✕"]
 
 
@@ -165,11 +166,13 @@ def test_search_and_sorting_know_what_is_judged(visit, calm):
     )  # what nobody rated is last either way
     until(page, "location.hash.includes('sort=rating') && location.hash.includes('down=0')")
     reload(page)
+    expect(page.locator(".cell[data-mark]").first).to_be_visible()
     assert marks(page)[:2] == ["2★", "4★"]
     page.locator("#sort").select_option("picks")
     assert marks(page) == ["5★ ♥", "4★", "2★", "✕"]
     until(page, "location.hash.includes('sort=picks') && !location.hash.includes('down=')")
     reload(page)
+    expect(page.locator(".cell[data-mark]").first).to_be_visible()
     assert marks(page) == ["5★ ♥", "4★", "2★", "✕"]
     page.locator("#sort").select_option("seed")
     expect(page.get_by_role("button", name="Smallest first: turn round (R)")).to_be_visible()
@@ -219,6 +222,7 @@ def test_what_cannot_be_read_is_set_aside(visit, calm):
     page.keyboard.press("4")
     page.evaluate("localStorage.setItem('zbatch.picks.sample.others', '[{\"version\": 1')")
     reload(page)
+    expect(page.locator(".cell[data-mark]").first).to_be_visible()
     assert marks(page) == ["4★"]
     expect(page.locator("#toast")).to_contain_text("import them again")
 
