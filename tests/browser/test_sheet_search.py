@@ -83,11 +83,16 @@ def test_what_cannot_be_is_said(visit, small, query, words):
     expect(page.locator(".complaint")).to_have_text(words)
 
 
-def test_that_no_picture_is_nsfw_is_said_but_to_leave_those_out_is_no_mistake(visit, tmp_path):
-    path = write_sample(tmp_path / "run", Sample(seeds=1, troubles=False))
+def said_of_nsfw(folder, verdict):
+    """A sheet of a run of whose every picture the server said this."""
+    path = write_sample(folder / "run", Sample(seeds=1, troubles=False))
     with contextlib.closing(sqlite3.connect(path / "state.sqlite3")) as db, db:
-        db.execute("UPDATE jobs SET nsfw = 0")
-    page = visit(write_sheet(path))
+        db.execute("UPDATE jobs SET nsfw = ?", (verdict,))
+    return write_sheet(path)
+
+
+def test_that_no_picture_is_nsfw_is_said_but_to_leave_those_out_is_no_mistake(visit, tmp_path):
+    page = visit(said_of_nsfw(tmp_path, 0))
     page.locator("#search").fill("nsfw:true")
     expect(page.locator(".complaint")).to_have_text("The server called no picture here NSFW")
     page.locator("#search").fill("-nsfw:true")
@@ -96,10 +101,7 @@ def test_that_no_picture_is_nsfw_is_said_but_to_leave_those_out_is_no_mistake(vi
 
 
 def test_where_the_server_said_nothing_of_nsfw_that_is_told(visit, tmp_path):
-    path = write_sample(tmp_path / "run", Sample(seeds=1, troubles=False))
-    with contextlib.closing(sqlite3.connect(path / "state.sqlite3")) as db, db:
-        db.execute("UPDATE jobs SET nsfw = NULL")
-    page = visit(write_sheet(path))
+    page = visit(said_of_nsfw(tmp_path, None))
     page.locator("#search").fill("fox nsfw:false")
     expect(page.locator(".complaint")).to_have_text(
         "The server said of no picture here whether it is NSFW: nsfw:unknown?"

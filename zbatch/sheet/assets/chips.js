@@ -12,9 +12,6 @@ class Chips {
 
   draw(counts) {
     const { data, view } = this;
-    // What one types gives no chip another width: each has room for what it counts without any filter.
-    if (!view.filtered) this.most = counts;
-    else this.most ??= select(data, new View(data)).counts;
     if (this.built !== data.varying) this.#build();
     this.clear.hidden = !view.filtered;
     this.preface.replaceChildren(data.preface?.() ?? "");
@@ -22,7 +19,8 @@ class Chips {
       all.hidden = view.hides(axis).size === 0;
       many.hidden = !all.hidden;
     }
-    for (const chip of this.chips) this.#drawChip(chip, counts);
+    const most = wholeOf(data).counts;
+    for (const chip of this.chips) this.#drawChip(chip, counts, most);
     this.drawMeans();
   }
 
@@ -40,12 +38,12 @@ class Chips {
     if (top) this.root.scrollTop = top;
   }
 
-  #drawChip(chip, counts) {
+  #drawChip(chip, counts, most) {
     const { axis, value, root, many } = chip;
     root.setAttribute("aria-pressed", String(!this.view.hides(axis).has(value)));
     const number = count(counts.get(axis).get(value) ?? 0);
     if (many.textContent !== number) many.textContent = number;
-    wide(many, this.most.get(axis)?.get(value));
+    wide(many, most.get(axis).get(value));
     if (!this.data.measure) return;
     chip.measure?.remove();
     chip.measure = this.data.measure(axis, value);

@@ -61,28 +61,15 @@ class Controls {
     this.size.value = layout.size;
   }
 
-  /** How many there are of each state without any filter: what one types takes no number its place. */
-  #mostOf(filtered, states) {
-    if (!filtered) this.most = states;
-    else this.most ??= select(this.data, new View(this.data)).states;
-    return this.most;
-  }
-
-  /** How many there are to judge without any filter. */
-  #picturesOf(shown) {
-    this.pictures ??= this.data.judging.progress(Array.from({ length: this.data.size }, (_, cell) => cell)).total;
-    return (this.pictures = Math.max(this.pictures, shown));
-  }
-
-  drawFacts({ cells, states, complaints, filtered }) {
+  drawFacts({ cells, states, complaints }) {
     const { data, view } = this;
-    const most = this.#mostOf(filtered, states);
-    const order = data.kinds.filter((state) => most.has(state) || states.has(state) || view.state === state);
+    const whole = wholeOf(data);
+    const order = data.kinds.filter((state) => whole.states.has(state) || view.state === state);
     const pills = order.map((state) => make("button", {
       type: "button", class: "pill", "data-state": state, "data-keep": `state ${state}`, "aria-pressed": String(view.state === state),
       title: view.state === state ? "Show every state" : `Show only what is ${data.kindWords(state)}`,
       onclick: () => this.change(() => { view.state = view.state === state ? null : state; }),
-    }, make("i", { class: "dot" }), wide(make("b", { text: count(states.get(state) ?? 0) }), most.get(state)), make("span", { text: data.kindWords(state) })));
+    }, make("i", { class: "dot" }), wide(make("b", { text: count(states.get(state) ?? 0) }), whole.states.get(state)), make("span", { text: data.kindWords(state) })));
     // Excluded cells are drawn and told of apart: no job stands behind them.
     const every = data.size - data.excluded;
     const shown = data.shown(cells);
@@ -90,15 +77,17 @@ class Controls {
     const total = shown === every && every > 0 ? plural(every, "cell") : some;
     const jobs = data.jobs.count;
     const spared = data.sides ? 0 : every - jobs;
-    const whole = [every > 0 ? plural(every, "cell") : "", spared > 0 ? `${plural(jobs, "job")} · ${count(spared)} shared` : ""].filter(Boolean).join(" · ");
-    const shared = spared > 0 && cells.length === data.size ? `${plural(jobs, "job")} · ${count(spared)} shared` : null;
+    const sharing = spared > 0 ? `${plural(jobs, "job")} · ${count(spared)} shared` : null;
+    const shared = cells.length === data.size ? sharing : null;
+    const most = [every > 0 ? plural(every, "cell") : null, sharing].filter(Boolean).join(" · ");
     // Who judges is told how far they are.
     const { judging } = data;
     const { judged, total: pictures } = judging.begun ? judging.progress(cells) : {};
-    const progress = judging.begun ? make("button", { type: "button", class: "pill judged", "data-keep": "judged", title: "Picks (J)", onclick: () => this.picks() }, wide(make("b", { text: count(judged) }), this.#picturesOf(pictures)), make("span", {}, "of ", wide(make("span", { class: "many", text: count(pictures) }), this.#picturesOf(pictures)), pictures === 1 ? " image judged" : " images judged")) : null;
+    if (judging.begun) whole.pictures ??= judging.progress(whole.cells).total;
+    const progress = judging.begun ? make("button", { type: "button", class: "pill judged", "data-keep": "judged", title: "Picks (J)", onclick: () => this.picks() }, wide(make("b", { text: count(judged) }), whole.pictures), make("span", {}, "of ", wide(make("span", { class: "many", text: count(pictures) }), whole.pictures), pictures === 1 ? " image judged" : " images judged")) : null;
     // Where nothing matches, the middle of the page says it.
     this.said.replaceChildren(...(cells.length ? complaints.map((complaint) => this.complaint(complaint)) : []));
-    this.facts.replaceChildren(make("span", { class: "total", role: "status", "data-whole": whole, title: shared ? "Cells whose requests are equal share one job, which is made and paid once" : null, text: [total, shared].filter(Boolean).join(" · ") }), ...pills, ...(progress ? [progress] : []));
+    this.facts.replaceChildren(make("span", { class: "total", role: "status", "data-whole": most, title: shared ? "Cells whose requests are equal share one job, which is made and paid once" : null, text: [total, shared].filter(Boolean).join(" · ") }), ...pills, ...(progress ? [progress] : []));
   }
 
   /** What the search did not understand, and the name that was likely meant, to click on. */

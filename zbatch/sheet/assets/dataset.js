@@ -23,6 +23,7 @@ class Dataset {
     this.stateOf = new Uint8Array(this.size); // by cell, a number into the states
     this.shapeOf = new Int32Array(this.size).fill(ABSENT); // by cell, a number into the shapes
     this.rules = null; // unpacked when one is asked for
+    this.whole = null; // what `select` found when it last had no filter
     this.numbers = null; // of jobs by key, likewise
     this.excluded = 0;
     // The cells that share a job are a chain: the first of a job, and the next after each.
@@ -45,6 +46,7 @@ class Dataset {
 
   /** Look up anew what stands by cell, after the jobs behind these cells changed. */
   renew(cells) {
+    this.whole = null;
     const again = new Set(cells.map((cell) => this.jobOf[cell]));
     if (this.raw.alike) this.raw.alike = this.raw.alike.map((jobs) => jobs.filter((job) => !again.has(job)));
     for (const cell of cells) {

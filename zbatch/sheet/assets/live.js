@@ -31,7 +31,7 @@ function adopt(data, raw) {
     if (seen(data, job) !== seen(fresh, job)) for (const cell of cells) changed.add(cell);
   }
   for (const axis of data.axes) delete axis.changes;
-  Object.assign(data, { raw, about: raw.about, jobs: fresh.jobs, strings: raw.strings, stateOf: fresh.stateOf, shapeOf: fresh.shapeOf, rules: null });
+  Object.assign(data, { raw, about: raw.about, jobs: fresh.jobs, strings: raw.strings, stateOf: fresh.stateOf, shapeOf: fresh.shapeOf, rules: null, whole: null });
   return changed;
 }
 

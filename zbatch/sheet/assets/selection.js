@@ -35,9 +35,8 @@ function select(data, view) {
   let counted = null;
   // They are told of apart, and counted where they are what is asked for, or all there is.
   const apart = wanted === excluded || (cells.length > 0 && data.shown(cells) === 0);
-  return {
+  const selection = {
     cells,
-    filtered: view.filtered,
     states: new Map(data.states.map((state, number) => [state, states[number]]).filter(([, number]) => number > 0)),
     complaints: query.complaints,
     /** By axis and value; counted when it is first asked for, as nothing in the grid waits for it. */
@@ -46,7 +45,12 @@ function select(data, view) {
       return (counted ??= new Map(filters.map((filter) => [filter.axis, filter.counted(apart)])));
     },
   };
+  if (!view.filtered) data.whole = selection;
+  return selection;
 }
+
+/** What there is without any filter: numbers have room for it, so that none loses its place while one types. */
+const wholeOf = (data) => data.whole ?? select(data, new View(data));
 
 /** What is hidden along one axis, and the count of each of its values; both begin with the absent value. */
 class Filter {
