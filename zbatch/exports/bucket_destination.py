@@ -11,6 +11,7 @@ It gets the same bytes as a directory does.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import itertools
 import re
@@ -192,7 +193,8 @@ class BucketDestination(Destination):
         Raises:
             StorageError: that could not be put.
         """
-        note = {"images": shard.images, "bytes": shard.bytes, "sha256": shard.sha256}
+        note = dataclasses.asdict(shard)
+        del note["name"]  # the note has it
         with self._told():
             self._bucket.put(_shard_note(shard.name), orjson.dumps(note))
 

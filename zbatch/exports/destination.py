@@ -24,12 +24,16 @@ _PIECE: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A large file that is whole: its name, images, bytes and SHA-256."""
+    """A large file that is whole: its name, images, bytes and SHA-256.
+
+    `tool` is the package that wrote it, with its version, where one did: those of another may be other bytes.
+    """
 
     name: str
     images: int
     bytes: int
     sha256: str
+    tool: str = ""
 
 
 class Destination(ABC):

@@ -43,13 +43,9 @@ class DirectoryDestination(Destination):
 
     links = True
 
-    def __init__(self, path: Path, digest: str, about: Mapping[str, Any], *, tool: str = "") -> None:
-        """Name the directory; `digest` tells this export apart from any other, `about` says what it is.
-
-        What another version of `tool` left half done is not gone on with: its bytes may be others.
-        """
+    def __init__(self, path: Path, digest: str, about: Mapping[str, Any]) -> None:
+        """Name the directory; `digest` tells this export apart from any other, `about` says what it is."""
         super().__init__(digest, about)
-        self._tool = tool
         self.path: Path = path
         self._place = Path(os.path.realpath(path))
         self.partial = partial_of(path)
@@ -164,12 +160,11 @@ class DirectoryDestination(Destination):
     def _take_up(self) -> None:
         plan = self.partial / "plan.json"
         with contextlib.suppress(FileNotFoundError, ValueError):
-            there = orjson.loads(plan.read_bytes())
-            self.resumed = (there.get("digest"), there.get("tool", "")) == (self._digest, self._tool)
+            self.resumed = orjson.loads(plan.read_bytes()).get("digest") == self._digest
         if not self.resumed:
             self._clear()
             with plan.open("wb") as stream:
-                stream.write(orjson.dumps({"digest": self._digest, "tool": self._tool, **self._about}))
+                stream.write(orjson.dumps({"digest": self._digest, **self._about}))
                 stream.flush()
                 os.fsync(stream.fileno())
             sync_directory(self.partial)

@@ -23,7 +23,7 @@ from zbatch.exports.kohya import write_kohya
 from zbatch.exports.notes import notes
 from zbatch.exports.options import Exported, Options
 from zbatch.exports.pairs import write_pairs
-from zbatch.exports.parquet import arrow_version, require_arrow, write_parquet
+from zbatch.exports.parquet import require_arrow, write_parquet
 from zbatch.exports.placement import check_directory, check_location
 from zbatch.exports.selection import Selection
 from zbatch.exports.sources import ChangedError, Sources
@@ -118,8 +118,7 @@ def _written(selection: Selection, output: str, progress: Progress, processes: i
     if is_url(output):
         destination = BucketDestination(parse_location(output), about["digest"], about)
     else:
-        tool = arrow_version() if selection.options.needs_arrow else ""
-        destination = DirectoryDestination(Path(output), about["digest"], about, tool=tool)
+        destination = DirectoryDestination(Path(output), about["digest"], about)
     if destination.complete():
         _check_copies(selection, output)
         return _result(selection, destination, made=False)

@@ -214,6 +214,7 @@ def require_arrow() -> None:
         raise _needed()
 
 
+@cache
 def arrow_version() -> str:
     """Say which pyarrow is installed, without loading it; nothing where none is."""
     try:

@@ -15,6 +15,7 @@ from zbatch.exports.directory_destination import DirectoryDestination
 from zbatch.exports.entries import Entry
 from zbatch.exports.options import Options
 from zbatch.exports.packing import PACKERS, Order, Written, have_packed, packer
+from zbatch.exports.parquet import arrow_version
 from zbatch.exports.selection import Selection
 from zbatch.exports.sources import Sources
 
@@ -172,7 +173,12 @@ class Work:
         return Desk(columns, self.options, self.sources, target, self.tick)
 
     def _whole(self, lot: Lot) -> Shard | None:
-        return self.destination.shard(lot.name) if lot.name else None
+        shard = self.destination.shard(lot.name) if lot.name else None
+        return shard if shard is not None and shard.tool == self._tool else None
+
+    @property
+    def _tool(self) -> str:
+        return arrow_version() if self.options.needs_arrow else ""
 
     def _taken(self, shard: Shard) -> Packed:
         """Take a shard as it lies there."""
@@ -182,7 +188,8 @@ class Work:
 
     def _keep(self, lot: Lot, packed: Packed) -> None:
         if lot.name:
-            self.destination.keep_shard(Shard(lot.name, lot.chosen.images, packed.length, packed.sha256))
+            images, length, sha256 = lot.chosen.images, packed.length, packed.sha256
+            self.destination.keep_shard(Shard(lot.name, images, length, sha256, self._tool))
 
     def _add_up(self, target: Target) -> None:
         """Count what was made here, and counted there; a place in a store is its own target."""
