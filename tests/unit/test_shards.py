@@ -19,7 +19,7 @@ def run(tmp_path_factory):
 @pytest.fixture(params=["webdataset", "parquet"])
 def shard(request, run, tmp_path):
     if request.param == "parquet":
-        pytest.importorskip("pyarrow")
+        pytest.importorskip("pyarrow", reason="pip install pyarrow (the test extra has it)")
     export(run, tmp_path / "out", format=request.param)
     (found,) = [*(tmp_path / "out").glob("*.tar"), *(tmp_path / "out").glob("data/*.parquet")]
     return found
