@@ -39,6 +39,12 @@ def test_no_test_mocks():
     assert [path for path in sources if pattern.search(path.read_text("utf-8"))] == []
 
 
+def test_what_is_skipped_where_a_package_is_not_there_says_how_to_have_it():
+    pattern = re.compile(r"importor" + r"skip\((?![^)]*reason=)")
+    sources = [path for path in (ROOT / "tests").rglob("*.py") if pattern.search(path.read_text("utf-8"))]
+    assert sources == []
+
+
 def test_the_top_level_is_as_agreed():
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode != 0:
