@@ -52,39 +52,6 @@ def test_swapping_and_choosing_axes_is_kept_in_the_address(visit, small):
     assert heads(page, "row")[:2] == ["red fox", "barn owl"]
 
 
-def test_what_no_axis_tells_apart_lies_in_a_stack_that_turns_and_opens(visit, small):
-    page = visit(small)
-    page.get_by_role("button", name="Stop grouping by subject").click()
-    page.get_by_role("button", name="Stop grouping by lora.name").click()
-    stack = page.locator(".cell").first
-    expect(stack).to_have_attribute("data-stack", "1/4")
-    stack.focus()
-    page.keyboard.press("]")
-    expect(page.locator(".cell:focus")).to_have_attribute("data-stack", "2/4")
-    page.keyboard.press("Enter")
-    expect(page.locator(".place")).to_have_text("2 of 4 in this cell")
-    page.keyboard.press("]")
-    expect(page.locator(".place")).to_have_text("3 of 4 in this cell")
-
-
-def test_arrows_lead_from_stack_to_stack_along_one_axis_alone(visit, small):
-    page = visit(small)
-    page.get_by_role("button", name="Stop grouping by subject").click()
-    page.get_by_role("button", name="Stop grouping by lora.name").click()
-    page.locator(".cell").nth(1).click()
-    page.keyboard.press("]")
-    page.keyboard.press("]")
-    expect(page.locator(".place")).to_have_text("3 of 4 in this cell")
-    told = "all => all.map(one => one.innerText.replace(/\\s+/g, ' '))"
-    before = page.locator(".crumbs .pair").evaluate_all(told)
-    expect(page.locator(".way.right span")).to_have_text("0.8")
-    page.keyboard.press("ArrowRight")
-    after = page.locator(".crumbs .pair").evaluate_all(told)
-    assert [one for one in after if one not in before] == ["scale 0.8"]
-    page.keyboard.press("ArrowLeft")
-    assert page.locator(".crumbs .pair").evaluate_all(told) == before
-
-
 def test_without_axes_the_sheet_is_a_wall_with_captions(visit, small):
     page = visit(small)
     page.locator("#axis-x").select_option("")

@@ -78,37 +78,6 @@ def test_enter_opens_what_is_first_in_the_window(visit, calm, large):
     assert scrolled(page) >= before
 
 
-def test_brackets_turn_a_stack(visit, calm):
-    page = visit(calm, "#x=seed&y=subject")
-    page.keyboard.press("]")
-    assert "2/" in page.evaluate("document.activeElement.dataset.stack")
-
-
-def test_a_link_has_what_lies_on_top_of_turned_stacks(visit, calm):
-    page = visit(calm, "#x=seed&y=subject")
-    page.keyboard.press("]")
-    page.keyboard.press("]")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("]")
-    until(page, "location.hash.includes('top=')")
-    stacks = "all => all.map(cell => [cell.dataset.stack, cell.querySelector('img')?.alt])"
-    seen = page.locator(".cell").evaluate_all(stacks)
-    assert [stack.split("/")[0] for stack, _ in seen] == ["3", "2", "1", "1"]
-    address = page.evaluate("location.hash")
-    assert len(address) < 80
-    again = visit(calm, address)
-    assert again.locator(".cell").evaluate_all(stacks) == seen
-    again.evaluate("dispatchEvent(new Event('beforeprint'))")  # paper has it as it lies
-    assert again.locator("#paper .under").first.text_content().startswith("3 of")
-    page.keyboard.press("[")
-    page.keyboard.press("ArrowLeft")
-    page.keyboard.press("[")
-    page.keyboard.press("[")
-    until(page, "!location.hash.includes('top=')")
-    strange = visit(calm, "#x=seed&y=subject&top=nothing_cell.999_abcdefgh")
-    assert strange.locator(".cell").count() == 4
-
-
 def test_the_first_stop_leads_to_the_images(visit, calm):
     page = visit(calm)
     skip = page.get_by_role("link", name="To the images")

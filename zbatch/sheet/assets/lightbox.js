@@ -239,6 +239,12 @@ class Lightbox {
     event.stopPropagation();
   }
 
+  /** Close it for another view, or other data: nobody goes back to what was looked at. */
+  dismiss() {
+    this.cell = null;
+    this.root.close();
+  }
+
   #close() {
     if (this.root.open) return; // the event comes late: another link was followed meanwhile
     const { cell } = this;

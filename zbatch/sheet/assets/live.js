@@ -98,7 +98,7 @@ class Live {
   #begin(raw) {
     const { page } = this;
     const { hash } = page.view;
-    if (page.lightbox.root.open) page.lightbox.root.close();
+    if (page.box?.root.open) page.box.dismiss();
     Object.assign(page.data, new Dataset(raw), { lines: undefined });
     page.grid.clear();
     page.view.orders = Order.of(page.data);

@@ -182,7 +182,7 @@ class Page {
     if (this.blind.on) this.blind.leave();
     this.view.reset();
     const at = this.view.read(location.hash);
-    if (this.box?.root.open) this.lightbox.root.close();
+    if (this.box?.root.open) this.box.dismiss();
     this.#readLightbox();
     this.#readTops();
     this.refresh();
@@ -210,7 +210,7 @@ class Page {
   #closed(cell) {
     this.#remember(null);
     this.trail.leave();
-    if (cell !== null) this.grid.focus(cell);
+    if (cell !== null) this.grid.stacks.reach(cell);
   }
 
   /** Where what was undone is to be seen, one is led to it. */

@@ -40,7 +40,8 @@ class Stacks {
   /** Go to a picture, also where it lies deeper in a stack. */
   reach(cell) {
     const stack = this.grid.layout.stack(cell);
-    if (stack.length > 1) this.#lay(stack, stack.indexOf(cell));
+    const turn = stack.indexOf(cell);
+    if (turn !== this.turnOf(stack)) this.#lay(stack, turn);
     this.grid.focus(cell);
   }
 }
