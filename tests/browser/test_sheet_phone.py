@@ -238,6 +238,24 @@ def test_on_a_phone_that_lies_the_head_leaves_the_window_to_the_pictures(visit, 
     assert first["y"] + first["height"] < 390
 
 
+@pytest.mark.parametrize("phone", [PHONE, LYING], ids=["upright", "lying"])
+def test_the_counts_keep_no_hole_and_their_places_on_a_phone(visit, small, phone):
+    page = visit(small, **phone)
+    total, pills = page.locator(".total"), page.locator(".pill")
+    places = "all => all.map(one => one.getBoundingClientRect()).map(({ x, y, height }) => [x, y, height])"
+    before = pills.evaluate_all(places)
+    box = total.bounding_box()
+    assert before[0][0] == pytest.approx(box["x"], abs=1)  # on a line of their own, from its beginning
+    assert before[0][1] >= box["y"] + box["height"] - 1
+    assert min(height for _, _, height in before) >= 24
+    page.locator("#search").fill("fox")
+    expect(total).to_have_text("24 of 45 cells")
+    assert pills.evaluate_all(places) == before
+    gaps = """() => [...document.querySelectorAll('.pill')].map(one => one.getBoundingClientRect())
+        .map((box, at, all) => at && box.left - all[at - 1].right).slice(1)"""
+    assert max(page.evaluate(gaps)) <= 6
+
+
 @pytest.mark.parametrize("details", [True, False], ids=["details", "bare"])
 def test_on_a_phone_that_lies_all_of_an_open_picture_is_in_the_window(visit, small, details):
     page = open_on(visit, small, **LYING)
