@@ -59,6 +59,13 @@ def canonical_number(value: float) -> int | float:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def spelled(value: Scalar) -> str:
+    """Write a coordinate as manifests and people do: true and null, not True and None."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 @dataclass(frozen=True, slots=True)
 class Lora:
     """One LoRA of a request: the path of its weights and its scale."""

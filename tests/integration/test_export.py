@@ -325,6 +325,30 @@ def test_where_takes_what_it_is_true_for(zbatch, made, where, images):
     assert len(lines(folder / "train.jsonl")) == images
 
 
+def test_true_and_null_are_told_as_they_are_written(zbatch, tmp_path):
+    (tmp_path / "night.yaml").write_text(
+        "version: 1\nname: night\nrequest: {prompt: a fox, size: 256*256}\n"
+        "matrix: {night: [true, false], mood: [null, calm], seed: [1, 2]}\n"
+    )
+    library.run(tmp_path / "night.yaml", run_dir=tmp_path / "night", report=False).close()
+    at = "(night=true, mood=null, seed=1)"
+    for more, said in (
+        (
+            ("--where", "night + mood"),
+            f"{at}: the expression fails: + does not go with true",
+        ),
+        (("--where", "night + 1"), f"{at}: the expression gives a number, not true or false"),
+        (("--where", "request[night]"), f"{at}: the expression asks for 'true', which is not there"),
+        (("--caption", "{{ night.moon }}"), f"{at} fails: the template asks true or false for 'moon'"),
+        (("--split-by", "night", "--split", "test=1|"), "value of night: 1\n  hint: there are: false, true"),
+        (("--split-by", "mood", "--split", "test=x|"), "value of mood: x\n  hint: there are: calm, null"),
+        (("--split-by", "night", "--split", "test=true,validation=true"), "names true for test and for"),
+    ):
+        code, _, err = zbatch("export", "night", "--format", "jsonl", "-o", "out", *more)
+        assert (code, said in err) == (2, True), err
+        assert not {"True", "False", "None"} & set(err.replace("=", " ").replace(",", " ").split()), err
+
+
 def test_an_image_of_several_cells_is_what_it_was_taken_for(zbatch, made):
     ink = "lora.name == 'ink' and lora.scale == 0"
     for name in ("out", "again"):
@@ -350,7 +374,7 @@ def test_an_image_of_several_cells_is_what_it_was_taken_for(zbatch, made):
     [
         (("--where", "lora.scal > 1"), "fails for the image"),
         (("--where", "subjct == 'a'"), "uses 'subjct', which no image has\n  hint: did you mean subject?"),
-        (("--where", "lora.scale > 0.4"), "(subject=red fox, lora.name=film@0.5+ink@0.2, lora.scale=None"),
+        (("--where", "lora.scale > 0.4"), "(subject=red fox, lora.name=film@0.5+ink@0.2, lora.scale=null, "),
         (("--where", "lora.scale > 0.4"), "hint: lora.scale is null for it: write lora.scale is not none"),
         (("--where", "subject +"), "does not parse"),
         (("--where", "subject"), "text, not true or false\n  hint: compare it, as in subject == 'red fox'"),

@@ -134,6 +134,12 @@ def test_the_nearest_filter_is_offered():
     assert refusal("{{ a | uper }}", a="x").hint == "did you mean upper?"
 
 
+def test_filters_take_booleans_as_they_are_written():
+    source = "{{ a | trim }} {{ a | truncate }} {{ ' x ' | trim }} {{ 'xxay' | trim('x') }}"
+    assert render(source, a=True) == "true true x ay"
+    assert render("{{ a | truncate(9) }}", a="a fox in the snow") == "a fox..."
+
+
 def test_methods_of_text():
     assert (
         render("{{ a.upper() }} {{ a.split('-')[1] }} {{ a.startswith('r') }}", a="red-fox")
@@ -175,6 +181,14 @@ def test_names_of_our_own_making_clash_with_nothing():
         ("{{ 1 / 0 }}", "divides by zero"),
         ("{{ 1 % 0 }}", "divides by zero"),
         ("{{ 'abc'[::0] }}", "step"),
+        ("{{ true | length }}", "fails: true or false has no len()"),
+        ("{{ none | length }}", "fails: null has no len()"),
+        ("{{ 'a' in false }}", "fails: true or false is not iterable"),
+        ("{{ true | list }}", "fails: true or false is not iterable"),
+        ("{{ none | abs }}", "abs(): null"),
+        ("{{ {'a': 1}[true] }}", "asks for 'true', which is not there"),
+        ("{{ {'a': 1}['True'] }}", "asks for 'True', which is not there"),
+        ("{{ 'a fox' | truncate(2) }}", "truncates to 2 characters, which have no room for '...'"),
     ],
 )
 def test_mistakes_are_told_in_words(source, words):

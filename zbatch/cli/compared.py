@@ -11,9 +11,8 @@ from typing import Any
 import click
 
 from zbatch.cli.output import plural
-from zbatch.model import Coordinates
+from zbatch.model import Coordinates, spelled
 from zbatch.sheet.axes import ABSENT, Axis
-from zbatch.sheet.diff.pairing import written
 from zbatch.sheet.diff.pairs import AtValue, Pairs, Verdict
 from zbatch.sheet.diff.telling import again_words, alone_words, renamed_lines, request_lines, side_words
 
@@ -84,7 +83,7 @@ def _axes_lines(pairs: Pairs) -> Iterator[str]:
 def _axis_lines(axis: Axis, rows: list[AtValue]) -> Iterator[str]:
     """Say by value how many pairs differ, and their median change: most may be the same, and a few not."""
     yield f"by {axis.name}"
-    names = [_short(written(row.value), 32) for row in rows]
+    names = [_short(spelled(row.value), 32) for row in rows]
     differ = [f"{row.different:,} of {row.pairs:,}" for row in rows]
     width, wide = max(map(len, names)), max(map(len, differ))
     top = max(row.median or 0 for row in rows)
@@ -108,7 +107,7 @@ def _alone_lines(pairs: Pairs, verdict: Verdict, label: str) -> Iterator[str]:
 
 
 def _where(coordinates: Coordinates) -> str:
-    return ", ".join(f"{axis}={_short(written(value), 48)}" for axis, value in coordinates.items())
+    return ", ".join(f"{axis}={_short(spelled(value), 48)}" for axis, value in coordinates.items())
 
 
 def _short(text: str, most: int) -> str:

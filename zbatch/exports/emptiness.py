@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Collection
 
 from zbatch.errors import UsageError
-from zbatch.exports.shares import Share, Unsettled, shown, word, written
+from zbatch.exports.shares import Share, Unsettled, shown, written
 from zbatch.exports.splits import SIDES, Split
-from zbatch.model import Scalar
+from zbatch.model import Scalar, spelled
 
 
 class Emptiness:
@@ -93,7 +93,7 @@ class Emptiness:
 
 def _choice(values: list[Scalar]) -> str:
     """Write the values of a group as they can be named on a command line; nothing where they cannot."""
-    words = sorted(set(map(word, values)))
+    words = sorted(set(map(spelled, values)))
     if any(not text.strip() or text != text.strip() or set(text) & set(",|'\n") for text in words):
         return ""
     return written(tuple(words))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from zbatch.errors import UsageError
-from zbatch.model import Scalar
+from zbatch.model import Scalar, spelled
 from zbatch.spelling import nearest_word
 
 _NUMBER: Final = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
@@ -59,20 +59,13 @@ def keys_of(names: Iterable[Scalar]) -> set[Key]:
     return found
 
 
-def word(value: Scalar) -> str:
-    """Write a value as it can be named on a command line."""
-    if isinstance(value, str):
-        return value
-    return next((name for name, plain in _PLAIN.items() if plain is value), str(value))
-
-
 def written(share: Share | Unsettled, *, by_axis: bool = True) -> str:
     """Write what a side gets as it is read again: beside an axis a bare number could be a value of it."""
     if isinstance(share, Unsettled):
         return share.text
     if isinstance(share, float):
         return f"{share * 100:g}%" if by_axis else f"{share:g}"
-    text = "|".join(map(word, share))
+    text = "|".join(map(spelled, share))
     return f"{text}|" if len(share) == 1 and _share(text) is not None else text
 
 
@@ -80,7 +73,7 @@ def shown(share: Share | Unsettled) -> str:
     """Write what a side gets, for people."""
     if isinstance(share, Unsettled):
         return share.text
-    return ", ".join(map(word, share)) if isinstance(share, tuple) else f"{share:g}"
+    return ", ".join(map(spelled, share)) if isinstance(share, tuple) else f"{share:g}"
 
 
 def settle(side: str, share: Share | Unsettled, by: str, values: Collection[Scalar]) -> Share:
@@ -95,10 +88,10 @@ def settle(side: str, share: Share | Unsettled, by: str, values: Collection[Scal
     if isinstance(share, tuple):
         unknown = [name for name in share if not keys_of([name]) & known]
         if unknown:
-            listed = ", ".join(map(word, unknown[:_LISTED])) + ", ..." * (len(unknown) > _LISTED)
+            listed = ", ".join(map(spelled, unknown[:_LISTED])) + ", ..." * (len(unknown) > _LISTED)
             raise UsageError(
                 f"the split {side} names what is no value of {by}: {listed}",
-                hint=_nearest(word(unknown[0]), values),
+                hint=_nearest(spelled(unknown[0]), values),
             )
         return share
     number = _share(share.text) or 0.0
@@ -135,7 +128,7 @@ def _number(text: str) -> int | float | None:
 
 
 def _nearest(name: str, values: Iterable[Scalar]) -> str:
-    words = sorted({word(value) for value in values})
+    words = sorted({spelled(value) for value in values})
     if close := nearest_word(name, words):
         return f"did you mean {close}?"
     more = f" and {len(words) - _LISTED:,} others" if len(words) > _LISTED else ""

@@ -13,10 +13,9 @@ from zbatch.exports.shares import (
     keys_of,
     read_share,
     settle,
-    word,
     written,
 )
-from zbatch.model import Scalar
+from zbatch.model import Scalar, spelled
 
 SIDES: Final = ("train", "validation", "test")
 """In the order in which they are written; marks are indexes of it."""
@@ -83,7 +82,7 @@ class Split:
         test = settle("test", self.test, self.by, values)
         validation = settle("validation", self.validation, self.by, values)
         if isinstance(test, tuple) and isinstance(validation, tuple):
-            twice = [word(name) for name in test if keys_of([name]) & keys_of(validation)]
+            twice = [spelled(name) for name in test if keys_of([name]) & keys_of(validation)]
             if twice:
                 raise UsageError(
                     f"the split names {', '.join(twice[:8])} for test and for validation",

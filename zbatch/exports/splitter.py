@@ -17,9 +17,9 @@ import orjson
 from zbatch.errors import UsageError
 from zbatch.exports.emptiness import Emptiness
 from zbatch.exports.entries import Entry
-from zbatch.exports.shares import Key, key_of, keys_of, word
+from zbatch.exports.shares import Key, key_of, keys_of
 from zbatch.exports.splits import Split
-from zbatch.model import Scalar
+from zbatch.model import Scalar, spelled
 
 _TRAIN, _VALIDATION, _TEST = range(3)
 
@@ -75,7 +75,7 @@ class Splitter:
         """Give the values that a side gets by name and that no entry has: the side, and the value."""
         there = {key_of(value) for value in self._values.values()}
         return [
-            (side, word(name))
+            (side, spelled(name))
             for side, share in (("validation", self._split.validation), ("test", self._split.test))
             if isinstance(share, tuple)
             for name in share
@@ -96,7 +96,7 @@ class Splitter:
         if found:
             everything = all(any(key in listed for listed in self._listed.values()) for key in keys)
             if len(found) > 1 or not everything:
-                names = ", ".join(sorted(map(word, values))[:8])
+                names = ", ".join(sorted(map(spelled, values))[:8])
                 raise UsageError(
                     f"the values {names} of {split.by} cannot be parted: images of them share prompt and "
                     "seed, or are one image in several cells",

@@ -138,6 +138,23 @@ def _string(value: Any) -> str:
     return str(plain(value))
 
 
+def _trim(value: Any, chars: str | None = None) -> str:
+    return str(plain(value)).strip(chars)
+
+
+def _truncate(
+    s: Any,
+    length: int = 255,
+    killwords: bool = False,  # noqa: FBT001, FBT002 - Jinja's signature
+    end: str = "...",
+    leeway: int = 5,
+) -> str:
+    if length < len(end) or leeway < 0:
+        raise ExpressionError(f"truncates to {length} characters, which have no room for {end!r}")
+    # It asks the environment for the leeway alone.
+    return jinja_filters.do_truncate(None, str(plain(s)), length, killwords, end, leeway)  # type: ignore[arg-type]
+
+
 def _unique(value: Iterable[Any]) -> list[Any]:
     return list(dict.fromkeys(value))
 
@@ -178,6 +195,8 @@ _OWN_FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "indent": _indent,
     "format": _format,
     "string": _string,
+    "trim": _trim,
+    "truncate": _truncate,
     "unique": _unique,
     "list": _list,
     "sum": _sum,
@@ -187,7 +206,7 @@ _OWN_FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
 _JINJA_FILTERS: Final = frozenset(
     (
         "abs capitalize count d default first float last length lower max min reverse sort "
-        "title trim truncate upper wordcount"
+        "title upper wordcount"
     ).split()
 )
 _JINJA_TESTS: Final = frozenset(

@@ -22,6 +22,7 @@ from jinja2.visitor import NodeTransformer
 
 from zbatch.expressions.budget import ExpressionError, bound_operator, bounded_range, charge_for
 from zbatch.expressions.filters import FILTERS, TESTS, concatenate, counted, kind, plain
+from zbatch.model import spelled
 from zbatch.spelling import nearest_word
 
 _TEXT_METHODS: Final = frozenset(
@@ -84,6 +85,20 @@ _COMPARED: Final = re.compile(r"'(.+)' not supported between instances of '(\w+)
 _COMBINED: Final = re.compile(
     r"unsupported operand type\(s\) for (\S+?)(?: or \w+\(\))?: '(\w+)' and '(\w+)'"
 )
+_TYPES: Final = {
+    "str": "text",
+    "int": "a number",
+    "float": "a number",
+    "bool": "true or false",
+    "NoneType": "null",
+    "list": "a list",
+    "tuple": "a list",
+    "dict": "a map",
+}
+_TYPED: Final = re.compile(
+    rf"(?:(?:object|argument) of )?(?:type )?(?<!\w)'?({'|'.join(_TYPES)})\b'?(?: object)?"
+)
+"""Types, as Python says them."""
 
 
 class _Environment(SandboxedEnvironment):
@@ -127,7 +142,7 @@ class _Environment(SandboxedEnvironment):
         try:
             return obj[argument]
         except (LookupError, TypeError, ValueError, AttributeError):
-            return self.undefined(obj=obj, name=str(argument)[:80])
+            return self.undefined(obj=obj, name=spelled(argument)[:80])
 
     def is_safe_callable(self, obj: Any) -> bool:
         if isinstance(obj, Undefined):
@@ -255,12 +270,10 @@ def _undefined(message: str) -> ExpressionError:
 
 def _in_words(message: str) -> str:
     """Say what Python says of types in the words of manifests."""
-    types = {"str": "text", "int": "a number", "float": "a number", "bool": "true or false"}
-    words = {**types, "NoneType": "null", "list": "a list", "tuple": "a list", "dict": "a map"}
     match = _COMPARED.match(message) or _COMBINED.match(message)
     if match is None:
-        return message
-    left, right = (words.get(name, f"a {name}") for name in match.groups()[1:])
+        return _TYPED.sub(lambda found: _TYPES[found[1]], message)
+    left, right = (_TYPES.get(name, f"a {name}") for name in match.groups()[1:])
     return f"{match[1]} does not go with {left} and {right}"
 
 

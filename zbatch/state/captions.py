@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 from zbatch.errors import UsageError
 from zbatch.expressions import ExpressionError, compile_template
 from zbatch.expressions.loras import LoraValue, NamedLora
-from zbatch.model import Coordinates, Scalar, canonical_number
+from zbatch.model import Coordinates, Scalar, canonical_number, spelled
 from zbatch.state.database import Meta
 from zbatch.state.run import Run
 
@@ -155,7 +155,7 @@ class Captions:
 
 def called(key: str, coordinates: Coordinates) -> str:
     """Say what messages call an image: its coordinates and the beginning of its key."""
-    cell = ", ".join(f"{name}={value}" for name, value in coordinates.items())
+    cell = ", ".join(f"{name}={spelled(value)}" for name, value in coordinates.items())
     return f"the image {key[:12]} ({cell[:200]})" if cell else f"the image {key[:12]}"
 
 

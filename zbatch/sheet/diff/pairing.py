@@ -11,7 +11,7 @@ from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from zbatch.model import Coordinates, Scalar
+from zbatch.model import Coordinates, Scalar, spelled
 
 LORA: Final = "lora.name"
 """The axis whose values are names of files: another name there is another version until said otherwise."""
@@ -91,11 +91,6 @@ def identity(value: Scalar) -> Hashable:
     return isinstance(value, bool), value
 
 
-def written(value: Scalar) -> str:
-    """Write a value as a person types it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def values_of(places: Iterable[Coordinates]) -> dict[str, dict[Hashable, Scalar]]:
     """Give the values of each axis, in the order they come; a null one is none."""
     found: dict[str, dict[Hashable, Scalar]] = {}
@@ -150,13 +145,13 @@ def _renamed_values(
 
 def _single(own: Mapping[Hashable, Scalar], other: Container[Hashable], told: Container[str]) -> list[str]:
     """Give the LoRAs that the other run has not; a stack has the names of its parts, and is none."""
-    names = [written(value) for one, value in own.items() if one not in other]
+    names = [spelled(value) for one, value in own.items() if one not in other]
     return [name for name in names if name not in told and "+" not in name]
 
 
 def _later(axis: str, value: Scalar, names: Mapping[str, str]) -> Hashable:
     """Give what tells a value apart, as the later run calls it."""
-    own = names.get(written(value))
+    own = names.get(spelled(value))
     if own is not None:
         return own
     if axis == LORA and isinstance(value, str) and "+" in value:
@@ -183,7 +178,7 @@ def _by_place(
     for number, coordinates in enumerate(after):
         waiting[
             frozenset(
-                (axis, written(value) if written(value) in texts.get(axis, ()) else identity(value))
+                (axis, spelled(value) if spelled(value) in texts.get(axis, ()) else identity(value))
                 for axis, value in coordinates.items()
                 if value is not None and axis not in left_out
             )
@@ -240,7 +235,7 @@ def _shown(coordinates: Coordinates, values: Mapping[str, Mapping[str, str]], si
     """Give coordinates with what is renamed as old and new, in whichever run it is."""
     shown = dict(coordinates)
     for axis, names in values.items():
-        own = written(coordinates.get(axis))
+        own = spelled(coordinates.get(axis))
         for pair in names.items():
             if own == pair[side]:
                 shown[axis] = ARROW.join(pair)

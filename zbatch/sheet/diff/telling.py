@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from zbatch.errors import UsageError
-from zbatch.model import Scalar
+from zbatch.model import Scalar, spelled
 from zbatch.sheet.axes import ABSENT, Axis
-from zbatch.sheet.diff.pairing import Place, Renames, values_of, written
+from zbatch.sheet.diff.pairing import Place, Renames, values_of
 from zbatch.sheet.diff.pairs import Pairs, Verdict
 from zbatch.sheet.diff.wording import FieldChange
 
@@ -118,7 +118,7 @@ def read_renames(
                 f"--pair {text}: {f'no axis {axis!r} in both runs' if sign else 'there is no ='}",
                 hint=f"--pair AXIS=OLD:NEW, where AXIS is one of {', '.join(both) or 'none: see --axis'}",
             )
-        own, other = (set(map(written, found.values())) for found in (first[earlier], second[later]))
+        own, other = (set(map(spelled, found.values())) for found in (first[earlier], second[later]))
         old, new = _cut(rest, own, other, f"--pair {axis}=OLD:NEW", f"value of {axis}")
         named.setdefault(later, {})[old] = new
     return Renames(moved, named)
@@ -170,7 +170,7 @@ def nothing_shared(before: Sequence[Place], after: Sequence[Place], labels: tupl
             apart.append(f"{axis} is in {labels[0] if own else labels[1]} only")
         elif not own.keys() & other.keys():
             apart.append(f"{axis} is {_some(own.values())} there, {_some(other.values())} here")
-            old, new = written(next(iter(own.values()))), written(next(iter(other.values())))
+            old, new = spelled(next(iter(own.values()))), spelled(next(iter(other.values())))
             hints.append(f"--pair '{axis}={old}:{new}'")
     hint = "runs are paired by equal coordinates, or equal requests; --axis OLD:NEW says that one was renamed"
     if hints:
@@ -180,6 +180,6 @@ def nothing_shared(before: Sequence[Place], after: Sequence[Place], labels: tupl
 
 
 def _some(values: Iterable[Any], most: int = _MOST_NAMED) -> str:
-    texts = [written(value)[:40] for value in values]
+    texts = [spelled(value)[:40] for value in values]
     more = f" and {len(texts) - most:,} more" if len(texts) > most else ""
     return ", ".join(texts[:most]) + more
