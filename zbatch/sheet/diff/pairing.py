@@ -125,7 +125,15 @@ def _renamed_axes(
 
 
 def _moved(coordinates: Coordinates, axes: Mapping[str, str]) -> Coordinates:
-    return {axes.get(axis, axis): value for axis, value in coordinates.items()} if axes else coordinates
+    """Give coordinates under the names of the later run; a null one gives way to what gets its name."""
+    if not axes:
+        return coordinates
+    names = set(axes.values()) - axes.keys()
+    return {
+        axes.get(axis, axis): value
+        for axis, value in coordinates.items()
+        if value is not None or axis not in names
+    }
 
 
 def _renamed_values(
