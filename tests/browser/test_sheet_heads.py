@@ -59,6 +59,21 @@ def test_heads_are_whole_where_there_is_room(visit, tmp_path, fragment):
         assert page.locator("#paper th", has_text=text).count() > 0, text
 
 
+def test_every_head_and_chip_names_its_axis_and_the_whole_value(visit, long):
+    texts = [LONG.format(*kind) for kind in KINDS]
+    titles = "all => all.map(one => one.title)"
+    for fragment, place in {
+        "#x=lora.scale&y=subject&panel=0": ".rowhead",
+        "#x=subject&y=seed&panel=0": ".colhead",
+        "#x=lora.scale&y=seed&group=subject&panel=0": ".sectionbar .pair",
+        "#x=lora.scale&y=seed&panel=1": ".chip",
+    }.items():
+        told = visit(long, fragment).locator(place).evaluate_all(titles)
+        assert f"subject: {texts[0]}" in told, place
+    rows = visit(long, "#x=subject&y=seed&panel=0").locator(".rowhead")
+    assert rows.evaluate_all(titles) == ["seed: 1000", "seed: 1001"]
+
+
 def test_heads_of_columns_are_no_higher_than_their_words_need(visit, calm, long):
     high = [
         visit(index, fragment).locator(".colhead").first.bounding_box()["height"]

@@ -23,6 +23,11 @@ class Axis {
     return value === ABSENT || value === undefined ? "—" : this.labels[value];
   }
 
+  /** A value with the name of its axis, as far as a title shows it. */
+  title(value) {
+    return hint(`${this.name}: ${this.label(value)}`);
+  }
+
   brief(value, limit) {
     return value === ABSENT || value === undefined ? "—" : this.siblings.brief(value, limit);
   }

@@ -84,7 +84,7 @@ class Chips {
     const many = make("span", { class: "many" });
     const root = make("button", {
       type: "button", class: "chip", "data-keep": `chip ${axis.index} ${value}`,
-      title: hint(`${axis.name}: ${axis.label(value)}`), onclick: (event) => { if (!this.rested) this.#clicked(axis, value, event.shiftKey || event.altKey); },
+      title: axis.title(value), onclick: (event) => { if (!this.rested) this.#clicked(axis, value, event.shiftKey || event.altKey); },
       ...this.#pressing(() => this.#clicked(axis, value, true)),
     }, make("span", { class: "what", dir: "auto", text: axis.brief(value, 44) }), place, many);
     this.chips.push({ axis, value, root, place, many });

@@ -5,7 +5,7 @@ const HEAD = { line: 17, air: 13, most: 4 }; // pixels of a line of a column's h
 
 /** An axis and a value on it in these words, as the heads of groups and the lightbox say it. */
 function pair(axis, value, words) {
-  return make("span", { class: "pair", title: hint(`${axis.name}: ${axis.label(value)}`) },
+  return make("span", { class: "pair", title: axis.title(value) },
     make("span", { class: "axis", text: axis.short }), make("span", { class: "value", dir: "auto", text: words }));
 }
 
@@ -58,7 +58,7 @@ function rowHead(axis, { value, height }, width) {
   const lines = whole ? high : Math.min(5, high);
   const words = make("span", { dir: "auto" }, ...breakable(axis.numeric ? axis.brief(value, 18) : whole ? label : fittingWords(axis, value, { width: room, lines, size: TYPE, least: 12 })));
   words.style.webkitLineClamp = lines;
-  return make("div", { class: `rowhead${axis.numeric ? " number" : ""}`, title: hint(label) }, words);
+  return make("div", { class: `rowhead${axis.numeric ? " number" : ""}`, title: axis.title(value) }, words);
 }
 
 /** In a head `height` high. */
@@ -67,7 +67,7 @@ function columnHead(axis, { value, width, index }, height) {
   const words = make("span", { dir: "auto" }, ...breakable(axis.numeric ? axis.brief(value, 14) : fittingWords(axis, value, { width: width - 4, lines, size: TYPE, least: 8 })));
   words.style.webkitLineClamp = lines;
   return make("div", {
-    class: `colhead${axis.numeric ? " number" : ""}`, role: "columnheader", "aria-colindex": index + 1, title: hint(`${axis.name}: ${axis.label(value)}`),
+    class: `colhead${axis.numeric ? " number" : ""}`, role: "columnheader", "aria-colindex": index + 1, title: axis.title(value),
   }, words);
 }
 

@@ -105,7 +105,7 @@ class PicksDialog {
       make("thead", {}, make("tr", {}, head(axis.short), rates.length ? head("Wins", "with the 95 % interval") : null, rates.length ? head("Compared") : null, rated ? head("Mean rating") : null, rated ? head("Rated") : null, marked ? head("♥") : null, marked ? head("✕") : null)),
       make("tbody", {}, ...values.map((value) => {
         const [rate, mean] = [ofValue.get(value), means.get(value)];
-        return make("tr", {}, make("th", { scope: "row", dir: "auto", text: axis.brief(value, 40), title: hint(axis.label(value)) }),
+        return make("tr", {}, make("th", { scope: "row", dir: "auto", text: axis.brief(value, 40), title: axis.title(value) }),
           rates.length ? make("td", { class: "wins" }, rate ? rateBar(rate) : "—") : null, rates.length ? fact("compared", count(rate?.games ?? 0)) : null,
           rated ? fact("mean", mean?.mean ? mean.mean.toFixed(2) : "—") : null, rated ? fact("rated", count(mean?.ratings ?? 0)) : null,
           marked ? fact("♥", count(mean?.favourites ?? 0)) : null, marked ? fact("✕", count(mean?.rejects ?? 0)) : null);
