@@ -11,6 +11,9 @@ from support.browser import reload, until
 from support.sample_run import Sample, write_sample
 
 from zbatch.sheet import write_sheet
+from zbatch.sheet.data import SheetData
+from zbatch.sheet.page import render_data, render_page
+from zbatch.state.run import Run
 
 
 def total(page):
@@ -75,12 +78,45 @@ def test_the_name_that_was_meant_is_offered(visit, small, query, words, better):
         ("rating:3", "No picture here has rating:3"),
         ("nsfw:maybe", "nsfw is true, false or unknown, not “maybe”"),
         ("xylophone:3", "No axis is called “xylophone”"),
+        ("change>0.3", "How far pictures are from the baseline is not known here"),
     ],
 )
 def test_what_cannot_be_is_said(visit, small, query, words):
     page = visit(small)
     page.locator("#search").fill(query)
     expect(page.locator(".complaint")).to_have_text(words)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """A page that knows how far its pictures are from their baseline: a quarter, all of them."""
+    with Run(write_sample(tmp_path_factory.mktemp("measured") / "run", Sample(seeds=1))) as run:
+        data = SheetData.of(run)
+        index = write_sheet(run, data=data)
+        changes = {"lora.scale": [0.25] * len(data.jobs.key)}
+    index.write_bytes(render_page(data, inline=render_data(data, changes=changes)))
+    return index
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("change>0.3", "No picture here has change>0.3"),
+        ("change:0.5..1", "No picture here has change:0.5..1"),
+        ("change:large", "change is a number from 0 to 1, not “large”"),
+    ],
+)
+def test_why_no_picture_has_such_a_change_is_said(visit, measured, query, words):
+    page = visit(measured)
+    page.locator("#search").fill(query)
+    expect(page.locator(".complaint")).to_have_text(words)
+    expect(page.locator(".nothing")).to_contain_text(words)
+    page.locator("#search").fill("change:0.2..0.3")
+    expect(page.locator(".complaint")).to_have_count(0)
+    assert not total(page).startswith("0 of")
+    page.locator("#search").fill("-change>0.3")  # to leave out what is not there is no mistake
+    expect(page.locator(".complaint")).to_have_count(0)
+    assert not total(page).startswith("0 of")
 
 
 def said_of_nsfw(folder, verdict):
