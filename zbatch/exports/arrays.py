@@ -7,24 +7,19 @@ which is known here.
 
 from __future__ import annotations
 
-import mmap
 from array import array
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from itertools import accumulate
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-
-_ZEROS: Final = 1 << 22
-"""Bytes of zeros that are taken at once."""
 
 
 def arrow_table(rows: Sequence[dict[str, Any]], schema: Any) -> Any:
     """Give a table of rows: text, booleans, 64-bit numbers, and maps of such, as the schema says.
 
-    Any value may be `None`, but no map and no bytes. Where a row says only how many bytes, they are zeros.
+    Any value may be `None`, but no map and no bytes.
     """
     columns = [_array(field.type, [row[field.name] for row in rows]) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
@@ -45,23 +40,11 @@ def _array(kind: Any, values: Sequence[Any]) -> Any:
         numbers = array("q" if pa.types.is_integer(kind) else "d", (value or 0 for value in values))
         return pa.Array.from_buffers(kind, count, [valid, pa.py_buffer(numbers)])
     if pa.types.is_binary(kind):
-        given = bool(values) and isinstance(values[0], bytes)
-        ends = array("i", accumulate(map(len, values) if given else values, initial=0))
-        data = pa.py_buffer(b"".join(values)) if given else _zeros(ends[-1])
-        return pa.Array.from_buffers(kind, count, [None, pa.py_buffer(ends), data])
-    pieces = [b"" if value is None else value.encode() for value in values]
+        pieces = values
+    else:
+        pieces = [b"" if value is None else value.encode() for value in values]
     ends = array("i", accumulate(map(len, pieces), initial=0))
     return pa.Array.from_buffers(kind, count, [valid, pa.py_buffer(ends), pa.py_buffer(b"".join(pieces))])
-
-
-def _zeros(count: int) -> Any:
-    return _pages_of_zeros(-(-count // _ZEROS) or 1)
-
-
-@lru_cache(maxsize=1)
-def _pages_of_zeros(pieces: int) -> Any:
-    """Give memory that is read and never written, which the system has one page of, however much there is."""
-    return pa.py_buffer(mmap.mmap(-1, pieces * _ZEROS, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
 
 
 def _bits(flags: Iterable[bool]) -> Any:

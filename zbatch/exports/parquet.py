@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterable, Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
@@ -27,9 +27,12 @@ if TYPE_CHECKING:
     from zbatch.exports.writing import Work
 
 _ROOM: Final = Room(whole=16_384, each=1_024, times=1)
-_GROUP_BYTES: Final = 2_500_000
+_GROUP_BYTES: Final = 16_000_000
 _GROUP_COUNT: Final = 1_000
-"""A row group is what a reader that streams takes at once; pyarrow holds one, several times over."""
+"""A row group is what a reader that streams takes at once: a hundred images as the API makes them."""
+
+_WHOLE_BYTES: Final = 2_500_000
+"""Of images that pyarrow is given it holds a row group several times over."""
 
 _DTYPES: Final = {
     "text": "string",
@@ -68,9 +71,9 @@ def pack_parquet(desk: Desk, lot: Lot) -> Packed:
         contextlib.closing(_told(desk, desk.sources.read_all(entries))) as images,
     ):
         if _fillable():
-            _write(Pages(stream, images), schema, _image_rows(desk.columns, listed))
+            _write(Pages(stream, images), schema, _empty_rows(desk.columns, listed), _GROUP_BYTES)
         else:
-            _write(Pages(stream), schema, _whole_rows(desk.columns, listed, images))
+            _write(Pages(stream), schema, _whole_rows(desk.columns, listed, images), _WHOLE_BYTES)
     return Packed(b"", stream.bytes, stream.sha256)
 
 
@@ -97,43 +100,59 @@ def write_metadata(work: Work, side: str) -> None:
     schema = _schema(columns, images=False)
     with work.destination.stream(f"{side}/metadata.parquet") as stream:
         rows = ({"file_name": entry.name, **columns.row(entry)} for entry in work.place(side))
-        _write(Pages(stream), schema, ((row, 0) for row in rows))
+        _write(Pages(stream), schema, (Row(row) for row in rows), _GROUP_BYTES)
 
 
-def _image_rows(columns: Columns, entries: Iterable[Entry]) -> Iterator[tuple[dict[str, Any], int]]:
-    """Give rows in which an image's bytes are how many they are."""
+class Row(NamedTuple):
+    """A row, and how many bytes its image has, whether pyarrow is given them or not."""
+
+    values: dict[str, Any]
+    image: int = 0
+
+
+def _empty_rows(columns: Columns, entries: Iterable[Entry]) -> Iterator[Row]:
+    """Give rows with empty images."""
     for entry in entries:
-        yield {"image": {"bytes": entry.length, "path": entry.name}, **columns.row(entry)}, entry.length
+        yield Row({"image": {"bytes": b"", "path": entry.name}, **columns.row(entry)}, entry.length)
 
 
-def _whole_rows(
-    columns: Columns, entries: Iterable[Entry], images: Iterable[bytes]
-) -> Iterator[tuple[dict[str, Any], int]]:
+def _whole_rows(columns: Columns, entries: Iterable[Entry], images: Iterable[bytes]) -> Iterator[Row]:
     """Give rows with the images themselves."""
     for entry, data in zip(entries, images, strict=True):
-        yield {"image": {"bytes": data, "path": entry.name}, **columns.row(entry)}, len(data)
+        yield Row({"image": {"bytes": data, "path": entry.name}, **columns.row(entry)}, len(data))
 
 
 @cache
 def _fillable() -> bool:
-    """Tell whether images can be put in place of zeros in what the installed pyarrow writes.
+    """Tell whether images can be put into what the installed pyarrow writes of empty ones.
 
-    It copies each image three times otherwise. Its pages are held against those that it makes of images: a
-    version that lays them out in another way gets the images.
+    It copies each image three times otherwise. A file is held against the one that it makes of the same
+    images: a version that lays them out in another way gets the images.
     """
     pa, _ = _arrow()
-    images = [b"", b"one", bytes(5_000)]
-    schema = pa.schema([("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())]))])
-    files = []
-    for given in ([len(data) for data in images], images):
-        files.append(file := io.BytesIO())
-        rows = [({"image": {"bytes": own, "path": "a"}}, 0) for own in given]
-        with contextlib.suppress(SurroundingsError):
-            _write(Pages(file, iter(images)), schema, rows)
-    return files[0].getvalue() == files[1].getvalue()
+    images = [b"", b"one", bytes(5_000), b"two"]
+    schema = pa.schema(
+        [("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])), ("n", pa.int64())]
+    )
+    filled, whole = io.BytesIO(), io.BytesIO()
+    given = {"path": "a"}
+    with contextlib.suppress(SurroundingsError):
+        _write(
+            Pages(filled, iter(images)),
+            schema,
+            (Row({"image": {"bytes": b"", **given}, "n": len(data)}, len(data)) for data in images),
+            4_000,
+        )
+    _write(
+        Pages(whole),
+        schema,
+        (Row({"image": {"bytes": data, **given}, "n": len(data)}, len(data)) for data in images),
+        4_000,
+    )
+    return filled.getvalue() == whole.getvalue()
 
 
-def _write(file: Pages, schema: Any, rows: Iterable[tuple[dict[str, Any], int]]) -> None:
+def _write(file: Pages, schema: Any, rows: Iterable[Row], group_bytes: int) -> None:
     pa, pq = _arrow()
     from zbatch.exports.arrays import arrow_table  # noqa: PLC0415 - an extra
 
@@ -153,20 +172,23 @@ def _write(file: Pages, schema: Any, rows: Iterable[tuple[dict[str, Any], int]])
         data_page_version="1.0",
         write_page_checksum=False,
     ) as writer:
-        for group in _groups(rows):
-            if "image" in schema.names and isinstance(group[0]["image"]["bytes"], int):
-                file.await_images(row["image"]["bytes"] for row in group)
-            writer.write_table(arrow_table(group, schema), row_group_size=len(group))
+        for group in _groups(rows, group_bytes):
+            if file.fills:
+                file.await_images([row.image for row in group])
+            writer.write_table(arrow_table([row.values for row in group], schema), row_group_size=len(group))
             file.check()
+        file.await_end()
+    file.end()
 
 
-def _groups(rows: Iterable[tuple[dict[str, Any], int]]) -> Iterator[list[dict[str, Any]]]:
-    group: list[dict[str, Any]] = []
+def _groups(rows: Iterable[Row], most: int) -> Iterator[list[Row]]:
+    """Give row groups of about so many bytes of images."""
+    group: list[Row] = []
     size = 0
-    for row, length in rows:
+    for row in rows:
         group.append(row)
-        size += length
-        if size >= _GROUP_BYTES or len(group) >= _GROUP_COUNT:
+        size += row.image
+        if size >= most or len(group) >= _GROUP_COUNT:
             yield group
             group, size = [], 0
     if group:
