@@ -68,6 +68,24 @@ def test_both_axes_and_what_was_asked_for_are_on_paper(visit, detailed):
     expect(page.locator("#paper .asked")).to_have_text("Sorted by time made, newest first")
 
 
+def test_a_stack_says_on_paper_which_of_its_pictures_is_printed(visit, small, wordy):
+    under = "#paper .under"
+    page = visit(small, "#x=lora.scale&y=lora.name&panel=0")
+    page.keyboard.press("]")
+    printed(page)
+    told = page.locator(under).all_inner_texts()
+    assert told[0] == "2 of 6 here: red fox · seed\u00a01001"
+    assert told[1] == "1 of 6 here: red fox · seed\u00a01000"
+    page = visit(small, "#x=lora.scale&y=seed&group=subject&group=lora.name&panel=0")
+    printed(page)
+    expect(page.locator(under)).to_have_count(0)
+    page = visit(wordy, "#x=lora.scale&y=seed&panel=0")
+    printed(page)
+    words = page.locator(under).first.inner_text()
+    assert re.fullmatch(r"1 of 2 here: a fisherman[^…]*…[^…]*smiling", words)
+    assert len(words) <= len("1 of 2 here: ") + 44
+
+
 def test_few_pictures_are_printed_from_the_images_themselves(visit, detailed):
     only = "&only.subject=red%20fox&only.lora.name=film&only.seed=1000&only.size=portrait"
     page = visit(detailed, f"#x=lora.scale&y=seed{only}")

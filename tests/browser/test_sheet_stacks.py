@@ -62,7 +62,7 @@ def test_a_link_has_what_lies_on_top_of_turned_stacks(visit, calm):
     page.keyboard.press("]")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("]")
-    until(page, "location.hash.includes('top=')")
+    until(page, "location.hash.split('top=')[1]?.split('_').length === 2")
     stacks = "all => all.map(cell => [cell.dataset.stack, cell.querySelector('img')?.alt])"
     seen = page.locator(".cell").evaluate_all(stacks)
     assert [stack.split("/")[0] for stack, _ in seen] == ["3", "2", "1", "1"]

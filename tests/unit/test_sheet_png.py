@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from support.sample_run import Sample, write_sample
 
 from zbatch.sheet import write_png
-from zbatch.sheet.arrangement import Verdict
-from zbatch.sheet.labels import fair
+from zbatch.sheet.arrangement import Verdict, arrange
+from zbatch.sheet.data import SheetData
+from zbatch.sheet.labels import Labels, Texts, fair
 from zbatch.sheet.lettering import Lettering
-from zbatch.sheet.rows import reason_lines
+from zbatch.sheet.measures import Measures
+from zbatch.sheet.rows import Rows, reason_lines
 from zbatch.sheet.siblings import Siblings
+from zbatch.state.run import Run
 
 PROMPT = "a portrait of a woman in front of an old stone bridge over a quiet river, {} , 85mm, film grain"
 TEXTS = [PROMPT.format(word) for word in ("smiling", "crying", "looking away")]
@@ -102,3 +106,23 @@ def test_what_the_server_said_is_on_the_page(tmp_path):
             return image.tobytes()
 
     assert drawn("one", "no lamp") == drawn("two", "no lamp") != drawn("three", "no light")
+
+
+@pytest.mark.parametrize(
+    ("y", "group", "number", "told"),
+    [
+        ("seed", ["subject"], 1, ["film", "film", "ink", "film"]),  # of one there is no picture
+        ("subject", [], 0, ["film · seed 1000"] * 4),
+        ("seed", ["subject", "lora.name"], 0, [""] * 4),
+    ],
+)
+def test_a_stack_says_which_of_its_pictures_lies_on_top(tmp_path, y, group, number, told):
+    view = (("x", "lora.scale"), ("y", y), ("group", group))
+    with Run(write_sample(tmp_path / "run", Sample(view=view))) as run:
+        data = SheetData.of(run)
+    texts, arrangement = Texts(data, Lettering()), arrange(data)
+    measures = Measures(data, arrangement, texts, 1200, 22)
+    rows = Rows(data, tmp_path / "run", Labels(texts, footnotes=True), measures)
+    cells = arrangement.sections[0].rows[number].cells
+    words = [rows.caption(cells[value], measures.widths[value]).lines for value in arrangement.columns]
+    assert [" ".join(lines) for lines in words] == told

@@ -64,9 +64,10 @@ class Texts:
             self._notes[key] = self.letters.wrapped(text, size, room, len(text) + 1)
         return self._notes[key]
 
-    def numeric(self, axis: str) -> bool:
-        """Tell whether the values of an axis are numbers."""
-        return self._data.axis(axis).numeric
+    def bare(self, axis: str) -> bool:
+        """Tell whether the values of an axis say nothing without its name: numbers, true and false."""
+        found = self._data.axis(axis)
+        return found.numeric or isinstance(found.values[0], bool)
 
     def siblings(self, axis: str) -> Siblings:
         """Give what the values of an axis have in common."""
@@ -171,9 +172,9 @@ class Labels:
             self.letters.write(pen, (after + size * 0.14, base), label.mark, SOFT, _raised(size))
 
     def _told(self, axis: str, value: int) -> str:
-        """Give a value that tells by itself what it is: a number has the name of its axis before it."""
+        """Give a value that tells by itself what it is: a number, a yes or none has its axis before it."""
         text = self.texts.value(axis, value)
-        return f"{self.texts.name(axis)} {text}" if self.texts.numeric(axis) else text
+        return f"{self.texts.name(axis)} {text}" if value == NONE or self.texts.bare(axis) else text
 
     def _marks(self, pairs: Iterable[tuple[str, int]]) -> str:
         return ",".join(number for pair in pairs if (number := self._noted(*pair)))

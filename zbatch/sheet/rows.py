@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from PIL import Image
 
 from zbatch.sheet.arrangement import Row, Verdict, has_picture, verdict
+from zbatch.sheet.axes import Axis
 from zbatch.sheet.columns import NONE
 from zbatch.sheet.data import SheetData
 from zbatch.sheet.labels import Label, Labels
@@ -38,11 +39,12 @@ class Rows:
             yield Row(row.value, dict(items[start : start + across]))
 
     def strip(self, row: Row, chunk: list[int]) -> Strip:
-        """Give a row of the columns in `chunk`; of a wall, with words under each picture."""
+        """Give a row of the columns in `chunk`, with words under pictures of a wall and on top of stacks."""
         measures, wall = self._measures, self._measures.wall
         picks = list(row.cells.values()) if wall else [row.cells.get(value, []) for value in chunk]
         tall = max((measures.box(cells[0])[1] for cells in picks if cells), default=measures.text * 2)
-        captions = [self._caption(cells[0]) for cells in picks] if wall else []
+        places = list(zip(chunk, picks, strict=False))  # the last row of a wall may be short
+        captions = [self.caption(cells, measures.widths[at]) for at, cells in places]
         small = round(measures.text * 0.8)
         lines = max((len(caption.lines) for caption in captions), default=0)
         under = round(lines * small * 1.3 + small) if lines else 0
@@ -54,14 +56,14 @@ class Rows:
                 end = (left + measures.head - HEAD_GAP, first)
                 self._labels.write(pen, end, beside, measures.text, anchor="rm")
             left += measures.head
-            for number, (at, cells) in enumerate(zip(chunk, picks, strict=False)):
+            for (at, cells), caption in zip(places, captions, strict=True):
                 if cells:
                     wide, high = measures.box(cells[0])
                     corner = (left + (measures.widths[at] - wide) // 2, top + (tall - high) // 2)
                     self._cell(page, pen, cells, corner)
-                if captions:
+                if caption.lines:
                     spot = (left + measures.widths[at] / 2, top + tall + small * 1.3)
-                    self._labels.write(pen, spot, captions[number], small, anchor="ms", colour=SOFT)
+                    self._labels.write(pen, spot, caption, small, anchor="ms", colour=SOFT)
                 left += measures.widths[at] + GAP
 
         return Strip(tall + under + GAP, draw)
@@ -73,15 +75,22 @@ class Rows:
         most = max(1, min(6, int(tall / (measures.text * 1.35))))
         return self._labels.lines(name, row.value, measures.text, measures.head - HEAD_GAP, most)
 
-    def _caption(self, cell: int) -> Label:
-        pairs = [
-            (axis.name, column[cell])
-            for axis, column in zip(self._data.axes, self._data.cells.coordinates, strict=True)
-            if axis.varies and column[cell] != NONE and axis.name not in self._data.view.group
-        ]
-        if not pairs:
+    def caption(self, cells: list[int], room: int) -> Label:
+        """Say what a picture of the wall is, and of a stack which of its pictures lies on top."""
+        if not cells:
             return Label([])
-        return self._labels.joined(pairs, round(self._measures.text * 0.8), self._measures.widths[NONE], 3)
+        pairs = [
+            (axis.name, column[cells[0]])
+            for axis, column in zip(self._data.axes, self._data.cells.coordinates, strict=True)
+            if self._told(axis, column, cells)
+        ]
+        return self._labels.joined(pairs, round(self._measures.text * 0.8), room, 3) if pairs else Label([])
+
+    def _told(self, axis: Axis, column: Sequence[int], cells: list[int]) -> bool:
+        """Tell whether a value is said: on the wall what no title says, elsewhere what parts a stack."""
+        if self._measures.wall:
+            return axis.varies and column[cells[0]] != NONE and axis.name not in self._data.view.group
+        return any(column[cell] != column[cells[0]] for cell in cells)
 
     # ── one cell ─────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,6 +1,7 @@
 // An axis of the grid: its values, the number of each cell's among them, and what they are called where there is little room.
 
 const ABSENT = -1; // no number: a cell without the coordinate, without a job, a text that there is not
+const BRIEFLY = 44; // letters of a value where it stands among others, on a chip as on paper
 
 class Axis {
   constructor({ name, values, numeric }, index, column) {

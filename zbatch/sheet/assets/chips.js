@@ -86,7 +86,7 @@ class Chips {
       type: "button", class: "chip", "data-keep": `chip ${axis.index} ${value}`,
       title: axis.title(value), onclick: (event) => { if (!this.rested) this.#clicked(axis, value, event.shiftKey || event.altKey); },
       ...this.#pressing(() => this.#clicked(axis, value, true)),
-    }, make("span", { class: "what", dir: "auto", text: axis.brief(value, 44) }), place, many);
+    }, make("span", { class: "what", dir: "auto", text: axis.brief(value, BRIEFLY) }), place, many);
     this.chips.push({ axis, value, root, place, many });
     return root;
   }

@@ -99,8 +99,9 @@ class Paper {
     const { layout } = this.grid;
     const turn = this.grid.stacks.turnOf(slot.cells);
     const cell = slot.cells[turn];
-    // Paper has no hints: on the wall each picture says where it belongs, and a stack how many it holds.
-    const under = [layout.wall ? layout.captions.words(cell) : "", slot.cells.length > 1 ? `${turn + 1} of ${slot.cells.length} here` : ""].filter(Boolean).join("\n");
+    // Paper has no hints: on the wall each picture says where it belongs, and of a stack which one it is of how many.
+    const here = slot.cells.length > 1 ? [`${turn + 1} of ${slot.cells.length} here`, toldApart(this.data, slot.cells, cell, room)] : [];
+    const under = [layout.wall ? layout.captions.words(cell) : "", here.filter(Boolean).join(": ")].filter(Boolean).join("\n");
     const caption = under ? make("p", { class: "under", dir: "auto", text: under }) : null;
     if (this.data.print) return make("td", {}, this.data.print(cell, this.few), caption);
     if (this.data.state(cell) === "done") return make("td", {}, make("img", { alt: this.data.describe(cell), src: this.few ? this.data.picture(cell) : this.data.thumb(cell) }), caption);

@@ -45,3 +45,14 @@ class Stacks {
     this.grid.focus(cell);
   }
 }
+
+/** What tells a cell from the others of its stack, where a text has so many letters of room. */
+function toldApart(data, stack, cell, room) {
+  const axes = data.axes.filter(({ column }) => stack.some((other) => column[other] !== column[cell]));
+  const letters = Math.min(BRIEFLY, Math.max(14, Math.floor(room / axes.length)));
+  return axes.map((axis) => {
+    const value = axis.column[cell];
+    const words = axis.brief(value, letters);
+    return value === ABSENT || wantsName(axis) ? `${axis.short}\u00a0${words}` : words;
+  }).join(" · ");
+}
