@@ -119,6 +119,14 @@ def test_filters_search_and_bars_by_value(visit, pairs):
     expect(page.locator(".cell")).to_have_count(12)
 
 
+def test_values_count_the_pairs_that_are_shown(visit, pairs):
+    page = visit(pairs, "#panel=1")
+    counts = page.get_by_role("group", name="subject").locator(".chip > .many")
+    expect(counts).to_have_text(["6", "6", "6"])
+    page.locator(".pill[data-state=different]").click()
+    expect(counts).to_have_text(["4", "4", "0"])
+
+
 def test_the_grid_and_back_and_the_address_holds_the_order(visit, pairs):
     page = visit(pairs)
     page.locator("#scroller").focus()

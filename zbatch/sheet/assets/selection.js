@@ -34,7 +34,7 @@ function select(data, view) {
   }
   let counted = null;
   // They are told of apart, and counted where they are what is asked for, or all there is.
-  const apart = wanted === excluded || (cells.length > 0 && data.shown(cells) === 0);
+  const apart = view.state === "excluded" || (cells.length > 0 && data.shown(cells) === 0);
   const selection = {
     cells,
     states: new Map(data.states.map((state, number) => [state, states[number]]).filter(([, number]) => number > 0)),
