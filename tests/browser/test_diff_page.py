@@ -127,6 +127,25 @@ def test_values_count_the_pairs_that_are_shown(visit, pairs):
     expect(counts).to_have_text(["4", "4", "0"])
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_with_forced_colours_changes_medians_and_the_focus_are_seen(visit, pairs, scheme):
+    page = visit(pairs, "#panel=1", color_scheme=scheme, forced_colors="active")
+    style = "(one, name) => getComputedStyle(one)[name]"
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    for kind in ("different", "same"):
+        badge = page.locator(f".pairtile[data-state={kind}] .apart").first
+        assert badge.evaluate(style, "backgroundColor") == ground  # no picture shines through
+        assert badge.evaluate(style, "borderStyle") == "solid"
+    medians = page.get_by_role("group", name="lora.scale").locator(".median")
+    expect(medians).to_have_count(3)
+    for bar in medians.all():
+        filled, rest = re.findall(r"rgba?\([^)]*\)", bar.evaluate(style, "backgroundImage"))
+        assert filled != rest == ground
+    page.locator(".cell").first.focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".cell:focus").evaluate(style, "outlineStyle") == "solid"
+
+
 def test_the_grid_and_back_and_the_address_holds_the_order(visit, pairs):
     page = visit(pairs)
     page.locator("#scroller").focus()

@@ -72,6 +72,24 @@ def test_sliders_badges_and_the_current_picture_are_drawn(visit, small):
     assert drawn(page, page.locator(".track input"))[ink] > 200
 
 
+def test_the_interval_of_a_win_rate_is_the_thick_part_of_its_line(visit, calm):
+    page = visit(calm, **FORCED)
+    page.keyboard.press("j")
+    page.get_by_role("button", name="Judge blind").click()
+    for number in range(1, 7):
+        expect(page.locator(".blind[data-ready]")).to_be_visible()
+        page.keyboard.press("ArrowLeft")
+        expect(page.locator(".blindsaid")).to_contain_text(f"{number} of")
+    page.locator(".print").first.hover()
+    assert style(page.locator(".print").first, "outlineStyle") == "solid"
+    page.get_by_role("button", name="Leave and reveal").click()
+    page.mouse.move(0, 0)
+    bar = page.locator(".ratebar").first
+    expect(bar).to_be_visible()
+    thick = [float(style(bar.locator(part), "strokeWidth").rstrip("px")) for part in (".whole", ".interval")]
+    assert thick[1] >= 3 * thick[0]
+
+
 def test_numbers_on_a_failed_stack_do_not_lie_on_each_other(visit, small):
     page = visit(small, "#x=lora.scale&y=seed&group=subject&panel=0")
     cell = page.locator(".cell[data-stack][data-twins]:not([data-state=done])").first

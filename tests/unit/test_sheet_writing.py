@@ -15,7 +15,7 @@ from zbatch.errors import DiskError, UsageError
 from zbatch.sheet import SheetData, write_png, write_sheet, write_single_file
 from zbatch.sheet.arrangement import has_picture, verdict
 from zbatch.sheet.lettering import Lettering
-from zbatch.sheet.page import SCRIPTS, STYLES, script_of
+from zbatch.sheet.page import MEDIA_STYLES, SCRIPTS, STYLES, script_of
 from zbatch.sheet.pages import A4, PAGE_HEIGHT, PAGE_WIDTH
 from zbatch.state.run import Run
 
@@ -94,7 +94,7 @@ def test_title_and_description_are_text(tmp_path):
 def test_every_asset_is_in_the_page(sample):
     from zbatch.sheet.page import HOME, Kind
 
-    scripts, styles = set(SCRIPTS), set(STYLES)
+    scripts, styles = set(SCRIPTS), {*STYLES, *MEDIA_STYLES}
     for kind in Kind:  # pages of two runs have more
         scripts.update(kind.value[1])
         styles.update(kind.value[2])

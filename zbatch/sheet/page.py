@@ -33,7 +33,10 @@ SCRIPTS: Final = (
 )  # fmt: skip
 """The page's scripts, in the order they are joined."""
 
-STYLES: Final = ("base", "controls", "grid", "lightbox", "compare", "judging", "live", "contrast", "paper")
+STYLES: Final = ("base", "controls", "grid", "lightbox", "compare", "judging", "live")
+
+MEDIA_STYLES: Final = ("contrast", "paper")
+"""What forced colours and paper change: it comes last, as it must hold over all that a page has."""
 
 
 class Kind(Enum):
@@ -48,7 +51,8 @@ def render_page(data: SheetData, *, inline: bytes | None = None, kind: Kind = Ki
     generator, scripts, styles = kind.value
     # The last script puts the page together: what else there is comes before.
     theme = (HOME / "assets" / "theme.js").read_text(encoding="utf-8")
-    script, style = _joined("js", (*SCRIPTS[:-1], *scripts, SCRIPTS[-1])), _joined("css", (*STYLES, *styles))
+    script = _joined("js", (*SCRIPTS[:-1], *scripts, SCRIPTS[-1]))
+    style = _joined("css", (*STYLES, *styles, *MEDIA_STYLES))
     data_script = None if inline is None else inline.decode("utf-8")
     data_source = ["'self'", "file:"] if data_script is None else [_hash(data_script)]
     sources = [_hash(theme), _hash(script), *data_source]
