@@ -42,7 +42,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
@@ -52,6 +52,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from support.browser import ARGUMENTS, find_chromium
 from support.large_run import write_large
 from support.plain_browser import PlainPage, plain_browser
+from support.sheet_acts import CHANGES, FRAME, PAGES_DOWN, TURNS, WHEEL, Act
 
 PROBE = """
 (() => {
@@ -266,96 +267,61 @@ def changed(page: Page, act: Callable[[], object]) -> float:
 def changes(page: Page, times: int, table: Table, limit: float) -> None:
     elements = [page.evaluate("probe.elements()")]
 
-    def measure(words: str, *acts: Callable[[], object]) -> None:
+    def measure(words: str, acts: Iterable[Act]) -> None:
         took, used = [], []
         for _ in range(times):
             for act in acts:
                 before = CPU[page]()
-                took.append(changed(page, act))
+                took.append(changed(page, lambda act=act: act.watched(page)))
                 used.append(CPU[page]() - before)
                 elements.append(page.evaluate("probe.elements()"))
         table.line(f"{words}, worst of {len(took)}", max(took), "ms", limit)
         table.line("   median", statistics.median(took), "ms")
         table.line("   CPU, median", statistics.median(used), "ms")
 
-    def chip(words: str) -> Callable[[], object]:
-        return page.locator(".chip", has_text=words).first.click
-
-    def choose(where: str, axis: str) -> Callable[[], object]:
-        return lambda: page.locator(where).select_option(axis)
-
-    def search(words: str) -> Callable[[], object]:
-        return lambda: page.locator("#search").fill(words)
-
-    measure("a chip: hide a scale, show it", chip("0.5"), chip("0.5"))
-    measure("a chip: hide a subject, show it", chip("animal 3"), chip("animal 3"))
-    page.locator("#search").focus()
-    typed = [lambda letter=letter: page.keyboard.type(letter) for letter in "valley 7"]
-    measure("search, letter by letter", *typed, search(""))
-    measure("search: seed:1003, scale>0.6", search("seed:1003"), search("scale>0.6"), search(""))
-    page.keyboard.press("Escape")
-    measure("a state: only failed, all", *[page.locator('.pill[data-state="failed"]').click] * 2)
-    measure("transpose", *[page.locator("#swap").click] * 2)
-    columns = [choose("#axis-x", axis) for axis in ("lora.name", "seed", "lora.scale")]
-    measure("another axis along the columns", *columns)
-    measure("a flat wall and back", page.locator("#shape-wall").click, page.locator("#shape-table").click)
+    for words, acts in CHANGES.items():
+        measure(words, acts)
     table.line("elements beyond the controls, most", max(elements), "", 300)
 
 
 def scroll(page: Page, table: Table, limit: float | None) -> None:
-    page.mouse.move(900, 600)
+    x, y, by = WHEEL
+    page.mouse.move(x, y)
     page.evaluate("probe.roll()")
-    for _ in range(60):
-        page.mouse.wheel(0, 700)
-        page.wait_for_timeout(16)
+    for _ in range(TURNS):
+        page.mouse.wheel(0, by)
+        page.wait_for_timeout(1000 * FRAME)
     frames = page.evaluate("probe.rolled()")
     table.line(f"wheel: longest of {len(frames)} frames", max(frames), "ms", limit)
     table.line("wheel: 95 % of frames within", sorted(frames)[int(len(frames) * 0.95)], "ms")
     page.locator(".cell:visible").first.click(trial=True)
     page.evaluate("document.querySelector('.cell').focus()")
     page.evaluate("probe.roll()")
-    for _ in range(40):
+    for _ in range(PAGES_DOWN):
         page.keyboard.press("PageDown")
-        page.wait_for_timeout(16)
+        page.wait_for_timeout(1000 * FRAME)
     frames = page.evaluate("probe.rolled()")
     table.line(f"PageDown: longest of {len(frames)} frames", max(frames), "ms", limit)
 
 
-def use(page: PlainPage) -> None:
+def use(page: PlainPage, times: int) -> None:
     """Change the page as often as `changes` does, and scroll it."""
-
-    def act(*acts: Callable[[], object]) -> None:
-        for _ in range(5):
-            for one in acts:
-                one()
-                time.sleep(0.15)
-
-    def click(selector: str, words: str = "") -> Callable[[], object]:
-        return lambda: page.click(selector, words)
-
-    def put(selector: str, *values: str) -> list[Callable[[], object]]:
-        return [lambda value=value: page.put(selector, value) for value in values]
-
-    act(click(".chip", "0.5"), click(".chip", "0.5"))
-    act(click(".chip", "animal 3"), click(".chip", "animal 3"))
-    act(*put("#search", *("valley 7"[:end] for end in range(1, 9)), ""))
-    act(*put("#search", "seed:1003", "scale>0.6", ""))
-    act(*[click('.pill[data-state="failed"]')] * 2)
-    act(*[click("#swap")] * 2)
-    act(*put("#axis-x", "lora.name", "seed", "lora.scale"))
-    act(click("#shape-wall"), click("#shape-table"))
+    for acts in CHANGES.values():
+        for act in acts * times:
+            act.plain(page)
+            time.sleep(0.15)
     scroll_plainly(page)
 
 
 def scroll_plainly(page: PlainPage) -> None:
     """Turn the wheel and press PageDown as often as `scroll` does."""
-    for _ in range(60):
-        page.wheel(900, 600, 700)
-        time.sleep(0.016)
+    for _ in range(TURNS):
+        page.wheel(*WHEEL)
+        time.sleep(FRAME)
     page.evaluate("document.querySelector('.cell').focus()")
-    for _ in range(40):
+    for _ in range(PAGES_DOWN):
         page.press("PageDown")
-        time.sleep(0.016)
+        time.sleep(FRAME)
 
 
 def sizes(
@@ -406,7 +372,7 @@ def measure(cells: int, times: int, peers: bool, keep: Path | None) -> None:
             changes(page, times, table, 150 if big else 60)
             scroll(page, table, 50)
             table.line("elements after scrolling", page.evaluate("probe.elements()"), "", 300)
-        sizes(run / "index.html", min(times, 3), table, use, 600)
+        sizes(run / "index.html", min(times, 3), table, lambda page: use(page, times), 600)
         for kind in PEERS if peers else []:
             if kind == "eager" and big:
                 continue  # tens of gigabytes
