@@ -22,14 +22,14 @@ from zbatch.sheet.data import SheetData
 HOME: Final = Path(__file__).parent
 
 SCRIPTS: Final = (
-    "dom", "focus", "later", "storage", "words", "toast", "clipboard", "shortening", "wrapping",
-    "columns", "axis", "dataset", "picksfile", "opinions", "rates", "judging", "matchups", "spelling",
-    "query", "selection", "order", "sizes", "view", "caption", "table", "wall", "layout", "judgebar",
-    "cell", "heads", "cursor", "surface", "stacks", "grid", "twins", "touch", "chips", "drawer", "edges",
-    "controls", "metadata", "snippet", "redo", "copies", "curve", "scrubber", "pinch", "zoom", "missing",
-    "pane", "reference", "pins", "difference", "nametags", "sameness", "arrangement", "compare",
-    "comparebar", "lightbox", "picksdialog", "blindprint", "blind", "proof", "paper", "help", "live",
-    "trail", "names", "main",
+    "dom", "focus", "later", "storage", "words", "toast", "clipboard", "shortening", "wrapping", "columns",
+    "axis", "lines", "dataset", "picksfile", "opinions", "rates", "shelf", "judging", "matchups",
+    "spelling", "query", "selection", "order", "sizes", "view", "caption", "table", "wall", "layout",
+    "judgebar", "cell", "heads", "cursor", "surface", "stacks", "grid", "twins", "touch", "chips", "drawer",
+    "edges", "controls", "metadata", "snippet", "redo", "copies", "curve", "scrubber", "pinch", "zoom",
+    "missing", "pane", "reference", "pins", "difference", "nametags", "sameness", "arrangement", "split",
+    "compare", "comparekeys", "comparebar", "lightbox", "picksdialog", "blindprint", "blind", "proof",
+    "paper", "help", "live", "trail", "names", "main",
 )  # fmt: skip
 """The page's scripts, in the order they are joined."""
 

@@ -280,18 +280,7 @@ class Compare {
     this.fit = fit;
     const { pictures } = arrangement;
     this.names.place(pictures, MODES[this.way]?.paired, frame.clientWidth);
-    this.#placeLine(pictures);
-  }
-
-  /** The line of the slider is as high as the higher picture, as far as that is in view. */
-  #placeLine(pictures) {
-    const { frame } = this.box;
-    const ends = (side, pick) => pick(...pictures.map((picture) => picture[side]));
-    const [left, right] = [ends("left", Math.min), ends("right", Math.max)];
-    frame.style.setProperty("--split", `${left + this.split * Math.max(0, right - left)}px`);
-    frame.style.setProperty("--top", `${ends("top", Math.min)}px`);
-    frame.style.setProperty("--bottom", `${frame.clientHeight - ends("bottom", Math.max)}px`);
-    this.handle.draw(this.split, left, right);
+    this.handle.place(frame, this.split, pictures);
   }
 
   // ── the address ──────────────────────────────────────────────────────────────────────────────────────
@@ -306,28 +295,5 @@ class Compare {
     this.pins = Pins.read(words, cellOf);
     this.active = this.pins.begun;
     if (Object.hasOwn(MODES, words.get("compare"))) this.mode = words.get("compare");
-  }
-
-  /** Tell whether a key was meant for comparing. */
-  pressed(event) {
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    const always = { ...(this.data.home ? { o: () => this.relate(this.data.home) } : {}), c: () => this.begin(), b: () => this.relate("baseline"), p: () => this.relate("previous"), n: () => this.relate("next") };
-    if (key in always) {
-      always[key]();
-      return true;
-    }
-    if (!this.on) return false;
-    const modes = Object.keys(MODES);
-    // With Shift, as alone they rate where pictures are judged. By where they lie, as the sign that Shift makes of them is another on each keyboard.
-    const bare = !this.data.judgeable;
-    const digit = bare && /^[1-4]$/.test(key) ? key : event.shiftKey && !/^\d$/.test(key) ? /^Digit([1-4])$/.exec(event.code)?.[1] : null;
-    if (digit) this.choose(modes[Number(digit) - 1]);
-    else if (key === "m") this.choose(modes[(modes.indexOf(this.mode) + (event.shiftKey ? 3 : 1)) % 4]);
-    else if (key === "s" || (bare && key === "x")) this.swap();
-    else if (key === "Escape" && !this.home) this.leave();
-    else if (event.shiftKey && ["ArrowLeft", "ArrowRight"].includes(key)) this.adjust(key === "ArrowLeft" ? -1 : 1);
-    else if (key === " " && this.mode === "blink" && !event.target.closest("button, input, select, summary, a")) this.flip();
-    else return false;
-    return true;
   }
 }

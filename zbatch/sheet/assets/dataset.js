@@ -267,27 +267,7 @@ class Dataset {
 
   /** Cells that differ from this one along one axis only, in the order of its values. */
   line(cell, axis) {
-    this.lines ??= new Map();
-    let index = this.lines.get(axis);
-    if (!index) this.lines.set(axis, (index = this.#indexWithout(axis)));
-    return [...index.get(this.#place(cell, axis))].sort((one, other) => axis.column[one] - axis.column[other] || one - other);
-  }
-
-  #place(cell, without) {
-    let place = "";
-    for (const axis of this.axes) if (axis !== without) place += `${axis.column[cell]},`;
-    return place;
-  }
-
-  #indexWithout(axis) {
-    const index = new Map();
-    for (let cell = 0; cell < this.size; cell += 1) {
-      const place = this.#place(cell, axis);
-      const known = index.get(place);
-      if (known) known.push(cell);
-      else index.set(place, [cell]);
-    }
-    return index;
+    return (this.lines ??= new Lines(this)).through(cell, axis);
   }
 
   /** The command that goes on with the run, of all its jobs. */

@@ -1,4 +1,4 @@
-// What the person who looks says of the images: kept by the browser under the run's identity, and beside it what others said.
+// What the person who looks says of the images, and beside it what others said.
 
 const MARKS = { favourite: "♥", reject: "✕" };
 
@@ -8,9 +8,8 @@ class Judging {
     Object.assign(this, { data, changed });
     const { identity, name } = data.about;
     this.run = { identity, name };
-    this.place = `zbatch.picks.${identity || name}`;
+    this.shelf = new Shelf(this.run);
     this.steps = []; // to be undone, the last one last
-    this.unsaved = false; // the browser refuses to keep them
     this.exported = true;
     if (!data.judgeable) {
       this.own = noPicks(this.run);
@@ -18,44 +17,16 @@ class Judging {
       return;
     }
     this.#read();
-    addEventListener("storage", (event) => { if ((event.key === null || event.key.startsWith(this.place)) && this.#read()) this.changed(null); });
-    addEventListener("beforeunload", (event) => { if (this.unsaved && !this.exported) event.preventDefault(); });
+    addEventListener("storage", (event) => { if (this.shelf.holds(event.key) && this.#read()) this.changed(null); });
+    addEventListener("beforeunload", (event) => { if (this.shelf.unsaved && !this.exported) event.preventDefault(); });
   }
-
-  // ── kept ─────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Take over what the browser has, if it is not what was read or written last: another tab may have been at it. */
   #read() {
-    const text = this.unsaved ? this.text : kept(this.place);
-    const others = this.unsaved ? this.othersText : kept(`${this.place}.others`);
-    if (this.own && text === this.text && others === this.othersText) return false;
-    Object.assign(this, { text, othersText: others });
-    this.own = this.#parsed(text, this.place) ?? { ...noPicks(this.run), who: "", source: "" };
-    this.added = this.#others(others);
-    this.merged = null;
+    const fresh = this.shelf.read();
+    if (fresh === null) return false;
+    Object.assign(this, fresh, { merged: null });
     return true;
-  }
-
-  /** What cannot be read is set aside, not written over. */
-  #parsed(text, place) {
-    if (text === null) return null;
-    try {
-      return parsePicks(text, "What was kept");
-    } catch (error) {
-      keep(`${place}.damaged`, text);
-      later.do(() => announce(`${error.message}. It is set aside as ${place}.damaged`, { time: 8000 }));
-      return null;
-    }
-  }
-
-  #others(text) {
-    try {
-      return JSON.parse(text ?? "[]").map((picks) => parsePicks(JSON.stringify(picks), "What was kept of others"));
-    } catch {
-      keep(`${this.place}.others.damaged`, text);
-      later.do(() => announce(`What was kept of others' picks cannot be read: import them again. It is set aside as ${this.place}.others.damaged`, { time: 8000 }));
-      return [];
-    }
   }
 
   /** Change what the person says: on top of what another tab wrote meanwhile. */
@@ -66,8 +37,7 @@ class Judging {
     this.own.when = new Date().toISOString();
     this.exported = false;
     this.#merge(elsewhere ? null : keys);
-    this.text = JSON.stringify(this.own);
-    this.#keep(this.place, this.text);
+    this.shelf.keepOwn(this.own);
     this.changed(elsewhere ? null : keys);
   }
 
@@ -86,12 +56,6 @@ class Judging {
         this.merged.opinions.set(key, opinion);
       }
     }
-  }
-
-  #keep(place, text) {
-    const before = this.unsaved;
-    this.unsaved = !keep(place, text);
-    if (this.unsaved && !before) announce("This browser does not keep your picks (its storage is refused or full): export them before you close the page (J)", { time: 9000 });
   }
 
   // ── said ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -328,8 +292,6 @@ class Judging {
 
   #keepOthers() {
     this.merged = null;
-    this.othersText = this.added.length ? JSON.stringify(this.added) : null;
-    if (this.othersText === null) forget(`${this.place}.others`);
-    else this.#keep(`${this.place}.others`, this.othersText);
+    this.shelf.keepOthers(this.added);
   }
 }

@@ -226,7 +226,7 @@ class Lightbox {
     const typing = event.target.matches("input, select") && !sideways;
     const scrolling = this.side.contains(event.target) && ["ArrowUp", "ArrowDown"].includes(event.key);
     if (!event.target.matches("select") && this.copies.pressed(event.key)) { /* Y, or the letter after it */ }
-    else if (!event.target.matches("select") && this.compare.pressed(event)) { /* it steered the comparison */ }
+    else if (!event.target.matches("select") && compareKey(this.compare, event)) { /* it steered the comparison */ }
     else if (judgedBy(event) && !event.target.matches("select")) this.data.judging.judge(this.cell, ...judgedBy(event));
     else if (event.key === " " && !event.target.closest("button, input, select, summary, a")) this.#unjudged(event.shiftKey ? -1 : 1);
     else if (event.key === "?") document.getElementById("help").showModal();

@@ -35,7 +35,7 @@ class PicksDialog {
         button({ words: "Export picks.json", act: () => this.export() }),
         button({ words: "Import…", act: () => this.file.click(), label: "Import… a picks.json; it can also be dropped on the page" }),
         make("label", { class: "who" }, this.who)),
-      ...(judging.unsaved ? [make("p", { class: "warned", role: "alert", text: "This browser does not keep your picks: its storage is refused or full. Export them before you close the page, and import them next time." })] : []),
+      ...(judging.shelf.unsaved ? [make("p", { class: "warned", role: "alert", text: "This browser does not keep your picks: its storage is refused or full. Export them before you close the page, and import them next time." })] : []),
       ...this.#people(), ...this.#results(), this.#clearing());
   }
 
