@@ -51,6 +51,55 @@ def test_cells_that_are_still_shown_are_the_same_elements(visit, small):
     assert page.evaluate("document.querySelector('.cell[data-state=done]').kept")
 
 
+def test_pictures_that_come_back_are_the_same_elements(visit, small):
+    page = visit(small)
+    page.evaluate(MARK)
+    page.evaluate("document.querySelectorAll('.cell').forEach((cell) => cell.classList.add('twin', 'fresh'))")
+    before = told(page)
+    page.locator("#search").fill("scale>0")
+    until(page, f"{CELLS} < {len(before)}")
+    page.locator("#search").fill("")
+    until(page, f"{CELLS} === {len(before)}")
+    assert page.evaluate(KEPT) == len(before)
+    # What was pointed at, or had just come, is not when it is back.
+    gone = page.locator(".cell").evaluate_all(
+        "cells => cells.filter(cell => !cell.matches('.twin, .fresh')).length"
+    )
+    assert 0 < gone < len(before)
+
+
+def test_no_more_than_two_windows_full_wait_aside(visit, large):
+    page = visit(large)
+    page.evaluate("globalThis.seen = new Set()")
+    look = "document.querySelectorAll('.cell').forEach((cell) => seen.add(new WeakRef(cell)))"
+    for _ in range(12):
+        page.evaluate(look)
+        page.locator("#scroller").evaluate("root => { root.scrollTop += root.clientHeight; }")
+        page.wait_for_timeout(150)  # faster, and they would be blank
+    assert page.evaluate("seen.size") > 300
+    page.request_gc()
+    assert page.evaluate("[...seen].filter((one) => one.deref()).length") < 300
+
+
+def test_what_is_said_of_a_picture_meanwhile_is_seen_when_it_comes_back(visit, small):
+    page = visit(small)
+    page.locator(".cell[data-state=done]").first.focus()
+    page.keyboard.press("4")
+    expect(page.locator(".cell[data-mark]")).not_to_have_count(0)
+    title = page.locator(".cell[data-mark]").first.get_attribute("title")
+    assert "4" in title
+    page.locator("#search").fill("is:unjudged")
+    expect(page.locator(".cell[data-mark]")).to_have_count(0)
+    page.locator("#search").press("Escape")
+    page.locator("#search").press("Escape")
+    page.locator("#search").fill("is:unjudged")
+    page.locator("#scroller").focus()
+    page.keyboard.press("Control+z")
+    page.locator("#search").fill("")
+    until(page, "document.querySelectorAll('.cell').length > 0")
+    expect(page.locator(".cell[data-mark]")).to_have_count(0)
+
+
 def test_whatever_was_shown_before_a_view_is_drawn_as_if_it_were_opened(visit, small):
     page = visit(small)
     steps = [

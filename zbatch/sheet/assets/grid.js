@@ -196,6 +196,7 @@ class Grid {
 
   /** Draw anew what is said of these cells, of all where none are named; nothing else changes. */
   mark(cells) {
+    this.surface.change();
     const wanted = cells && new Set(cells);
     for (const element of this.layers.cells.querySelectorAll(".cell")) if (!element.blank && (!wanted || wanted.has(element.cell))) markElement(this.data, element, this.layout.stack(element.cell).length);
   }

@@ -1,9 +1,12 @@
 // What of the grid is in the page, by what it shows. Whatever goes on being shown stays, in another layout too:
-// made anew at every key of a search, it would be thrown away by the thousand.
+// made anew at every key of a search, it would be thrown away by the thousand. Pictures that left wait aside for
+// a while: who hides a value and shows it again finds them there, and nothing is read anew.
+
+const ASIDE = 170; // pictures: two windows full
 
 class Surface {
   constructor(root) {
-    Object.assign(this, { root, elements: new Map(), round: 0 });
+    Object.assign(this, { root, elements: new Map(), aside: new Map(), round: 0 });
   }
 
   get(id) {
@@ -19,10 +22,17 @@ class Surface {
   forget(id) {
     this.elements.get(id)?.remove();
     this.elements.delete(id);
+    this.change();
   }
 
   clear() {
     for (const id of [...this.elements.keys()]) this.forget(id);
+    this.change();
+  }
+
+  /** Of some picture something else is to be seen: what waits aside may show it as it was. */
+  change() {
+    this.aside.clear();
   }
 
   /**
@@ -36,7 +46,7 @@ class Surface {
       if (wanted.has(id) && (blanks || !element.blank)) continue;
       // A focused cell that leaves the window hands the focus to the grid, so that arrow keys go on working.
       if (element.contains(document.activeElement)) this.root.focus({ preventScroll: true });
-      this.forget(id);
+      this.#leave(id, element);
     }
     const ends = new Map(); // by parent, the last one that is in its place
     for (const [id, { into, draw }] of wanted) {
@@ -49,14 +59,23 @@ class Surface {
     return focused;
   }
 
+  #leave(id, element) {
+    element.remove();
+    this.elements.delete(id);
+    // One whose file was missing looks for it again.
+    if (element.cell === undefined || element.blank || element.dataset.state === "missing") return;
+    element.classList.remove("twin", "fresh"); // for who was there
+    this.aside.set(id, element);
+    if (this.aside.size > ASIDE) this.aside.delete(this.aside.keys().next().value);
+  }
+
   #drawn(id, draw) {
     const old = this.elements.get(id);
     if (old?.round === this.round) return old;
-    const element = draw(old);
-    if (element !== old) {
-      old?.remove();
-      this.elements.set(id, element);
-    }
+    const element = draw(old ?? this.aside.get(id));
+    if (element !== old) old?.remove();
+    if (!element.blank) this.aside.delete(id);
+    this.elements.set(id, element);
     element.round = this.round;
     return element;
   }
