@@ -278,8 +278,12 @@ def test_helpers_that_are_killed_end_the_run_clearly_and_nothing_is_lost(tmp_pat
     manifest = write_manifest(tmp_path, 30, "concurrency: 8")
     with MisbehavingServer(latency=0.3) as server:
 
-        def started(session, loop):
-            loop.call_later(0.5, kill_children)
+        def kill(loop):
+            if not kill_children():  # they may take a while to start
+                loop.call_later(0.05, kill, loop)
+
+        def started(_session, loop):
+            loop.call_later(0.5, kill, loop)
 
         done = finish(order_for(manifest, server.url), started=started)
         assert isinstance(done.outcome.error, SurroundingsError)
@@ -289,11 +293,14 @@ def test_helpers_that_are_killed_end_the_run_clearly_and_nothing_is_lost(tmp_pat
 
 
 def kill_children():
-    """Kill the savers of this process, and nobody else."""
+    """Kill the savers of this process, and nobody else; tell how many there were."""
+    killed = 0
     for children in Path("/proc/self/task").glob("*/children"):
         for pid in children.read_text().split():
             if b"zbatch.state.saver" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 os.kill(int(pid), signal.SIGKILL)
+                killed += 1
+    return killed
 
 
 def test_events_and_records_hold_neither_key_nor_signed_links(tmp_path):

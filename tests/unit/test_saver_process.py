@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -105,6 +106,20 @@ def test_a_helper_outlives_neither_stdin_nor_half_a_frame(directory):
         done = subprocess.run(command, input=data, capture_output=True, check=False, timeout=30)
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert list(directory.images.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="others are limited on Linux alone")
+def test_a_helper_without_memory_is_told_of(directory, capfd):
+    async def act(pool):
+        (pid,) = pids(pool)
+        await pool.save(asked(0), PICTURE)  # by then all of it is loaded
+        resource.prlimit(pid, resource.RLIMIT_AS, (1, 1))
+        return await gathered(pool, (asked(1), bytes(64 << 20)))
+
+    (error,) = with_pool(directory, act, 1)
+    assert error.message == "memory ran out in a helper process that saves pictures"
+    assert "nothing is lost" in error.hint
+    assert capfd.readouterr().err == ""
 
 
 def test_a_helper_is_out_of_reach_of_the_terminal_from_its_first_moment(directory):

@@ -6,12 +6,14 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
+from typing import Final
 
 import click
 
-from zbatch.cli.app import ReaderGoneError, app
+from zbatch.cli.app import COMMANDS, ReaderGoneError, app
 from zbatch.cli.output import ExitCode, complain, unwritable
 from zbatch.errors import SurroundingsError, UsageError
+from zbatch.exhaustion import exhausted, memory_ran_out
 from zbatch.logs import configure_logging
 
 
@@ -20,9 +22,26 @@ def main() -> None:
     sys.exit(run_command_line(sys.argv[1:]))
 
 
+_LESS: Final = {
+    "run": "fewer tasks at once (-j 1)",
+    "export": "smaller shards, where the format has some (--shard-size)",
+}
+"""By command, how it takes less memory."""
+
+
 def run_command_line(arguments: list[str]) -> int:
     """Run the command line with arguments and give the exit code."""
     configure_logging()
+    code = _run(arguments)
+    if code is None:  # what held the memory has been let go of
+        command = next((word for word in arguments if word in COMMANDS), "")
+        complain(str(memory_ran_out(_LESS.get(command, ""))))
+        return ExitCode.SURROUNDINGS
+    return code
+
+
+def _run(arguments: list[str]) -> int | None:
+    """Give the exit code; `None` where memory ran out."""
     try:
         code = app.main(arguments, prog_name="zbatch", standalone_mode=False)
     except click.exceptions.Abort:
@@ -31,6 +50,9 @@ def run_command_line(arguments: list[str]) -> int:
         error.show(sys.stderr)
         return ExitCode.USAGE
     except UsageError as error:
+        # A library that could not be loaded for it is not one that is not installed.
+        if isinstance(error.__cause__, ImportError) and exhausted(error.__cause__):
+            return None
         complain(str(error))
         return ExitCode.USAGE
     except SurroundingsError as error:
@@ -42,16 +64,22 @@ def run_command_line(arguments: list[str]) -> int:
         # No more output, and no complaint at exit.
         sys.stdout = None
         return ExitCode.OK
-    except OSError as error:
-        # Help and version are written by click itself.
-        frames = traceback.walk_tb(error.__traceback__)
-        if all(frame.f_globals.get("__name__") != "click.utils" for frame, _ in frames):
-            return _bug()
+    except Exception as error:  # noqa: BLE001 - the last line of defence
+        return _unexpected(error)
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def _unexpected(error: Exception) -> int | None:
+    if exhausted(error):
+        return None
+    # Help and version are written by click itself.
+    frames = traceback.walk_tb(error.__traceback__)
+    if isinstance(error, OSError) and any(
+        frame.f_globals.get("__name__") == "click.utils" for frame, _ in frames
+    ):
         complain(str(unwritable(error)))
         return ExitCode.SURROUNDINGS
-    except Exception:  # noqa: BLE001 - the last line of defence: a bug of ours, told in one line
-        return _bug()
-    return code if isinstance(code, int) else ExitCode.OK
+    return _bug()
 
 
 def _bug() -> int:

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import IO, Final, Self, TypeVar
 
 from zbatch.errors import SurroundingsError
+from zbatch.exhaustion import OUT_OF_MEMORY, helper_code
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -57,7 +58,12 @@ class Hand:
             with _deaf_to_ctrl_c():
                 self._process = subprocess.Popen(  # noqa: S603 - of this package
                     # Not as `-m`: what it pickles would be of `__main__`, which over here is something else.
-                    [sys.executable, "-P", "-c", f"from {module} import main; main()"],
+                    [
+                        sys.executable,
+                        "-P",
+                        "-c",
+                        helper_code(module),
+                    ],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     start_new_session=True,
@@ -94,7 +100,10 @@ class Hand:
         """Say that it ended, in words for people."""
         words = f"a helper process that {self._does} ended"
         with contextlib.suppress(subprocess.TimeoutExpired):
-            if (code := self._process.wait(timeout=1)) < 0:
+            if (code := self._process.wait(timeout=1)) == OUT_OF_MEMORY:
+                words = f"memory ran out in a helper process that {self._does}"
+                hint += ", with more memory (see `ulimit -v`, or the limit of the container)"
+            elif code < 0:
                 words += f" by signal {-code}"
                 words += ", as where memory runs out" * (code == -signal.SIGKILL)
         return SurroundingsError(words, hint=hint)

@@ -41,6 +41,8 @@ def look(paths: Sequence[Sequence[str]]) -> bytes:
                     carried[number] = known
                 else:
                     small[number] = shrunk(Image.open(io.BytesIO(data)))
+            except MemoryError:
+                raise  # that says nothing of the file
             except Exception:  # noqa: BLE001, S112 - whatever is wrong with a file: the next one, or a verdict
                 continue
             break

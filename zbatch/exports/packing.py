@@ -5,7 +5,6 @@ What goes in and out is pickled: both ends are the same zbatch, and nobody else 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pickle
 import sys
@@ -18,6 +17,7 @@ from queue import SimpleQueue
 from typing import IO, Final, NamedTuple
 
 from zbatch.errors import SurroundingsError, ZbatchError
+from zbatch.exhaustion import OUT_OF_MEMORY, exhausted
 from zbatch.exports.columns import Columns
 from zbatch.exports.crew import Hand
 from zbatch.exports.desk import Desk, Lot, Packed
@@ -135,7 +135,9 @@ def main() -> None:
         _pack_all(sys.stdin.buffer, sys.stdout.buffer)
     except (EOFError, pickle.UnpicklingError, BrokenPipeError):
         pass  # whoever asked was killed: nobody is left to be told
-    except BaseException:  # noqa: BLE001 - told below; Python would wait for the thread that listens
+    except BaseException as error:  # noqa: BLE001 - told below; Python would wait for the thread that listens
+        if exhausted(error):
+            os._exit(OUT_OF_MEMORY)
         sys.excepthook(*sys.exc_info())
     os._exit(1)
 
@@ -170,7 +172,10 @@ def _listen(asked: IO[bytes], lots: SimpleQueue[Lot]) -> None:
 
     It may be that whoever asked was killed, and whoever goes on with the export waits for the place.
     """
-    with contextlib.suppress(EOFError, pickle.UnpicklingError):
+    try:
         while True:
             lots.put(pickle.load(asked))  # noqa: S301 - of our own process
-    os._exit(0)
+    except (EOFError, pickle.UnpicklingError):
+        os._exit(0)
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from zbatch.errors import SurroundingsError
+from zbatch.exhaustion import OUT_OF_MEMORY, helper_code
 from zbatch.model import Artifact
 from zbatch.state.artifacts import Asked
 from zbatch.state.directory import RunDirectory
@@ -78,7 +79,9 @@ class _Helper:
             self._answered()
         code = await self.process.wait()
         self.error = SurroundingsError(
-            f"a helper process that saves pictures ended (exit {code})",
+            "memory ran out in a helper process that saves pictures"
+            if code == OUT_OF_MEMORY
+            else f"a helper process that saves pictures ended (exit {code})",
             hint="nothing is lost: every task is recorded; run again to fetch their pictures",
         )
         for future, _ in self._waiting:
@@ -171,8 +174,8 @@ async def _start(directory: RunDirectory, options: Sequence[str]) -> Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",
-        "-m",
-        "zbatch.state.saver",
+        "-c",
+        helper_code("zbatch.state.saver"),
         str(directory.path),
         *options,
         stdin=PIPE,

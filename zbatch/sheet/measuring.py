@@ -14,13 +14,14 @@ import orjson
 from PIL import Image
 
 from zbatch.difference import difference, small
+from zbatch.exhaustion import helper_code
 
 _WORTH: Final = 100
 """Pairs a process: fewer are sooner measured than another interpreter is started."""
 
 
 # Not by -m: the package has this module loaded by the time it would be run, and Python warns of that.
-_COMMAND: Final = (sys.executable, "-P", "-c", "from zbatch.sheet.measuring import main; main()")
+_COMMAND: Final = (sys.executable, "-P", "-c", helper_code("zbatch.sheet.measuring"))
 
 
 class Group(NamedTuple):

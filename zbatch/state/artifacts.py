@@ -181,6 +181,8 @@ def _decode(data: bytes) -> tuple[Image.Image, str]:
             "an HTML page" if start.startswith((b"<!doctype", b"<html")) else "no PNG, JPEG or WebP picture"
         )
         raise BadImageError(f"the answer is {kind} ({len(data)} bytes)") from error
+    except MemoryError as error:
+        raise BadImageError(f"memory ran out over the picture ({len(data)} bytes)") from error
     except Exception as error:
         raise BadImageError(f"the answer is not a whole picture ({len(data)} bytes: {error})") from error
     return image, image_format

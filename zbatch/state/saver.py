@@ -1,6 +1,6 @@
 """The helper process that saves pictures: decoding, hashing, fsync and thumbnails, off the network process.
 
-Started as `python -P -m zbatch.state.saver RUN [--embed] [--to URL SECONDS]`, it reads frames from stdin and
+Started with `RUN [--embed] [--to URL SECONDS]`, it reads frames from stdin and
 answers each with a JSON line. With `--embed` it writes into each picture what the state knows of its job;
 with `--to` it puts them into an object store, which is tried for so many seconds. A frame is one JSON line
 (the job's expectations, and how many bytes follow) and the bytes. Frames that come within a moment are taken
