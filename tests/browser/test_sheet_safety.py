@@ -13,7 +13,7 @@ from support.sample_run import Sample, write_sample
 
 from zbatch.sheet import write_sheet
 
-TRICKS = """async () => {
+TRICKS = """async (kinds) => {
     const blocked = [];
     document.addEventListener("securitypolicyviolation", (event) => blocked.push(event.effectiveDirective));
     const add = (tag, attributes) => {
@@ -34,9 +34,20 @@ TRICKS = """async () => {
     form.submit();
     const wire = await fetch("https://example.org/").then(() => "sent", () => "refused");
     try { navigator.sendBeacon("https://example.org/"); } catch { /* refused */ }
-    await new Promise((done) => setTimeout(done, 300));
+    for (let turn = 0; turn < 100 && new Set(blocked).size < kinds; turn += 1) {
+        await new Promise((done) => setTimeout(done, 100)); // a busy machine tells of them late
+    }
     return { blocked: [...new Set(blocked)], owned: globalThis.owned ?? null, wire, at: location.protocol };
 }"""
+DIRECTIVES = {
+    "connect-src",
+    "form-action",
+    "frame-src",
+    "img-src",
+    "script-src-attr",
+    "script-src-elem",
+    "style-src-elem",
+}
 UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 CUNNING = (
     "photo\u202egnp.exe",
@@ -62,23 +73,14 @@ def test_the_policy_stops_what_would_run_or_leave(browser, small):
     page.on("requestfinished", lambda request: left.append(request.url))
     page.on("requestfailed", lambda request: stopped.append(request.failure))
     page.goto(address(small))
-    seen = page.evaluate(TRICKS)
+    seen = page.evaluate(TRICKS, len(DIRECTIVES))
     page.close()
     assert [url for url in left if not url.startswith(("file:", "data:"))] == []
     assert set(stopped) == {"csp"}
     assert seen["owned"] is None
     assert seen["wire"] == "refused"
     assert seen["at"] == "file:"
-    for directive in (
-        "connect-src",
-        "form-action",
-        "frame-src",
-        "img-src",
-        "script-src-attr",
-        "script-src-elem",
-        "style-src-elem",
-    ):
-        assert directive in seen["blocked"], directive
+    assert set(seen["blocked"]) >= DIRECTIVES
 
 
 def test_no_handler_and_no_style_stands_in_the_markup(visit, small):
