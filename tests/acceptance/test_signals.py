@@ -10,6 +10,7 @@ import time
 
 import pytest
 from support.command import counts, environment, ordinary_signals, wait_until, zbatch, zbatch_started
+from support.dataset_run import write_dataset
 from support.misbehaving import MisbehavingServer
 from support.misbehaving_faults import FAULTS
 from support.misbehaving_process import MisbehavingProcess
@@ -241,7 +242,7 @@ main()
 
 
 @pytest.mark.parametrize("module", ["zbatch.cli", "click", "zbatch.cli.app", "zbatch.cli.schema"])
-def test_ctrl_c_while_modules_are_loaded_is_answered_without_a_word(tmp_path, module):
+def test_ctrl_c_while_modules_are_loaded_is_answered_in_one_line(tmp_path, module):
     def loaded(how):
         return subprocess.run(
             [sys.executable, "-c", LOADING, module, how],
@@ -250,8 +251,84 @@ def test_ctrl_c_while_modules_are_loaded_is_answered_without_a_word(tmp_path, mo
         )  # fmt: skip
 
     done = loaded("answered")
-    assert done.returncode == 130
-    assert done.stderr.strip() == done.stdout == ""
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
     ignored = loaded("ignored")
     assert ignored.returncode == 0, ignored.stderr
     assert ignored.stdout.startswith("{")
+
+
+ENTERED = """
+import os, sys
+
+class Entrance:
+    def find_spec(self, name, path, target=None):
+        if name == "zbatch.cli":
+            os.write(told, b"!")
+
+told = int(sys.argv.pop())
+from zbatch.__main__ import main
+sys.meta_path.insert(0, Entrance())
+main()
+"""
+
+
+@pytest.mark.parametrize("command", ["schema", "validate", "export"])
+def test_ctrl_c_at_any_moment_after_the_entry_is_one_line_and_never_a_traceback(tmp_path, command):
+    """What a command says of it is one line, too; at its very end Python dies of the signal, as is usual."""
+    run = write_dataset(tmp_path / "run", 300, side=32, length=1_000)
+    words = {
+        "schema": ["schema"],
+        "validate": ["validate", write_manifest(tmp_path, 3)],
+        "export": ["export", run, "--format", "jsonl", "--near-duplicates", "2", "-o", "out"],
+    }[command]
+    interrupted = 0
+    for delay in range(0, 1000, 60):
+        reading, writing = os.pipe()
+        with subprocess.Popen(
+            [sys.executable, "-c", ENTERED, *map(str, words), str(writing)], cwd=tmp_path, env=environment(),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            pass_fds=[writing], preexec_fn=ordinary_signals,  # noqa: PLW1509 - no lock is held
+        ) as process:  # fmt: skip
+            os.close(writing)
+            assert os.read(reading, 1) == b"!"
+            os.close(reading)
+            time.sleep(delay / 1000)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
+        assert "Traceback" not in err, err
+        if process.returncode == 130:
+            assert err.endswith("\n")
+            assert err.splitlines()[-1].startswith("interrupted")
+            interrupted += 1
+        else:
+            assert process.returncode in (0, -signal.SIGINT), err
+    assert interrupted
+
+
+UNHEARD = """
+import os, signal, sys
+
+class Finished:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000):
+            pass
+
+import zbatch.cli.schema as schema
+said = schema.command.callback
+def callback(**words):
+    Finished()
+    said(**words)
+schema.command.callback = callback
+from zbatch.__main__ import main
+sys.argv[1:] = ["schema"]
+main()
+"""
+
+
+def test_ctrl_c_that_comes_where_python_would_forget_it_is_heard(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", UNHEARD], cwd=tmp_path, env=environment(), capture_output=True, text=True,
+        check=False, timeout=60, preexec_fn=ordinary_signals,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")

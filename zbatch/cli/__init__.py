@@ -10,16 +10,19 @@ from typing import Final
 
 import click
 
-from zbatch.cli.app import COMMANDS, ReaderGoneError, app
-from zbatch.cli.output import ExitCode, complain, unwritable
+from zbatch.cli.app import COMMANDS, ReaderGoneError, StoppedError, app
+from zbatch.cli.output import ExitCode, complain, tell, unwritable
 from zbatch.errors import SurroundingsError, UsageError
 from zbatch.exhaustion import exhausted, memory_ran_out
+from zbatch.interruption import leave_at_once
 from zbatch.logs import configure_logging
 
 
 def main() -> None:
     """Run the command line and exit with an `ExitCode`."""
-    sys.exit(run_command_line(sys.argv[1:]))
+    code = run_command_line(sys.argv[1:])
+    leave_at_once()  # Python's own end takes a moment, too
+    sys.exit(code)
 
 
 _LESS: Final = {
@@ -44,7 +47,8 @@ def _run(arguments: list[str]) -> int | None:
     """Give the exit code; `None` where memory ran out."""
     try:
         code = app.main(arguments, prog_name="zbatch", standalone_mode=False)
-    except click.exceptions.Abort:
+    except (click.exceptions.Abort, StoppedError):
+        tell("interrupted")
         return ExitCode.INTERRUPTED
     except click.ClickException as error:
         error.show(sys.stderr)
@@ -58,8 +62,6 @@ def _run(arguments: list[str]) -> int | None:
     except SurroundingsError as error:
         complain(str(error))
         return ExitCode.SURROUNDINGS
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
     except ReaderGoneError:
         # No more output, and no complaint at exit.
         sys.stdout = None

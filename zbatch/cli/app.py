@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from zbatch.errors import SurroundingsError
+from zbatch.interruption import let_commands_answer
 from zbatch.version import __version__
 
 COMMANDS: Final = {
@@ -33,6 +34,10 @@ class ReaderGoneError(Exception):
     """Whoever read our output has gone (`zbatch jobs | head`)."""
 
 
+class StoppedError(Exception):
+    """Ctrl-C came, and the command said nothing of it."""
+
+
 class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -40,6 +45,9 @@ class _Group(click.Group):
         except BrokenPipeError as error:
             # click would make exit code 1 of it: this is no failure of ours.
             raise ReaderGoneError from error
+        except KeyboardInterrupt:
+            # click would write an empty line.
+            raise StoppedError from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -59,7 +67,9 @@ class _Group(click.Group):
             close = get_close_matches(args[0], COMMANDS, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
             raise click.UsageError(f"No command {args[0]!r}.{hint}", ctx)
-        return super().resolve_command(ctx, args)
+        found = super().resolve_command(ctx, args)
+        let_commands_answer()  # not before its modules are loaded
+        return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         # Without loading them: a list of one line each.
