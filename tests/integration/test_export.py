@@ -403,7 +403,7 @@ def test_an_image_of_several_cells_is_what_it_was_taken_for(zbatch, made):
          "no value of subject: red foxx\n  hint: did you mean red fox?"),
         (("--split", "test=owl|dog", "--split-by", "subject"), "hint: there are: =2+3, owl, red fox"),
         (("--split", "test=owl|", "--split-by", "subject", "--where", "subject != 'owl'"),
-         "the split test (owl) gets no image: none of those that are left has such a value"),
+         "none of those that are left has such a value of subject (taken out of owl (6 --where subject !="),
         (("--split", "test=7|1", "--split-by", "seed"), "no value of seed: 7\n  hint: there are: 1, 2, 9"),
         (("--split", "test=7", "--split-by", "seed"), "lie between 0 and 1, and 7 is no value of seed"),
         (("--split", "validation=.6", "--split-by", "lora.scale"),
@@ -573,7 +573,24 @@ def test_a_value_whose_images_were_taken_out_is_told(zbatch, made):
     code, _, err = zbatch("export", made, "--format", "jsonl", "-o", "out", "--split", "test=owl|=2+3",
                           "--split-by", "subject", "--where", "subject != 'owl'")  # fmt: skip
     assert code == 0
-    assert "test names values of subject that no image has which was taken: owl\n" in err
+    assert (
+        "test names values of subject that no image has which was taken: owl (6 --where subject != 'owl')\n"
+        in err
+    )
+
+
+def test_a_value_that_a_sample_left_without_cells_is_told_of_the_sample(zbatch, tmp_path):
+    (tmp_path / "few.yaml").write_text(
+        "version: 1\nname: few\nrequest: {prompt: 'a {{ animal }}', size: 256*256}\n"
+        "matrix: {animal: [fox, owl, crane, wolf]}\nsample: {method: random, n: 2}\n"
+    )
+    library.run(tmp_path / "few.yaml", run_dir=tmp_path / "few", report=False).close()
+    with library.Run(tmp_path / "few") as run:
+        there = {job.coordinates["animal"] for job in run}
+    gone = next(name for name in ("fox", "owl", "crane", "wolf") if name not in there)
+    code, _, err = zbatch("export", "few", "--format", "jsonl", "-o", "out", "--split-by", "animal",
+                          "--split", f"test={gone}")  # fmt: skip
+    assert (code, "the manifest keeps a sample of 2 cells" in err) == (2, True), err
 
 
 def test_empty_captions_are_counted_and_the_first_is_named(zbatch, made):

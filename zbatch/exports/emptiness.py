@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from zbatch.errors import UsageError
 from zbatch.exports.shares import Share, Unsettled, shown, written
@@ -14,11 +14,19 @@ from zbatch.model import Scalar, spelled
 class Emptiness:
     """What was split: so many images in so many groups, and the values of each group that has some."""
 
-    def __init__(self, split: Split, images: int, groups: int, named: Collection[list[Scalar]]) -> None:
+    def __init__(
+        self,
+        split: Split,
+        images: int,
+        groups: int,
+        named: Collection[list[Scalar]],
+        losses: Callable[[Scalar], str],
+    ) -> None:
         self._split = split
         self._images = images
         self._groups = groups
         self._named = named
+        self._losses = losses
 
     def check(self, sides: bytearray) -> None:
         """Look whether each side that is asked for gets something; `sides` are indexes of `SIDES`.
@@ -42,7 +50,9 @@ class Emptiness:
 
     def _why(self, share: Share | Unsettled) -> str:
         if isinstance(share, tuple):
-            return f"none of those that are left has such a value of {self._split.by}"
+            lost = "; ".join(called(name, words) for name in share[:8] if (words := self._losses(name)))
+            taken = f" (taken out of {lost})" if lost else ""
+            return f"none of those that are left has such a value of {self._split.by}{taken}"
         return self._by_hash()
 
     def _why_all(self) -> str:
@@ -89,6 +99,11 @@ class Emptiness:
             return "take a larger share, or split by another axis"
         choice = min(choices, key=lambda words: (words.count("|"), words))
         return f"name the values: --split-by {shlex.quote(by)} --split '{side}={choice}'"
+
+
+def called(name: Scalar, losses: str) -> str:
+    """Name a value that no image has, with who took its images out."""
+    return f"{spelled(name)} ({losses})" if losses else spelled(name)
 
 
 def _choice(values: list[Scalar]) -> str:

@@ -86,7 +86,8 @@ class Gathering:
             return None  # no longer in the manifest
         self._tally.jobs += 1
         if facts.state != JobState.DONE:
-            self._tally.taken_out["not done"] += 1
+            cells = orjson.loads(facts.coordinates) if self._tally.by is not None else ()
+            self._tally.take_out("not done", cells)
             return None
         return Entry(
             number,
@@ -119,7 +120,7 @@ class Gathering:
                     return captioned
             assert self._where is not None  # noqa: S101 - without it the first one was taken
             reason = f"--where {self._where.source}"
-        self._tally.taken_out[reason] += 1
+        self._tally.take_out(reason, entry.cells)
         return None
 
     @staticmethod

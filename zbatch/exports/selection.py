@@ -15,6 +15,7 @@ from zbatch.exports.entries import Chosen, Entry, Spool
 from zbatch.exports.gathering import Gathering
 from zbatch.exports.listing import listed
 from zbatch.exports.options import Options
+from zbatch.exports.shares import NoValueError
 from zbatch.exports.splits import SIDES, Split
 from zbatch.exports.splitter import Splitter
 from zbatch.exports.tally import Tally
@@ -43,7 +44,7 @@ class Selection:
         self.marks = bytearray()
         self.split: Split | None = None
         self.absent: list[tuple[str, str]] = []
-        """Values that the split names and no image that stays has: the side, and the value."""
+        """Values that the split names and no image that stays has: the side, and the value in words."""
         self.alike: list[Pair] = []
         self.captions: list[str] = []
         self.preferences: list[Preference] = []
@@ -69,6 +70,8 @@ class Selection:
         """
         self._check_twice()
         self.split = self._asked_split()
+        if self.split is not None and self.split.names_values:
+            self.tally.by = self.split.by
         gathering = Gathering(self.runs, self.labels, self.options, self.tally)
         gathering.fill(self._spool)
         self.captions, self._lengths = gathering.captions, gathering.lengths
@@ -217,7 +220,7 @@ class Selection:
                 pair = next(pairs, None)
 
     def _divide(self, split: Split) -> None:
-        splitter = Splitter(split)
+        splitter = Splitter(split, self.tally.losses)
         staying = [number for number, mark in enumerate(self.marks) if mark != DROPPED]
         for entry in self._spool.lines(self.marks, 0):
             splitter.add(entry)
@@ -268,7 +271,18 @@ class Selection:
         if split is None or split.by is None or not split.names_values:
             return
         cells = (cell.coordinates for run in self.runs for cell in run.cells())
-        settled = split.settled(list(dict.fromkeys(cell[split.by] for cell in cells if split.by in cell)))
+        values = list(dict.fromkeys(cell[split.by] for cell in cells if split.by in cell))
+        try:
+            settled = split.settled(values)
+        except NoValueError as error:
+            kept = sum((run.about(Meta.EXPORT) or {}).get("sample") or 0 for run in self.runs)
+            if not kept:
+                raise
+            raise UsageError(
+                error.message,
+                hint=f"{error.hint}; the manifest keeps a sample of {kept:,} cells, and another value that "
+                "it names may be in none of them",
+            ) from error
         self.split = settled if settled.test or settled.validation else None
 
 

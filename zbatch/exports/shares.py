@@ -30,6 +30,10 @@ Key = tuple[str, Scalar]
 """What tells values apart: 1 and 1.0 are one, 1 and true are not, nor are 1 and the text 1."""
 
 
+class NoValueError(UsageError):
+    """A split names what is no value of its axis."""
+
+
 def read_share(text: str, *, by_axis: bool) -> Share | Unsettled:
     """Read what stands behind `test=`: `0.1`, `10%`, `barn owl|red fox`, or `1001|` for one value."""
     share = _share(text)
@@ -89,7 +93,7 @@ def settle(side: str, share: Share | Unsettled, by: str, values: Collection[Scal
         unknown = [name for name in share if not keys_of([name]) & known]
         if unknown:
             listed = ", ".join(map(spelled, unknown[:_LISTED])) + ", ..." * (len(unknown) > _LISTED)
-            raise UsageError(
+            raise NoValueError(
                 f"the split {side} names what is no value of {by}: {listed}",
                 hint=_nearest(spelled(unknown[0]), values),
             )
@@ -98,7 +102,7 @@ def settle(side: str, share: Share | Unsettled, by: str, values: Collection[Scal
     if not keys_of([share.text]) & known:
         if 0 <= number <= 1:
             return number
-        raise UsageError(
+        raise NoValueError(
             f"--split {side}={share.text}: shares lie between 0 and 1, and {share.text} is no value of {by}",
             hint=_nearest(share.text, values),
         )

@@ -9,13 +9,13 @@ dataset, unless one of them joins two groups into one.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
 
 from zbatch.errors import UsageError
-from zbatch.exports.emptiness import Emptiness
+from zbatch.exports.emptiness import Emptiness, called
 from zbatch.exports.entries import Entry
 from zbatch.exports.shares import Key, key_of, keys_of
 from zbatch.exports.splits import Split
@@ -27,8 +27,10 @@ _TRAIN, _VALIDATION, _TEST = range(3)
 class Splitter:
     """Takes entries one by one, and gives each one's side when it has them all."""
 
-    def __init__(self, split: Split) -> None:
+    def __init__(self, split: Split, losses: Callable[[Scalar], str] = lambda _: "") -> None:
+        """Begin; `losses` says of a value that the split names who took its images out."""
         self._split = split
+        self._losses = losses
         self._groups = _Groups()
         self._of: list[int] = []
         self._values: dict[int, Scalar] = {}
@@ -68,14 +70,14 @@ class Splitter:
         for root, digest in hashes.items():
             side_of[root] = self._side(digest, named.get(root, []), alone=len(hashes) == 1)
         sides = bytearray(side_of[self._groups.root(group)] for group in self._of)
-        Emptiness(self._split, len(sides), len(hashes), named.values()).check(sides)
+        Emptiness(self._split, len(sides), len(hashes), named.values(), self._losses).check(sides)
         return sides
 
     def absent(self) -> list[tuple[str, str]]:
-        """Give the values that a side gets by name and that no entry has: the side, and the value."""
+        """Give the values that a side gets by name and no entry has: the side, and the value in words."""
         there = {key_of(value) for value in self._values.values()}
         return [
-            (side, spelled(name))
+            (side, called(name, self._losses(name)))
             for side, share in (("validation", self._split.validation), ("test", self._split.test))
             if isinstance(share, tuple)
             for name in share

@@ -27,6 +27,7 @@ def export_facts(manifest: Manifest) -> dict[str, Any]:
             name: {"path": lora.path, "trigger": lora.trigger} for name, lora in manifest.loras.items()
         },
         "values": _values(manifest),
+        "sample": None if manifest.grid.sample is None else manifest.grid.sample.n,
     }
 
 

@@ -30,7 +30,9 @@ class Meta(StrEnum):
     EARLIER_PRICES = "earlier_prices"  # [[price, attempts], ...]: how many were made at each before
     VIEW = "view"  # {"x", "y", "group": [...]} of `report`
     SIDECARS = "sidecars"  # of output.sidecars: ["json", "txt"], or some of them
-    EXPORT = "export"  # {"caption", "split", "vars", "loras", "values"}: see zbatch.manifest.exporting
+    EXPORT = (
+        "export"  # {"caption", "split", "vars", "loras", "values", "sample"}: see zbatch.manifest.exporting
+    )
     CREATED_AT = "created_at"
     MAX_COST = "max_cost"  # USD, text of a decimal, or null
     AGAIN = "again"  # the command that goes on with this run
