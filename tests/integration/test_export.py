@@ -590,7 +590,8 @@ def test_a_value_that_a_sample_left_without_cells_is_told_of_the_sample(zbatch, 
     gone = next(name for name in ("fox", "owl", "crane", "wolf") if name not in there)
     code, _, err = zbatch("export", "few", "--format", "jsonl", "-o", "out", "--split-by", "animal",
                           "--split", f"test={gone}")  # fmt: skip
-    assert (code, "the manifest keeps a sample of 2 cells" in err) == (2, True), err
+    assert (code, f"no cell of the run has for animal: {gone}\n" in err) == (2, True), err
+    assert "left out by the manifest's sample of 2 cells" in err
 
 
 def test_empty_captions_are_counted_and_the_first_is_named(zbatch, made):

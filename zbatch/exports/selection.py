@@ -15,7 +15,6 @@ from zbatch.exports.entries import Chosen, Entry, Spool
 from zbatch.exports.gathering import Gathering
 from zbatch.exports.listing import listed
 from zbatch.exports.options import Options
-from zbatch.exports.shares import NoValueError
 from zbatch.exports.splits import SIDES, Split
 from zbatch.exports.splitter import Splitter
 from zbatch.exports.tally import Tally
@@ -272,17 +271,8 @@ class Selection:
             return
         cells = (cell.coordinates for run in self.runs for cell in run.cells())
         values = list(dict.fromkeys(cell[split.by] for cell in cells if split.by in cell))
-        try:
-            settled = split.settled(values)
-        except NoValueError as error:
-            kept = sum((run.about(Meta.EXPORT) or {}).get("sample") or 0 for run in self.runs)
-            if not kept:
-                raise
-            raise UsageError(
-                error.message,
-                hint=f"{error.hint}; the manifest keeps a sample of {kept:,} cells, and another value that "
-                "it names may be in none of them",
-            ) from error
+        sampled = sum((run.about(Meta.EXPORT) or {}).get("sample") or 0 for run in self.runs)
+        settled = split.settled(values, sampled)
         self.split = settled if settled.test or settled.validation else None
 
 

@@ -30,10 +30,6 @@ Key = tuple[str, Scalar]
 """What tells values apart: 1 and 1.0 are one, 1 and true are not, nor are 1 and the text 1."""
 
 
-class NoValueError(UsageError):
-    """A split names what is no value of its axis."""
-
-
 def read_share(text: str, *, by_axis: bool) -> Share | Unsettled:
     """Read what stands behind `test=`: `0.1`, `10%`, `barn owl|red fox`, or `1001|` for one value."""
     share = _share(text)
@@ -80,8 +76,12 @@ def shown(share: Share | Unsettled) -> str:
     return ", ".join(map(spelled, share)) if isinstance(share, tuple) else f"{share:g}"
 
 
-def settle(side: str, share: Share | Unsettled, by: str, values: Collection[Scalar]) -> Share:
+def settle(
+    side: str, share: Share | Unsettled, by: str, values: Collection[Scalar], sampled: int = 0
+) -> Share:
     """Tell a share from a value of the axis, and hold values that are named against those there are.
+
+    Of a manifest that keeps a sample, `sampled` cells, a value that it names may be in none of them.
 
     Raises:
         UsageError: it could be either, or a value is none of the axis.
@@ -93,18 +93,20 @@ def settle(side: str, share: Share | Unsettled, by: str, values: Collection[Scal
         unknown = [name for name in share if not keys_of([name]) & known]
         if unknown:
             listed = ", ".join(map(spelled, unknown[:_LISTED])) + ", ..." * (len(unknown) > _LISTED)
-            raise NoValueError(
-                f"the split {side} names what is no value of {by}: {listed}",
-                hint=_nearest(spelled(unknown[0]), values),
+            raise UsageError(
+                f"the split {side} names what no cell of the run has for {by}: {listed}"
+                if sampled
+                else f"the split {side} names what is no value of {by}: {listed}",
+                hint=_nearest(spelled(unknown[0]), values) + _left_out(sampled),
             )
         return share
     number = _share(share.text) or 0.0
     if not keys_of([share.text]) & known:
         if 0 <= number <= 1:
             return number
-        raise NoValueError(
+        raise UsageError(
             f"--split {side}={share.text}: shares lie between 0 and 1, and {share.text} is no value of {by}",
-            hint=_nearest(share.text, values),
+            hint=_nearest(share.text, values) + _left_out(sampled),
         )
     # All there is, which a share of 1 is, would leave nothing to train on: that is never meant.
     if 0 <= number < 1:
@@ -129,6 +131,10 @@ def _number(text: str) -> int | float | None:
         return int(text)
     except ValueError:
         return float(text)
+
+
+def _left_out(sampled: int) -> str:
+    return f"; others may be left out by the manifest's sample of {sampled:,} cells" if sampled else ""
 
 
 def _nearest(name: str, values: Iterable[Scalar]) -> str:

@@ -71,16 +71,18 @@ class Split:
         """Whether it names values of its axis, or may do so."""
         return not (isinstance(self.test, float) and isinstance(self.validation, float))
 
-    def settled(self, values: Collection[Scalar]) -> Split:
+    def settled(self, values: Collection[Scalar], sampled: int = 0) -> Split:
         """Hold it against the values of its axis, those of images that are not taken too.
+
+        `sampled` is how many cells the manifest keeps as a sample, which other values may be in none of.
 
         Raises:
             UsageError: it names what is no value, or a number may be a share and a value.
         """
         if self.by is None:
             return self
-        test = settle("test", self.test, self.by, values)
-        validation = settle("validation", self.validation, self.by, values)
+        test = settle("test", self.test, self.by, values, sampled)
+        validation = settle("validation", self.validation, self.by, values, sampled)
         if isinstance(test, tuple) and isinstance(validation, tuple):
             twice = [spelled(name) for name in test if keys_of([name]) & keys_of(validation)]
             if twice:
