@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import expect
 from support.browser import reload, until
 from support.lightbox import crumbs, names
@@ -32,7 +34,7 @@ def test_back_closes_the_picture_and_forward_opens_it(visit, calm):
     page.evaluate("history.back()")
     expect(lightbox(page)).to_be_hidden()
     until(page, GRID)
-    assert "scale 0.8" in page.locator(".cell:focus").get_attribute("title")
+    expect(page.locator(".cell:focus")).to_have_attribute("title", re.compile(r"scale 0\.8"))
     page.evaluate("history.forward()")
     expect(lightbox(page)).to_be_visible()
     assert "scale 0.8" in crumbs(page)

@@ -204,6 +204,34 @@ def test_escape_closes_the_picture_after_a_copy_too(visit, small):
     expect(page.locator(".side")).to_be_visible()
 
 
+@pytest.mark.parametrize("way", ["closed", "followed"])
+@pytest.mark.parametrize("decoded", [True, False], ids=["decoded", "given up"])
+def test_a_picture_that_comes_after_it_was_closed_is_of_no_concern(visit, calm, way, decoded):
+    page = visit(calm)
+    page.evaluate(
+        """(decoded) => {
+            const decode = HTMLImageElement.prototype.decode;
+            HTMLImageElement.prototype.decode = async function () {
+                await decode.call(this).catch(() => {});
+                await new Promise((done) => setTimeout(done, 400));
+                globalThis.late = true;
+                if (!decoded) throw new DOMException("given up", "EncodingError");
+            };
+        }""",
+        decoded,
+    )
+    page.locator(".cell").nth(1).click()
+    expect(page.locator("#lightbox")).to_be_visible()
+    if way == "closed":
+        page.keyboard.press("Escape")
+    else:
+        page.evaluate("location.hash = '#x=seed&y=lora.scale'")
+    expect(page.locator("#lightbox")).to_be_hidden()
+    until(page, "globalThis.late")
+    page.wait_for_timeout(200)  # the page's own watch tells of errors
+    expect(page.locator(".toast.shown")).to_have_count(0)
+
+
 def test_a_fresh_lightbox_points_at_no_button(visit, small):
     page = open_first(visit, small)
     page.keyboard.press("ArrowRight")

@@ -242,6 +242,7 @@ class Lightbox {
   /** Close it for another view, or other data: nobody goes back to what was looked at. */
   dismiss() {
     this.cell = null;
+    this.pane.empty();
     this.root.close();
   }
 

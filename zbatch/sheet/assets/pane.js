@@ -25,7 +25,7 @@ class Pane {
     for (const element of this.images) element.hidden = !drawn;
     this.note.hidden = drawn;
     if (!drawn) {
-      this.empty();
+      this.#blank();
       this.say("");
       return;
     }
@@ -49,7 +49,13 @@ class Pane {
       reason ? make("p", { class: "reason", dir: "auto", tabindex: reason.length > 200 ? 0 : null, text: reason }) : "");
   }
 
+  /** Show nothing: what is still on its way is of no concern any more. */
   empty() {
+    this.cell = null;
+    this.#blank();
+  }
+
+  #blank() {
     for (const element of this.images) element.removeAttribute("src");
   }
 
