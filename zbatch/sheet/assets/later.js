@@ -1,26 +1,34 @@
-// What can wait until the first frame with the grid is on the screen: the pictures' own bytes, values, dialogs.
+// What can wait for a frame: on opening, until the grid is on the screen; and later the pictures' own bytes, until the cells are.
 
 const later = {
   waiting: [],
 
-  /** Do this once the first frame is painted; at once where it is. */
+  /** Do this once the first frame with the grid is painted; at once where it is. */
   do(act) {
     if (this.waiting) this.waiting.push(act);
     else act();
   },
 
-  /** Called when the grid stands in the page. A message posted in a frame is answered after its paint. */
+  /** Called when the grid stands in the page. */
   begin() {
-    const act = () => {
+    afterFrame(() => {
       const waiting = this.waiting ?? [];
       this.waiting = null;
-      for (const own of waiting) own();
-    };
-    requestAnimationFrame(() => {
-      const { port1, port2 } = new MessageChannel();
-      port1.onmessage = act;
-      port2.postMessage(0);
+      for (const act of waiting) act();
     });
-    setTimeout(act, 500); // a page behind others has no frames
   },
 };
+
+const afterwards = [];
+
+/** Do this once the next frame is painted. A message posted in a frame is answered after its paint. */
+function afterFrame(act) {
+  if (afterwards.push(act) > 1) return;
+  const all = () => { for (const own of afterwards.splice(0)) own(); };
+  requestAnimationFrame(() => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = all;
+    port2.postMessage(0);
+  });
+  setTimeout(all, 500); // a page behind others has no frames
+}

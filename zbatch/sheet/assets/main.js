@@ -36,7 +36,10 @@ class Page {
     if (blind) {
       this.selection = select(data, this.view);
       this.blind.enter(blind);
-    } else this.refresh();
+    } else {
+      this.refresh();
+      later.do(() => rehearse(this));
+    }
     later.begin();
     if (!blind) this.#openAt(at);
   }
