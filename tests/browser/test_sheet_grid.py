@@ -273,15 +273,12 @@ def test_everything_has_a_name(visit, small):
     assert page.evaluate(nameless) == []
 
 
-def test_a_missing_thumbnail_and_missing_data_are_said(visit, watch, small, tmp_path):
+def test_missing_data_is_said(visit, watch, small, tmp_path):
     watch.forgiven = ("ERR_FILE_NOT_FOUND",)
     copy = tmp_path / "copy"
     shutil.copytree(small.parent, copy)
-    next((copy / "images").rglob("*.webp")).unlink()  # so small that it is its own thumbnail
-    page = visit(copy / "index.html", "#x=&y=&size=100&panel=0")
-    expect(page.locator(".cell[data-state=missing]").first).to_contain_text("file missing")
     (copy / "data.js").unlink()
-    page.goto(address(copy / "index.html"))
+    page = visit(copy / "index.html")
     expect(page.locator("#trouble")).to_contain_text("data.js is missing")
 
 

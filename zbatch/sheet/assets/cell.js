@@ -70,12 +70,12 @@ function tip(data, cell, twins, stack) {
 
 function thumbnail(data, cell, element) {
   const image = make("img", { alt: data.describe(cell), decoding: "async", draggable: "false" });
-  image.addEventListener("error", () => {
+  const gone = () => {
     element.dataset.state = "missing";
     image.replaceWith(icon("missing"), make("span", { class: "word", text: "file missing" }));
-  });
+  };
   // To ask for the forty pictures of another view takes eight milliseconds, which the frame need not wait for.
-  afterFrame(() => { image.src = data.thumb(cell); });
+  afterFrame(() => showThumbnail(image, data, cell, gone));
   return image;
 }
 

@@ -105,7 +105,7 @@ class Controls {
       this.#choice("y", "Rows"),
     ]));
     const free = this.data.varying.filter((axis) => !view.groups.includes(axis));
-    const more = free.length ? this.#select("group", [["", "add…"], ...free.map((axis) => [axis.name, axis.name])], "", (axis) => view.group(axis), "Add a group") : null;
+    const more = free.length ? this.#select("group", [["", "add…"], ...free.map((axis) => [axis.name, axis.name])], "", (axis) => { if (axis) view.group(axis); }, "Add a group") : null;
     this.groups.replaceChildren(
       make("span", { class: "label", text: "Groups" }),
       ...view.groups.map((axis, at) => this.#tag(axis, at)),

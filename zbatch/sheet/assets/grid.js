@@ -194,6 +194,12 @@ class Grid {
     this.render();
   }
 
+  /** Files that were away may be back. */
+  lookAgain() {
+    const away = [...this.layers.cells.querySelectorAll('.cell[data-state="missing"]')].map(({ cell }) => cell);
+    if (away.length) this.redraw(away);
+  }
+
   /** Draw anew what is said of these cells, of all where none are named; nothing else changes. */
   mark(cells) {
     this.surface.change();

@@ -60,6 +60,7 @@ class Lightbox {
   }
 
   go(cell) {
+    if (cell !== this.cell) this.missing.forgive(cell);
     this.cell = cell;
     this.frame.dataset.state = this.data.state(cell);
     this.pane.draw(cell, () => this.#lookAhead(cell));
@@ -78,7 +79,9 @@ class Lightbox {
     if (!this.root.open) return;
     if (layout.at(this.cell)) this.layout = layout;
     if (this.scrubber.cells?.some((cell) => cells.has(cell))) this.scrubber.cells = null;
-    if (cells.has(this.cell)) this.go(this.cell);
+    const away = this.data.state(this.cell) === "done" && this.missing.has(this.cell);
+    if (away) this.missing.forgive(this.cell);
+    if (away || cells.has(this.cell)) this.go(this.cell);
     else {
       this.#drawStrip();
       this.#drawWays();

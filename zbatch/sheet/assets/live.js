@@ -113,6 +113,7 @@ class Live {
     keepingFocus(() => {
       const focused = document.activeElement?.cell;
       this.#redraw(cells);
+      grid.lookAgain();
       // As long as the window shows it, nothing scrolls for the sake of what has the focus.
       if (focused !== undefined) grid.element(focused)?.focus({ preventScroll: true });
     }, grid);

@@ -29,6 +29,7 @@ class Page {
     this.paper = new Paper(document.getElementById("paper"), data, this.grid, () => (this.box?.root.open ? this.box : null));
     later.do(() => fillHelp(this.help, data.about));
     addEventListener("keydown", (event) => this.#pressed(event));
+    addEventListener("focus", () => { if (this.selection && !this.blind.on) keepingFocus(() => this.grid.lookAgain(), this.grid); });
     document.getElementById("skip").addEventListener("click", (event) => { event.preventDefault(); this.grid.cursor.enter(); });
     later.do(() => this.lightbox);
     if (data.judgeable) later.do(() => this.picks);
@@ -213,6 +214,7 @@ class Page {
   #closed(cell) {
     this.#remember(null);
     this.trail.leave();
+    this.grid.lookAgain();
     if (cell !== null) this.grid.stacks.reach(cell);
   }
 

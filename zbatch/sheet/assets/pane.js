@@ -4,7 +4,7 @@ class Pane {
   /** `lost` is called when a picture turns out to be gone, thumbnail and all. */
   constructor(missing, kind, lost) {
     Object.assign(this, { data: missing.data, missing, lost, cell: null });
-    this.under = make("img", { class: "under", alt: "", onerror: () => this.#lookAgain() });
+    this.under = make("img", { class: "under", alt: "", onerror: () => { this.under.hidden = true; this.#lookAgain(); } });
     this.image = make("img", { class: kind === "current" ? "original" : "other", alt: "", onerror: () => this.#lookAgain() });
     this.note = make("div", { class: "note" });
     this.root = make("figure", { class: `pane ${kind}` }, this.under, this.image, this.note);
