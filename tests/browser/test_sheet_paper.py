@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import pytest
 from playwright.sync_api import expect
@@ -190,3 +191,84 @@ def test_what_has_no_picture_is_printed_with_what_the_server_said_where_it_fits(
         "all => all.filter(one => one.scrollHeight > one.clientHeight + 1).map(one => one.innerText)"
     )
     assert cut == []
+
+
+def test_folded_groups_are_titles_with_their_counts(visit, small):
+    page = visit(small, "#x=lora.scale&y=seed&group=subject&group=lora.name&panel=0")
+    on_screen = page.locator(".sectionbar")
+    on_screen.first.click()
+    many = on_screen.first.locator(".many").inner_text()
+    printed(page)
+    folded = page.locator("#paper .folded")
+    expect(folded).to_have_text([re.compile(rf"^subject red fox · .* film{many} cells, folded$")])
+    expect(page.locator("#paper table")).to_have_count(3)
+    first = page.locator("#paper > *").first
+    expect(first).to_have_class(re.compile("folded"))  # they stand in the order of the page
+    page.emulate_media(media="screen")
+    page.keyboard.press("g")
+    expect(page.locator(".sectionbar[aria-expanded=false]")).to_have_count(4)
+    printed(page)
+    expect(folded).to_have_count(4)
+    expect(folded.last).to_be_visible()
+    expect(page.locator("#paper :is(img, canvas, table)")).to_have_count(0)
+    assert pages(page) == 1
+
+
+def test_what_was_judged_is_on_the_printed_pictures(visit, calm):
+    page = visit(calm)
+    page.locator(".cell").nth(1).focus()
+    for key in ("4", "f", "ArrowRight", "x"):
+        page.keyboard.press(key)
+    expect(page.locator(".cell[data-mark]")).to_have_count(2)
+    printed(page)
+    marks = page.locator("#paper .marked")
+    expect(marks).to_have_text(["4★ ♥", "✕"])
+    assert page.locator("#paper .pictured").evaluate_all(
+        "all => all.flatMap((one, number) => one.querySelector('.marked') ? [number] : [])"
+    ) == [1, 2]
+    look = """one => {
+        const { color, backgroundColor, opacity } = getComputedStyle(one);
+        return [color, backgroundColor, opacity];
+    }"""
+    assert marks.last.evaluate(look) == ["rgb(0, 0, 0)", "rgb(255, 255, 255)", "1"]
+    inside = """all => all.every(one => {
+        const [mark, picture] = [one, one.parentElement].map(each => each.getBoundingClientRect());
+        return mark.left >= picture.left && mark.right <= picture.right && mark.bottom <= picture.bottom;
+    })"""
+    assert marks.evaluate_all(inside)
+    assert page.locator("#paper .pictured[data-reject]").count() == 1
+
+
+@pytest.mark.parametrize("fragment", ["", "&only.subject=red%20fox&only.lora.name=film&only.seed=1000"])
+def test_a_missing_file_is_printed_as_a_box_of_the_pictures_size(visit, watch, calm, tmp_path, fragment):
+    watch.forgiven = ("ERR_FILE_NOT_FOUND",)
+    copy = tmp_path / "copy"
+    shutil.copytree(calm.parent, copy)
+    page = visit(copy / "index.html", f"#x=lora.scale&y=seed{fragment}")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    gone = page.locator("#paper img").first.get_attribute("src")
+    (copy / gone).unlink()  # so small that it is its own thumbnail
+    page = visit(copy / "index.html", f"#x=lora.scale&y=seed{fragment}")
+    printed(page)
+    box = page.locator("#paper .pictured .none")
+    expect(box).to_have_text(["file missing"])
+    sizes = page.locator("#paper tr:has(.none) .pictured").evaluate_all(
+        "all => all.map(one => [one, one.firstElementChild]).flat().map(one => one.getBoundingClientRect())"
+        ".map(({ width, height }) => [Math.round(width), Math.round(height)])"
+    )
+    assert len(sizes) >= 8
+    assert len({tuple(size) for size in sizes}) == 1
+
+
+def test_a_thumbnail_is_printed_where_the_image_itself_is_gone(visit, watch, detailed, tmp_path):
+    watch.forgiven = ("ERR_FILE_NOT_FOUND",)
+    copy = tmp_path / "copy"
+    shutil.copytree(detailed.parent, copy)
+    shutil.rmtree(copy / "images")
+    only = "&only.subject=red%20fox&only.lora.name=film&only.seed=1000&only.size=portrait"
+    page = visit(copy / "index.html", f"#x=lora.scale&y=seed{only}")
+    printed(page)
+    until(page, "document.querySelectorAll('#paper .pictured > :is(img, canvas)').length === 7")
+    until(page, "![...document.querySelectorAll('#paper img')].some(one => !one.naturalWidth)")
+    expect(page.locator("#paper .none")).to_have_count(0)

@@ -29,7 +29,7 @@ SCRIPTS: Final = (
     "edges", "controls", "metadata", "snippet", "redo", "copies", "curve", "scrubber", "pinch", "zoom",
     "missing", "pane", "reference", "pins", "difference", "nametags", "sameness", "arrangement", "split",
     "compare", "comparekeys", "comparebar", "lightbox", "picksdialog", "blindprint", "blind", "proof",
-    "paper", "help", "live", "trail", "names", "rehearsal", "main",
+    "paperpicture", "paper", "help", "live", "trail", "names", "rehearsal", "main",
 )  # fmt: skip
 """The page's scripts, in the order they are joined."""
 

@@ -21,7 +21,7 @@ Object.assign(Pairs.prototype, {
 
   /** On paper: the two beside each other. */
   print(cell, few) {
-    const picture = (own) => (this.state(own) === "done" ? make("img", { alt: this.describe(own), src: few ? this.picture(own) : this.thumb(own) }) : make("span", { class: "none", text: this.word(own) }));
+    const picture = (own) => (this.state(own) === "done" ? paperPicture(this, own, few) : make("span", { class: "none", text: this.word(own) }));
     return make("div", { class: "printpair" }, picture(this.partner(cell)), picture(cell), make("b", { text: this.changeWords(cell) }));
   },
 });

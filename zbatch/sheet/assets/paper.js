@@ -40,16 +40,17 @@ class Paper {
   #tables() {
     const { layout } = this.grid;
     this.few = layout.rows.reduce((sum, row) => sum + row.slots.length, 0) <= CLOSE;
+    const most = layout.sections.some((section) => section.closed) ? `${count(PRINTED)} pictures and folded groups` : `${count(PRINTED)} pictures`;
     let left = PRINTED;
     const parts = [this.#asked()].filter(Boolean);
     for (const [index, section] of layout.sections.entries()) {
       const rows = layout.rows.filter((row) => row.section === index).slice(0, Math.ceil(left / Math.max(1, layout.columns.length)));
-      if (!rows.length) continue;
-      left -= rows.reduce((sum, row) => sum + row.slots.length, 0);
-      parts.push(this.#section(layout, section, rows));
+      if (!rows.length && !section.closed) continue;
+      left -= section.closed ? 1 : rows.reduce((sum, row) => sum + row.slots.length, 0);
+      parts.push(section.closed ? this.#folded(layout, section) : this.#section(layout, section, rows));
       if (left <= 0) break;
     }
-    if (left <= 0) parts.push(make("p", { text: `The first ${count(PRINTED)} pictures; zbatch report --png draws them all.` }));
+    if (left <= 0) parts.push(make("p", { text: `The first ${most}; zbatch report --png draws them all.` }));
     this.root.replaceChildren(...parts);
   }
 
@@ -61,10 +62,20 @@ class Paper {
     return parts.some(Boolean) ? make("p", { class: "asked", dir: "auto", text: parts.filter(Boolean).join(" · ") }) : null;
   }
 
+  #title({ view }, { values }) {
+    return view.groups.map((axis, at) => `${axis.short} ${axis.brief(values[at], TITLE)}`).join(" · ");
+  }
+
+  /** A folded group is its title, as on the screen; paper has no arrow to press, so it says how many are not seen. */
+  #folded(layout, section) {
+    const many = section.count ? plural(section.count, "cell") : plural(section.cells.length, "excluded cell");
+    return make("p", { class: "group folded", dir: "auto" }, this.#title(layout, section), make("span", { class: "many", text: `${many}, folded` }));
+  }
+
   /** The title of a group stands in the head of its table: printers repeat that on every page the group goes on to. */
   #section(layout, section, rows) {
     const { view } = layout;
-    const title = view.groups.map((axis, at) => `${axis.short} ${axis.brief(section.values[at], TITLE)}`).join(" · ");
+    const title = this.#title(layout, section);
     const across = Math.max(1, layout.columns.length, ...rows.map((row) => row.slots.length));
     const wide = (SHEET.wide * (view.y ? 1 - SHEET.name : 1)) / across;
     const label = (axis, value, width, height) => make("th", { dir: "auto" }, ...(axis ? inParts(axis, axis.brief(value, Math.max(60, lettersIn(width, height, 9)))) : []));
@@ -104,32 +115,9 @@ class Paper {
     const under = [layout.wall ? layout.captions.words(cell) : "", here.filter(Boolean).join(": ")].filter(Boolean).join("\n");
     const caption = under ? make("p", { class: "under", dir: "auto", text: under }) : null;
     if (this.data.print) return make("td", {}, this.data.print(cell, this.few), caption);
-    if (this.data.state(cell) === "done") return make("td", {}, make("img", { alt: this.data.describe(cell), src: this.few ? this.data.picture(cell) : this.data.thumb(cell) }), caption);
+    if (this.data.state(cell) === "done") return make("td", {}, paperPicture(this.data, cell, this.few), caption);
     const word = this.data.word(cell);
     const why = [word, toldIn(this.data, cell, Math.max(24, room - word.length - 2))].filter(Boolean).join(": ");
     return make("td", {}, make("div", { class: "none" }, make("p", { class: "why", dir: "auto" }, ...breakable(why))), caption);
   }
-}
-
-/**
- * Puts a picture in place of an image, with as many dots as paper shows of it. A browser writes each image into a PDF
- * whole and without loss, however small it is drawn: of 168 thumbnails that made 30 MB.
- */
-function asSmallAsPrinted(image, wide, dots) {
-  const shrink = () => {
-    const { naturalWidth: width, naturalHeight: height } = image;
-    const scale = Math.min((wide * dots) / width, (SHEET.high * dots) / height);
-    if (!(scale < 0.9) || !globalThis.OffscreenCanvas) return;
-    const size = [width, height].map((side) => Math.max(1, Math.round(side * scale)));
-    const canvas = new OffscreenCanvas(...size);
-    const pen = canvas.getContext("2d");
-    pen.imageSmoothingQuality = "high";
-    pen.drawImage(image, 0, 0, ...size);
-    const small = make("canvas", { role: "img", "aria-label": image.alt, width: size[0], height: size[1] });
-    // A canvas that is drawn on while a page is printed goes into the PDF as what was drawn: the image, whole.
-    small.getContext("bitmaprenderer").transferFromImageBitmap(canvas.transferToImageBitmap());
-    image.replaceWith(small);
-  };
-  if (image.complete && image.naturalWidth) shrink();
-  else image.addEventListener("load", shrink);
 }
