@@ -127,12 +127,19 @@ def test_several_at_once_end_with_the_worst(folder, tmp_path):
 
 @pytest.mark.parametrize(
     ("named", "code", "word"),
-    [("nothing-there", 2, "is not a run directory"), (".", 2, "neither a run directory nor an export")],
+    [("nothing-there", 2, "nothing-there does not exist"), (".", 2, "neither a run directory nor an export")],
 )
 def test_what_is_neither_run_nor_export(tmp_path, named, code, word):
     said = zbatch("verify", named, cwd=tmp_path)
     assert (said.returncode, said.stdout) == (code, "")
     assert word in said.stderr
+
+
+def test_what_is_not_there_is_told_before_anything_is_looked_at(folder, tmp_path):
+    run = shutil.copytree(folder / "runs/trial-preview", tmp_path / "run")
+    said = zbatch("verify", run, "nowhere", cwd=tmp_path)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "nowhere does not exist" in said.stderr
 
 
 def test_a_damaged_state_is_trouble_with_the_surroundings(folder, tmp_path):

@@ -207,6 +207,24 @@ def test_parquet_streams_and_says_what_it_is(zbatch, made):
     assert columns["seed"].statistics.min is not None  # who looks for a seed need not read the images
 
 
+@pytest.mark.parametrize("form", ["webdataset", "parquet"])
+def test_no_shard_is_larger_than_asked_for_whatever_images_are_called(zbatch, tmp_path, form):
+    if form == "parquet":
+        pytest.importorskip("pyarrow", reason="pip install pyarrow (the test extra has it)")
+    (tmp_path / "fox.yaml").write_text(
+        "version: 1\nname: fox\nloras: {film: org/film}\n"
+        "request: {loras: [film], prompt: fox, size: 256*256}\n"
+        "matrix: {seed: {from: 1, count: 40}}\noutput: {file: 'été-🦊-{{ seed }}'}\n",
+        "utf-8",
+    )
+    library.run(tmp_path / "fox.yaml", run_dir=tmp_path / "run", report=False).close()
+    for most in (200_000, 400_000):
+        folder = export(zbatch, tmp_path / "run", form, "--shard-size", most, to=str(most))
+        shards = [*folder.glob("*.tar"), *folder.glob("data/*.parquet")]
+        assert len(shards) > 1
+        assert max(shard.stat().st_size for shard in shards) <= most
+
+
 def test_parquet_is_written_without_loading_pandas(made, tmp_path):
     pytest.importorskip("pandas", reason="pip install pandas (datasets, of the test extra, brings it)")
     code = "zbatch.export(sys.argv[1], 'out', format='parquet'); print('pandas' in sys.modules)"
@@ -415,6 +433,8 @@ def test_an_image_of_several_cells_is_what_it_was_taken_for(zbatch, made):
         (("--split", "test=ink", "--split-by", "lora.name"), "cannot be parted"),
         (("--split-by", "subject"), "says by what, not how much"),
         (("--shard-size", "big"), "a size is written as 500MB"),
+        (("--format", "parquet", "--shard-size", "999999999999GB"), "less than nine exabytes"),
+        (("--format", "parquet", "--shard-count", "99999999999999999999"), "less than nine exabytes"),
         (("--license", " "), "the license is empty"),
     ],
 )  # fmt: skip

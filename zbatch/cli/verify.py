@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,6 +100,8 @@ def command(
             allow_outside=allow_outside,
         )
         again = prepared(places, reproduce, seed, settings, yes=yes)
+    for place in places:  # all of them before the first is read through, which may take long
+        _check_place(place)
     codes = []
     for place in places:
         try:
@@ -153,11 +156,27 @@ def _looked_at(place: Path | str, *, mend: bool) -> tuple[Verification, Mended |
         raise _Interrupted(f" while mending {place}: {words}") from None
 
 
+def _check_place(path: Path | str) -> None:
+    """Look whether anything to verify is there.
+
+    Raises:
+        UsageError: neither a run nor what carries checksums.
+    """
+    if isinstance(path, str) or (directory := RunDirectory(path)).exists() or is_export(path):
+        return
+    directory.check_lost()
+    words = f"is neither a run directory nor an export: it has no state.sqlite3 and no {CHECKSUMS}"
+    raise UsageError(
+        f"{path} {words if os.path.lexists(path) else 'does not exist'}",
+        hint="give the directory that `zbatch run` or `zbatch export` named, or the manifest",
+    )
+
+
 def _verified(path: Path | str, *, decode: bool) -> Verification:
     """Verify what lies in a directory, or in a store: a run, or what carries checksums.
 
     Raises:
-        UsageError: neither lies there.
+        UsageError: neither lies there any more.
     """
     if isinstance(path, str):
         with _bar(path, *stored_bytes(parse_location(path))) as bar:
@@ -166,12 +185,6 @@ def _verified(path: Path | str, *, decode: bool) -> Verification:
     if not directory.exists() and is_export(path):
         with _bar(path, *listed_bytes(path)) as bar:
             return verify_export(path, bar)
-    if not directory.exists() and path.is_dir():
-        directory.check_lost()
-        raise UsageError(
-            f"{path} is neither a run directory nor an export: it has no state.sqlite3 and no {CHECKSUMS}",
-            hint="give the directory that `zbatch run` or `zbatch export` named, or the manifest",
-        )
     Run(path).close()  # says what is wrong where it is none
     with KeptFiles(directory) as kept:
         total = kept.total()

@@ -21,6 +21,8 @@ class Room(NamedTuple):
     each: int
     times: int
     """How often what is said of an image is in there, at most."""
+    named: int = 0
+    """With each image whose name is long, or not of ASCII alone, that much more."""
 
 
 class Lot(NamedTuple):

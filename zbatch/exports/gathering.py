@@ -14,7 +14,7 @@ import orjson
 from zbatch.exports.columns import Found, names_of
 from zbatch.exports.entries import Entry, Spool
 from zbatch.exports.filters import Where
-from zbatch.exports.names import Names
+from zbatch.exports.names import Names, is_plain
 from zbatch.exports.options import Options
 from zbatch.exports.presence import Presence
 from zbatch.exports.repeats import Repeats
@@ -37,6 +37,8 @@ class Gathering:
         """
         self.lengths = array("Q")
         """The images' lengths in bytes."""
+        self.plain = bytearray()
+        """Whether an archive has place for the names of an image, its caption and its facts: 1 or 0 each."""
         self.captionless = array("Q")
         """The numbers of images whose caption is empty."""
         self.multiline = array("Q")
@@ -76,8 +78,10 @@ class Gathering:
                     elif "\n" in taken.caption or "\r" in taken.caption:
                         self.multiline.append(len(spool))
                     self.found.add(taken)
-                    spool.add(taken._replace(name=names.name(taken)))
+                    name = names.name(taken)
+                    spool.add(taken._replace(name=name))
                     self.lengths.append(taken.length)
+                    self.plain.append(is_plain(f"{name.rpartition('.')[0]}.json"))
         presence.complain()
 
     def _entry(self, number: int, facts: JobFacts) -> Entry | None:

@@ -12,6 +12,8 @@ MAX_STEM_BYTES: Final = 200
 """File systems take 255 bytes; the rest is for extensions, and for names made of these."""
 
 
+_TAR_NAME: Final = 100
+
 _ENDS: Final = tuple(EXTENSIONS.values())
 
 
@@ -56,6 +58,11 @@ class Names:
             return False
         self._taken.add(mark)
         return True
+
+
+def is_plain(name: str) -> bool:
+    """Tell whether the header of a tar member has place for a name."""
+    return len(name) <= _TAR_NAME and name.isascii()
 
 
 def shortened(stem: str, key: str) -> str:

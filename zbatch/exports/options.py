@@ -27,6 +27,9 @@ _MEANT_FOR: Final[Mapping[str, tuple[str, tuple[Format, ...]]]] = {
 }
 """Flags that only some formats know: the field that each sets, and those formats. All others are for all."""
 
+_LARGEST: Final = 2**63 - 1
+"""Of a number that JSON readers take."""
+
 DROPS: Final = ("flagged", "blank", "warned")
 """Images that can be left out: flagged as nsfw by the server, of one colour, kept with a warning."""
 
@@ -84,8 +87,7 @@ class Options:
                 raise UsageError(f"nothing is {word!r} to be dropped", hint=f"there are: {', '.join(DROPS)}")
         if self.alike is not None and not 0 <= self.alike <= 32:
             raise UsageError(f"near duplicates differ in 0 to 32 bits of 64 (got {self.alike})", hint="try 4")
-        if self.shard_bytes < 1 or self.shard_count < 1:
-            raise UsageError("a shard holds at least one byte and one image")
+        self._check_shards()
         if self.caption is not None and not self.caption.strip():
             raise UsageError(
                 "--caption is empty, and so would be every caption",
@@ -103,6 +105,12 @@ class Options:
             )
         if self.license is not None and not self.license.strip():
             raise UsageError("the license is empty", hint="a Hugging Face identifier, such as cc-by-4.0")
+
+    def _check_shards(self) -> None:
+        if self.shard_bytes < 1 or self.shard_count < 1:
+            raise UsageError("a shard holds at least one byte and one image")
+        if max(self.shard_bytes, self.shard_count) > _LARGEST:
+            raise UsageError("a shard holds less than nine exabytes, and fewer images than that")
 
     def _check_types(self) -> None:
         """Refuse what a program gives of another type: a message from deep within would name nothing."""

@@ -53,6 +53,7 @@ class Selection:
         self._captionless = self._multiline = array("Q")
         self._spool = Spool()
         self._lengths = array("Q")
+        self._plain = bytearray()
 
     def __enter__(self) -> Self:
         return self
@@ -73,7 +74,7 @@ class Selection:
             self.tally.by = self.split.by
         gathering = Gathering(self.runs, self.labels, self.options, self.tally)
         gathering.fill(self._spool)
-        self.captions, self._lengths = gathering.captions, gathering.lengths
+        self.captions, self._lengths, self._plain = gathering.captions, gathering.lengths, gathering.plain
         self._captionless, self._multiline = gathering.captionless, gathering.multiline
         self._check_split_axis(gathering.found)
         if not len(self._spool):
@@ -125,12 +126,17 @@ class Selection:
         """How many images that stay have a caption of several lines."""
         return sum(self.marks[number] != DROPPED for number in self._multiline)
 
-    def lengths(self, side: str) -> Iterator[tuple[int, int]]:
-        """Give the bytes of each image, and about those of what is said of it, in the order of `entries`."""
+    def lengths(self, side: str) -> Iterator[tuple[int, int, int]]:
+        """Give the bytes of each image, about those of what is said of it, and whether its name is plain.
+
+        They come in the order of `entries`.
+        """
         mark = SIDES.index(side)
         return (
-            (length, self._spool.length(number))
-            for number, (length, at) in enumerate(zip(self._lengths, self.marks, strict=True))
+            (length, self._spool.length(number), plain)
+            for number, (length, plain, at) in enumerate(
+                zip(self._lengths, self._plain, self.marks, strict=True)
+            )
             if at == mark
         )
 

@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from zbatch.exports.desk import Desk, Lot, Packed, Room
+from zbatch.exports.names import is_plain
 
 if TYPE_CHECKING:
     from zbatch.exports.writing import Work
 
 _BLOCK: Final = 512
 _RECORD: Final = 20 * _BLOCK
-_ROOM: Final = Room(whole=2 * _BLOCK + _RECORD, each=7 * _BLOCK, times=2)
-"""Its end; headers, padding and names of fields; and what is said, as the caption and among the facts."""
+_ROOM: Final = Room(whole=2 * _BLOCK + _RECORD, each=7 * _BLOCK, times=2, named=6 * _BLOCK)
+"""Its end; headers, padding and names of fields; what is said, as the caption and among the facts.
+
+Names that a header has no place for stand before each of the three in a member of their own.
+"""
 
 _PADDING: Final = bytes(_BLOCK)
 _TIME: Final = b"%011o\0" % 0
@@ -85,7 +89,7 @@ def _padding(member: bytes) -> bytes:
 
 def header(name: str, size: int) -> bytes:
     """Give the header of a tar member that is a plain file of nobody's and of no time."""
-    if len(name) <= 100 and name.isascii():
+    if is_plain(name):
         return _short_header(name, size)
     return _made(name, size)
 

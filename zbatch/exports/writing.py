@@ -67,8 +67,8 @@ class Work:
         options = self.options
         counts: list[int] = []
         size = 0
-        for image, said in self.selection.lengths(side):
-            length = image + room.each + room.times * said
+        for image, said, plain in self.selection.lengths(side):
+            length = image + room.each + room.times * said + (0 if plain else room.named)
             size += length
             if not counts or counts[-1] >= options.shard_count or size > options.shard_bytes:
                 counts.append(0)
