@@ -31,12 +31,22 @@ def exhausted(error: BaseException) -> bool:
 def _is_exhaustion(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno == 12  # ENOMEM; the module of that name may be what there is no room for
+    if isinstance(error, SyntaxError):
+        return _is_limited()  # Python's parser, short of memory, takes good source for bad
     if isinstance(error, ImportError):
         return any(words in str(error).lower() for words in _UNMAPPED)
     # A thread needs room for its stack, and Python does not say what was lacking.
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and str(error) == "can't start new thread"
     )
+
+
+def _is_limited() -> bool:
+    try:
+        import resource  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return False
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
 
 
 def memory_ran_out(less: str = "") -> SurroundingsError:

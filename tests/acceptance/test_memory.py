@@ -33,9 +33,11 @@ def test_whatever_the_limit_it_is_no_bug(tmp_path, command):
         "export": ["export", run, "--format", "webdataset", "-o", "out"],
         "report": ["report", run],
     }[command]
-    told, megabytes = 0, 24
+    told, megabytes, loaded = 0, 24, False
     while (done := limited(*words, megabytes=megabytes, cwd=tmp_path)).returncode != 0:
-        assert "a bug in zbatch" not in done.stderr, done.stderr
+        # With less than its modules need, Python now and then says that their source is wrong, or worse.
+        loaded = loaded or limited(command, "--help", megabytes=megabytes, cwd=tmp_path).returncode == 0
+        assert not (loaded and "a bug in zbatch" in done.stderr), done.stderr
         if "memory ran out" in done.stderr:
             told += 1
             assert (done.returncode, "Traceback" in done.stderr) == (4, False), done.stderr

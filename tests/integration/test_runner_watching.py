@@ -227,10 +227,13 @@ def test_a_run_deadline_drains(tmp_path):
 
 def test_an_endpoint_that_goes_away_for_good_ends_the_run_with_every_task_known(tmp_path):
     manifest = write_manifest(tmp_path, 6, "concurrency: 3")
-    server = MisbehavingServer(latency=5).__enter__()
-    done = finish(
-        order_for(manifest, server.url), started=lambda _, loop: loop.call_later(0.5, server.__exit__)
-    )
+    server = MisbehavingServer(latency=60).__enter__()
+
+    def started(session, loop):
+        known = len(server.ledger.accepted) == 3
+        loop.call_later(0.5, server.__exit__) if known else loop.call_later(0.02, started, session, loop)
+
+    done = finish(order_for(manifest, server.url), started=started)
     assert isinstance(done.outcome.error, EndpointError)
     assert done.states == {"submitted": 3, "pending": 3}
     # Nothing pending: the polls alone have to find out, and not after half an hour.

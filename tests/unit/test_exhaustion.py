@@ -1,6 +1,8 @@
 """Memory that runs out is told from bugs, however it shows."""
 
 import errno
+import subprocess
+import sys
 
 import pytest
 
@@ -63,6 +65,18 @@ def test_memory_that_ran_out_is_known(error):
 )
 def test_nothing_else_is_taken_for_it(error):
     assert not exhausted(error)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="address space is limited on Linux alone")
+def test_source_that_seems_wrong_where_memory_is_limited_is_short_of_it():
+    code = (
+        "import resource\nfrom zbatch.exhaustion import exhausted\nprint(exhausted(SyntaxError()))\n"
+        "most = resource.getrlimit(resource.RLIMIT_AS)[1]\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (1 << 40, most))\n"
+        "print(exhausted(SyntaxError()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
 
 
 def test_a_chain_that_bites_its_tail_ends():
