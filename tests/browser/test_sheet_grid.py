@@ -204,7 +204,7 @@ def test_the_keyboard_walks_the_grid_and_the_size_can_be_set(visit, large):
     expect(page.locator(".cell:not([title])")).to_have_count(0)
     before = page.locator(".cell").first.bounding_box()["width"]
     page.keyboard.press("+")
-    assert page.locator(".cell").first.bounding_box()["width"] > before
+    until(page, f"document.querySelector('.cell').getBoundingClientRect().width > {before}")
 
 
 def test_sections_fold(visit, small):
