@@ -159,6 +159,18 @@ def test_no_width_makes_the_page_itself_scroll(visit, small, width):
     expect(page.locator(".cell").first).to_be_in_viewport()
 
 
+def test_the_values_come_and_go_with_the_width(visit, small):
+    page = visit(small, viewport={"width": 390, "height": 844})
+    expect(page.locator("#panel")).to_be_hidden()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    expect(page.locator(".chip").first).to_be_visible()
+    page.locator(".cell[data-state=done]").first.focus()
+    page.keyboard.press("4")
+    expect(page.locator(".chip .mean").first).to_contain_text("4.0★")
+    page.set_viewport_size({"width": 800, "height": 800})
+    expect(page.locator("#panel")).to_be_hidden()
+
+
 def test_one_value_shown_alone_makes_a_short_address(visit, large):
     page = visit(large, "#x=lora.scale&y=seed&panel=1")
     page.locator(".chip", has_text="1004").click(modifiers=["Shift"])

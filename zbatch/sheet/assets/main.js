@@ -29,6 +29,7 @@ class Page {
     this.paper = new Paper(document.getElementById("paper"), data, this.grid, () => (this.box?.root.open ? this.box : null));
     later.do(() => fillHelp(this.help, data.about));
     addEventListener("keydown", (event) => this.#pressed(event));
+    addEventListener("resize", () => { if (this.panel.hidden === this.panelShown) this.refresh({ keep: true }); });
     addEventListener("focus", () => { if (this.selection && !this.blind.on) keepingFocus(() => this.grid.lookAgain(), this.grid); });
     document.getElementById("skip").addEventListener("click", (event) => { event.preventDefault(); this.grid.cursor.enter(); });
     later.do(() => this.lightbox);
