@@ -65,31 +65,33 @@ def main() -> None:
     parser.add_argument("--looks", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="*", choices=FORMATS, default=[*FORMATS], help="leave out the others")
+    parser.add_argument("--alone", action="store_true", help="not beside `tar` or `cp` of the same files")
     parser.add_argument("--place", type=Path, help="a directory on the disk to be measured")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=asked.place) as folder:
         os.chdir(folder)
         print(f"load of the machine: {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors")
         if asked.small:
-            compare("small", asked.small, 256, 10_000, asked.rounds, asked.only)
+            compare("small", asked.small, 256, 10_000, asked)
         if asked.real:
-            compare("real", asked.real, 1024, 150_000, asked.rounds, asked.only)
+            compare("real", asked.real, 1024, 150_000, asked)
         if asked.looks:
             look("JPEGs of 256 pixels", asked.looks, thumbs=False)
             look("thumbnails of zbatch", asked.looks, thumbs=True)
         print(f"load of the machine: {os.getloadavg()[0]:.1f}")
 
 
-def compare(name: str, images: int, side: int, length: int, rounds: int, only: Sequence[str]) -> None:
+def compare(name: str, images: int, side: int, length: int, asked: argparse.Namespace) -> None:
     make(name, images, side=side, length=length)
     size = sum(entry.stat().st_size for entry in os.scandir(Path(name, "images")))
     print(f"{images:,} images of {side} pixels, {size / 1e6:,.0f} MB")
-    formats = {form: like for form, like in FORMATS.items() if form in only}
+    formats = {form: like for form, like in FORMATS.items() if form in asked.only}
     times: dict[str, list[float]] = {form: [] for form in formats}
     spent: dict[str, list[float]] = {form: [] for form in formats}
     memory = dict.fromkeys(formats, 0)
-    same: dict[str, list[float]] = {form: [] for form in formats if form in SAME or ROWS.get(form) in formats}
-    for _ in range(rounds):
+    alike = [form for form in formats if form in SAME or ROWS.get(form) in formats]
+    same: dict[str, list[float]] = {form: [] for form in alike if not asked.alone}
+    for _ in range(asked.rounds):
         for form in formats:
             read_all(Path(name, "images"))
             wall, cpu, most = measured(command(form, name))
