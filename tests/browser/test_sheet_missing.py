@@ -36,11 +36,18 @@ def put_away(*paths):
     return lambda: [there.rename(path) for path, there in away]
 
 
-def test_pictures_whose_files_come_back_are_shown_again(visit, index):
+@pytest.fixture
+def away(visit, index):
+    """A page whose first picture is away, thumbnail and all; its cell, and what brings the files back."""
     back = put_away(*files(index, visit(index)))
     page = visit(index)
     cell = page.locator(".cell").first
     expect(cell).to_contain_text("file missing")
+    return page, cell, back
+
+
+def test_pictures_whose_files_come_back_are_shown_again(away):
+    page, cell, back = away
     cell.click()
     note = page.locator(".pane.current .note")
     expect(note).to_contain_text("are not beside this page")
@@ -59,11 +66,8 @@ def test_pictures_whose_files_come_back_are_shown_again(visit, index):
     until(page, "document.querySelector('.cell img').naturalWidth > 0")
 
 
-def test_who_comes_back_to_the_page_sees_what_came_back(visit, index):
-    back = put_away(*files(index, visit(index)))
-    page = visit(index)
-    cell = page.locator(".cell").first
-    expect(cell).to_contain_text("file missing")
+def test_who_comes_back_to_the_page_sees_what_came_back(away):
+    page, cell, back = away
     cell.focus()
     back()
     page.evaluate("dispatchEvent(new Event('focus'))")

@@ -27,20 +27,6 @@ class Click:
 
 
 @dataclass(frozen=True)
-class Choose:
-    """Another value in a list."""
-
-    selector: str
-    value: str
-
-    def watched(self, page: Page) -> None:
-        page.locator(self.selector).select_option(self.value)
-
-    def plain(self, page: PlainPage) -> None:
-        page.put(self.selector, self.value)
-
-
-@dataclass(frozen=True)
 class Fill:
     """A field with another text, all at once."""
 
@@ -54,22 +40,22 @@ class Fill:
         page.put(self.selector, self.text)
 
 
-@dataclass(frozen=True)
-class Type:
-    """A field with one letter more: the last of this text, whose others are there."""
+class Choose(Fill):
+    """Another value in a list."""
 
-    selector: str
-    text: str
+    def watched(self, page: Page) -> None:
+        page.locator(self.selector).select_option(self.text)
+
+
+class Type(Fill):
+    """A field with one letter more: the last of this text, whose others are there."""
 
     def watched(self, page: Page) -> None:
         page.locator(self.selector).focus()
         page.keyboard.type(self.text[-1])
 
-    def plain(self, page: PlainPage) -> None:
-        page.put(self.selector, self.text)
 
-
-Act = Click | Choose | Fill | Type
+Act = Click | Fill
 
 
 def _typed(selector: str, text: str) -> tuple[Act, ...]:

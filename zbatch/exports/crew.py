@@ -58,12 +58,7 @@ class Hand:
             with _deaf_to_ctrl_c():
                 self._process = subprocess.Popen(  # noqa: S603 - of this package
                     # Not as `-m`: what it pickles would be of `__main__`, which over here is something else.
-                    [
-                        sys.executable,
-                        "-P",
-                        "-c",
-                        helper_code(module),
-                    ],
+                    [sys.executable, "-P", "-c", helper_code(module)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     start_new_session=True,

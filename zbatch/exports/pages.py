@@ -108,7 +108,10 @@ class Pages:
             whole = len(end) - len(_MARK) - _COUNT
             if whole < 0 or end[whole:] != whole.to_bytes(_COUNT, "little") + _MARK:
                 raise _unlike()
-            edited = edited_end(end[:whole], self._added)
+            try:
+                edited = edited_end(end[:whole], self._added)
+            except (IndexError, KeyError) as error:
+                raise _unlike() from error
             end = edited + len(edited).to_bytes(_COUNT, "little") + _MARK
         self._sink.write(end)
 

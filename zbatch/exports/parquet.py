@@ -130,26 +130,22 @@ def _fillable() -> bool:
     images: a version that lays them out in another way gets the images.
     """
     pa, _ = _arrow()
+    schema = pa.schema([("image", _image_type()), ("n", pa.int64())])
     images = [b"", b"one", bytes(5_000), b"two"]
-    schema = pa.schema(
-        [("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])), ("n", pa.int64())]
-    )
-    filled, whole = io.BytesIO(), io.BytesIO()
-    given = {"path": "a"}
-    with contextlib.suppress(SurroundingsError):
-        _write(
-            Pages(filled, iter(images)),
-            schema,
-            (Row({"image": {"bytes": b"", **given}, "n": len(data)}, len(data)) for data in images),
-            4_000,
+
+    def written(*, filled: bool) -> bytes:
+        file = io.BytesIO()
+        rows = (
+            Row({"image": {"bytes": b"" if filled else data, "path": "a"}, "n": number}, len(data))
+            for number, data in enumerate(images)
         )
-    _write(
-        Pages(whole),
-        schema,
-        (Row({"image": {"bytes": data, **given}, "n": len(data)}, len(data)) for data in images),
-        4_000,
-    )
-    return filled.getvalue() == whole.getvalue()
+        _write(Pages(file, iter(images) if filled else None), schema, rows, group_bytes=4_000)
+        return file.getvalue()
+
+    try:
+        return written(filled=True) == written(filled=False)
+    except SurroundingsError:
+        return False
 
 
 def _write(file: Pages, schema: Any, rows: Iterable[Row], group_bytes: int) -> None:
@@ -213,17 +209,19 @@ def _schema(columns: Columns, *, images: bool) -> Any:
         "boolean": pa.bool_(),
         "nothing": pa.null(),
     }
-    first = (
-        pa.field("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
-        if images
-        else pa.field("file_name", pa.string())
-    )
+    first = pa.field("image", _image_type()) if images else pa.field("file_name", pa.string())
     fields = [first, *(pa.field(name, types[kind]) for name, kind in columns.kinds.items())]
     if not images:
         return pa.schema(fields)
     features: dict[str, Any] = {"image": {"_type": "Image"}}
     features |= {name: {"dtype": _DTYPES[kind], "_type": "Value"} for name, kind in columns.kinds.items()}
     return pa.schema(fields, {"huggingface": orjson.dumps({"info": {"features": features}})})
+
+
+def _image_type() -> Any:
+    """Give the type of an image that `datasets` knows: its bytes, and what it is called."""
+    pa, _ = _arrow()
+    return pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
 def require_arrow() -> None:

@@ -75,7 +75,7 @@ function thumbnail(data, cell, element) {
     image.replaceWith(icon("missing"), make("span", { class: "word", text: "file missing" }));
   };
   // To ask for the forty pictures of another view takes eight milliseconds, which the frame need not wait for.
-  afterFrame(() => showThumbnail(image, data, cell, gone));
+  afterFrame(() => showFirst(image, [data.thumb(cell), data.picture(cell)], gone));
   return image;
 }
 

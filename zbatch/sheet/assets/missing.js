@@ -23,13 +23,14 @@ class Missing {
   }
 }
 
-/** Show a thumbnail, and where it is away the picture itself; `gone` is called where there is neither. */
-function showThumbnail(image, data, cell, gone) {
-  const [thumb, whole] = [data.thumb(cell), data.picture(cell)];
-  let other = whole === thumb ? null : whole;
-  image.addEventListener("error", () => {
-    if (other === null) gone();
-    else [image.src, other] = [other, null];
-  });
-  image.src = thumb;
+/** Show the first of these files that is there; `gone` is called where none is. */
+function showFirst(image, files, gone) {
+  const left = new Set(files).values();
+  const next = () => {
+    const { value, done } = left.next();
+    if (done) gone();
+    else image.src = value;
+  };
+  image.addEventListener("error", next);
+  next();
 }

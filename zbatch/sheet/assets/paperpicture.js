@@ -10,11 +10,9 @@ function paperPicture(data, cell, few) {
 
 /** The image itself where it is to be large, its thumbnail where that is not there, and words where neither is. */
 function paperImage(data, cell, few) {
-  const image = make("img", { alt: data.describe(cell), src: few ? data.picture(cell) : data.thumb(cell) });
-  image.addEventListener("error", () => {
-    if (image.getAttribute("src") !== data.thumb(cell)) image.src = data.thumb(cell);
-    else image.replaceWith(make("div", { class: "none", text: "file missing" }));
-  });
+  const image = make("img", { alt: data.describe(cell) });
+  const files = few ? [data.picture(cell), data.thumb(cell)] : [data.thumb(cell)];
+  showFirst(image, files, () => image.replaceWith(make("div", { class: "none", text: "file missing" })));
   return image;
 }
 

@@ -59,7 +59,7 @@ class Scrubber {
     const state = this.data.state(cell);
     const none = (why) => make("span", { class: "none", "data-state": why }, icon(why));
     const picture = state === "done" ? make("img", { alt: "", draggable: "false", decoding: "async" }) : none(state);
-    if (state === "done") showThumbnail(picture, this.data, cell, () => picture.replaceWith(none("missing")));
+    if (state === "done") showFirst(picture, [this.data.thumb(cell), this.data.picture(cell)], () => picture.replaceWith(none("missing")));
     const label = this.axis.brief(this.axis.column[cell], this.cells.length > FEW ? 10 : innerWidth > 860 ? 16 : 12);
     return make("button", {
       type: "button", class: "stop", tabindex: -1, title: this.data.describe(cell), "aria-label": `${this.axis.short} ${label}`, onclick: () => this.go(cell),
